@@ -1,0 +1,112 @@
+"""Every check of the project: `nox` runs the default ones, `nox --list` shows them all."""
+
+from pathlib import Path
+
+import nox
+from packaging.requirements import Requirement
+
+PYTHONS = ["3.11", "3.12", "3.13"]
+PROJECT = nox.project.load_toml("pyproject.toml")
+DIST = Path(".nox/dist")
+
+nox.needs_version = ">=2025.10"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.download_python = "never"
+nox.options.error_on_missing_interpreters = True
+nox.options.sessions = ["lint", "types", "lowest", "tests"]
+
+
+def group(name: str) -> tuple[str, ...]:
+    """Return the requirements of one dependency group."""
+    return nox.project.dependency_groups(PROJECT, name)
+
+
+def install_wheel(session: nox.Session, *requirements: str) -> None:
+    """Install the wheel that was built, never the source tree beside it."""
+    (wheel,) = DIST.glob("*.whl")
+    session.install(str(wheel), *requirements)
+    # A reused environment may hold an older build of the same version.
+    session.install("--force-reinstall", "--no-deps", str(wheel))
+
+
+def run_tests(session: nox.Session) -> None:
+    """Run the suite; every line and branch of package and tests must have run."""
+    env = {
+        "COVERAGE_FILE": str(Path(session.create_tmp(), "coverage")),
+        "PYTHONSAFEPATH": "1",  # keeps the source tree off sys.path
+    }
+    session.run("coverage", "erase", env=env)
+    session.run("coverage", "run", "-m", "pytest", *session.posargs, env=env)
+    session.run("coverage", "combine", "--quiet", env=env)
+    if not session.posargs:  # a part of the suite covers a part of the code
+        session.run("coverage", "report", env=env)
+
+
+@nox.session(python=PYTHONS[-1])
+def lint(session: nox.Session) -> None:
+    """Check style, the import graph and that everything is documented."""
+    session.install(*group("lint"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("lint-imports")
+    # Ruff asks for docstrings where names are public, so in tests/; most modules here are not.
+    session.run("interrogate", "raydocs_async")
+
+
+@nox.session(python=PYTHONS[-1])
+def types(session: nox.Session) -> None:
+    """Check types twice: each checker sees what the other one misses."""
+    session.install(*PROJECT["project"]["dependencies"], *group("tests"), *group("types"))
+    session.run("mypy")
+    # Told which, or it would take the checkout's .venv for the environment.
+    session.run("basedpyright", "--pythonpath", str(Path(session.bin, "python")))
+
+
+@nox.session(default=False)
+def wheel(session: nox.Session) -> None:
+    """Build the source distribution, and from it the wheel that the tests install."""
+    for old in DIST.glob("*"):
+        old.unlink()
+    session.install("build")
+    session.run("python", "-m", "build", "--outdir", str(DIST), silent=True)
+
+
+@nox.session(python=PYTHONS, requires=["wheel"])
+def tests(session: nox.Session) -> None:
+    """Run the tests on every supported interpreter."""
+    install_wheel(session, *group("tests"))
+    run_tests(session)
+
+
+@nox.session(default=False, requires=["wheel"])
+def test(session: nox.Session) -> None:
+    """Run the tests on the one interpreter that runs nox."""
+    install_wheel(session, *group("tests"))
+    run_tests(session)
+
+
+@nox.session(python=[PYTHONS[0], PYTHONS[-1]], requires=["wheel"])
+def lowest(session: nox.Session) -> None:
+    """Run the tests with the oldest dependencies that pyproject.toml allows."""
+    floors = Path(session.create_tmp(), "floors.txt")
+    floors.write_text("".join(map(floor, PROJECT["project"]["dependencies"])), encoding="utf-8")
+    install_wheel(session, *group("tests"), "--constraint", str(floors))
+    run_tests(session)
+
+
+def floor(requirement: str) -> str:
+    """Turn `name>=1.2,<2` into the line `name==1.2`."""
+    parsed = Requirement(requirement)
+    (lower,) = (spec.version for spec in parsed.specifier if spec.operator == ">=")
+    return f"{parsed.name}=={lower}\n"
+
+
+@nox.session(default=False, requires=["wheel"])
+def bench(session: nox.Session) -> None:
+    """Measure JSON libraries, and a session's CPU time; what watches the tests is off."""
+    install_wheel(session, *group("bench"))
+    quiet = ["-p", "no:randomly", "-p", "no:looptime"]
+    quiet += ["-o", "asyncio_debug=false", "-o", "timeout=0"]
+    env = {"PYTHONSAFEPATH": "1"}
+    session.run("python", "-m", "pytest", "bench", *quiet, *session.posargs, env=env)
+    session.run("python", "bench/session_cost.py")
