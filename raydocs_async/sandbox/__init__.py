@@ -1,0 +1,19 @@
+"""A stand-in for the Raydocs API on loopback, for tests that should not reach the network.
+
+It serves sessions under the service's own throttle, with the framework's headers and error
+bodies, and fails on request in the ways that networks and gateways do:
+
+```python
+async with Sandbox(limit=100, window=60) as api:
+    api.script(Fault.status(503, retry_after=1), Fault.reset())
+    async with RaydocsClient(token=api.token, base_url=api.url) as client:
+        sessions = await client.get_sessions(api.ids(10))
+assert api.stats.faults == 2
+```
+"""
+
+from raydocs_async.sandbox._faults import Chaos, Fault
+from raydocs_async.sandbox._server import Sandbox
+from raydocs_async.sandbox._throttle import Throttle
+
+__all__ = ["Chaos", "Fault", "Sandbox", "Throttle"]

@@ -1,0 +1,170 @@
+"""What can go wrong on purpose, and the plan that tells which request it happens to."""
+
+import math
+import random
+from collections import deque
+from collections.abc import Iterable, Mapping
+from enum import Enum, auto
+
+import msgspec
+from attrs import field, frozen
+from attrs.validators import ge, le, min_len
+
+from raydocs_async.sandbox._replies import GATEWAY_STATUSES, JSON
+
+
+class Kind(Enum):
+    """What a fault does to a request."""
+
+    REPLY = auto()
+    CUT = auto()
+    RESET = auto()
+    STALL = auto()
+    LATENCY = auto()
+
+
+@frozen
+class Fault:
+    """One thing that goes wrong with one request. Make it with one of the constructors.
+
+    Whatever happens, the throttle has counted the request, as the server counts a 404, a 500 or a
+    gateway's time-out. Only a 401 and a 429 stand for a refusal, and cost nothing.
+    """
+
+    kind: Kind
+    code: int = 200
+    payload: bytes | None = field(default=None, repr=False)
+    headers: tuple[tuple[str, str], ...] = ()
+    seconds: float = 0.0
+
+    @classmethod
+    def status(
+        cls,
+        code: int,
+        *,
+        retry_after: str | int | None = None,
+        body: bytes | str | Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> "Fault":
+        """Answer with another status.
+
+        401, 429, 502, 503 and 504 come without the rate-limit headers: the first by the
+        framework's way, the others as by the gateway in front of it or in maintenance.
+
+        Args:
+            code: The status, from 200 to 999. 200 without a `body` is the right session, for a
+                right answer under wrong `headers`.
+            retry_after: The ``Retry-After`` header as it is to be sent: seconds, an HTTP date,
+                or nonsense; ``None`` is none.
+            body: The body; a mapping is sent as JSON. ``None`` is the server's own for `code`.
+            headers: Headers to add, or to send in place of the sandbox's own.
+
+        Raises:
+            ValueError: `code` is out of its range.
+        """
+        if not 200 <= code <= 999:
+            raise ValueError(f"a final status is from 200 to 999, not {code!r}")
+        extra = dict(headers or {})
+        if retry_after is not None:
+            extra["Retry-After"] = str(retry_after)
+        return cls(Kind.REPLY, code, _encoded(body), tuple(extra.items()))
+
+    @classmethod
+    def body(cls, content: bytes, *, content_type: str = JSON) -> "Fault":
+        """Answer 200 with `content`, which need be neither a session nor JSON."""
+        return cls(Kind.REPLY, 200, content, (("Content-Type", content_type),))
+
+    @classmethod
+    def cut(cls) -> "Fault":
+        """Promise the right body's whole length, send half of it, and close the connection."""
+        return cls(Kind.CUT)
+
+    @classmethod
+    def reset(cls) -> "Fault":
+        """Reset the connection (a TCP RST) before the first byte of a reply."""
+        return cls(Kind.RESET)
+
+    @classmethod
+    def stall(cls) -> "Fault":
+        """Never answer; it lasts until the client gives up, or the sandbox closes."""
+        return cls(Kind.STALL)
+
+    @classmethod
+    def latency(cls, seconds: float) -> "Fault":
+        """Answer rightly, but so many `seconds` later than the others.
+
+        Raises:
+            ValueError: `seconds` is negative, or not finite.
+        """
+        if not 0 <= seconds < math.inf:
+            raise ValueError(f"a latency is a number of seconds, not {seconds!r}")
+        return cls(Kind.LATENCY, seconds=seconds)
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the throttle counts the request that it hits."""
+        return self.code not in {401, 429}
+
+    @property
+    def has_rate_limit(self) -> bool:
+        """Whether its reply carries the rate-limit headers."""
+        return self.code not in GATEWAY_STATUSES | {401}
+
+
+def _listed(faults: Iterable[Fault]) -> tuple[Fault, ...]:
+    return tuple(faults)
+
+
+@frozen
+class Chaos:
+    """Faults at random, the same ones in each run that sends its requests in the same order.
+
+    Args:
+        rate: The share of requests to hit, from 0 to 1.
+        faults: What to choose from, each as likely as the others.
+        seed: Another seed, another run.
+
+    Raises:
+        ValueError: `rate` is out of its range, or there are no `faults`.
+    """
+
+    rate: float = field(validator=[ge(0), le(1)])
+    faults: tuple[Fault, ...] = field(converter=_listed, validator=min_len(1))
+    seed: int = 0
+
+
+class Plan:
+    """Which fault hits which request: its session's own first, then the script, then chance."""
+
+    def __init__(self, chaos: Chaos | None = None) -> None:
+        self._chaos = chaos
+        self._random = random.Random(chaos.seed if chaos else 0)
+        self._script: deque[Fault] = deque()
+        self._scripts: dict[str, deque[Fault]] = {}
+
+    def script(self, faults: Iterable[Fault]) -> None:
+        """Let `faults` hit the next requests, one each, after those scripted before."""
+        self._script.extend(faults)
+
+    def script_for(self, session_id: str, faults: Iterable[Fault]) -> None:
+        """Let `faults` hit the next requests for one session, whatever its letter case."""
+        self._scripts.setdefault(session_id.lower(), deque()).extend(faults)
+
+    def take(self, session_id: str) -> Fault | None:
+        """The fault for a request for `session_id`, if one is due; it will not come again."""
+        if own := self._scripts.get(session_id.lower()):
+            return own.popleft()
+        if self._script:
+            return self._script.popleft()
+        if self._chaos is None or self._random.random() >= self._chaos.rate:
+            return None
+        return self._random.choice(self._chaos.faults)
+
+
+def _encoded(body: bytes | str | Mapping[str, object] | None) -> bytes | None:
+    match body:
+        case None | bytes():
+            return body
+        case str():
+            return body.encode()
+    return msgspec.json.encode(body)

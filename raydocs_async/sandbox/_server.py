@@ -1,0 +1,272 @@
+"""The sandbox itself: one HTTP server on loopback, and the handle that tests hold.
+
+It is built on aiohttp's bare server, without an application's routes and middlewares, as it has to
+be cheap beside the client that it tests.
+"""
+
+import asyncio
+import os
+import socket
+import struct
+from collections import deque
+from collections.abc import Mapping
+from email.utils import formatdate
+from functools import lru_cache
+from itertools import count
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+from aiohttp import web
+
+from raydocs_async.sandbox._catalog import Catalog
+from raydocs_async.sandbox._clock import Clock
+from raydocs_async.sandbox._faults import Chaos, Fault, Kind, Plan
+from raydocs_async.sandbox._replies import Reply
+from raydocs_async.sandbox._service import NO_FAULT, Call, Service
+from raydocs_async.sandbox._stats import Seen, Stats
+from raydocs_async.sandbox._throttle import Store, Throttle
+
+_BACKLOG = 1024
+_GRACE = 0.05
+"""Seconds for what is still being written when the sandbox closes."""
+_LINGER_ZERO = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+_SPOILED = frozenset({Kind.CUT, Kind.RESET, Kind.STALL})
+
+
+class Sandbox:
+    """The Raydocs API on loopback, as an async context manager.
+
+    It keeps its own time: the wall clock is read once, at the start, and from then on the event
+    loop's clock moves it. A wall clock that jumps has no effect, and a virtual loop clock is
+    followed. Leaving the context resets the connections with a request in flight.
+
+    Args:
+        limit: Requests in a window, 100 as documented; ``None`` means no throttle and none of its
+            headers.
+        window: Length of the throttle's window, in seconds, 60 as documented.
+        store: Where the throttle keeps its counts, which decides when a window really ends; see
+            `Throttle`.
+        sessions: How many built-in sessions exist; ``None`` is one for every UUID.
+        latency: How long each accepted request takes, in seconds; see also `Sandbox.latency`.
+        chaos: Faults at random.
+        token: The bearer token that it accepts.
+        host: The address to listen on.
+        port: The port to listen on; 0 is any that is free.
+        log_size: How many requests `log` remembers, the latest; 0 keeps none.
+
+    Raises:
+        ValueError: An argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        limit: int | None = 100,
+        window: float = 60.0,
+        *,
+        store: Store = "redis",
+        sessions: int | None = 1000,
+        latency: float = 0.0,
+        chaos: Chaos | None = None,
+        token: str = "sandbox-token",
+        host: str = "127.0.0.1",
+        port: int = 0,
+        log_size: int = 10_000,
+    ) -> None:
+        self.throttle = Throttle(limit, window, store)
+        """The throttle; its `Throttle.limit` may be changed while the sandbox runs."""
+        self.latency = latency
+        """Seconds that each accepted request takes from now on; they count before its headers."""
+        self.stats = Stats()
+        """What it saw so far, in numbers."""
+        self.log: deque[Seen] = deque(maxlen=log_size)
+        """The latest requests that it is done with, oldest first."""
+        self._catalog = Catalog(sessions)
+        self._plan = Plan(chaos)
+        self._service = Service(
+            self.throttle, self._catalog, self._plan, self.stats, token, f"{token}-forbidden"
+        )
+        self._address = (host, port)
+        self._active: set[asyncio.Transport] = set()
+        self._request_ids = count(1)
+        self._runner: web.ServerRunner | None = None
+
+    def __repr__(self) -> str:
+        where = self.url if self._runner else "not running"
+        return f"<{type(self).__name__} {where}, {self.throttle}>"
+
+    async def __aenter__(self) -> Self:
+        if self._runner is not None:
+            raise RuntimeError("the sandbox is running already")
+        self._clock = Clock()
+        server = web.Server(self._serve, handler_cancellation=True, access_log=None)
+        runner = web.ServerRunner(server, shutdown_timeout=_GRACE)
+        await runner.setup()
+        await web.TCPSite(runner, *self._address, backlog=_BACKLOG).start()
+        self._runner = runner
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for transport in self._active:
+            transport.abort()  # which cancels the handlers, the stalled ones included
+        await self._running().cleanup()
+        self._runner = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens: what to give a client as its base URL.
+
+        Raises:
+            RuntimeError: It is not running.
+        """
+        host, port = self._running().addresses[0][:2]
+        return _url(host, port)
+
+    @property
+    def token(self) -> str:
+        """The bearer token that it accepts."""
+        return self._service.token
+
+    @property
+    def forbidden_token(self) -> str:
+        """A token that is known but lacks the ability to read sessions: 403."""
+        return self._service.forbidden_token
+
+    @property
+    def now(self) -> float:
+        """The server's clock, in seconds since the epoch; what `throttle` asks for.
+
+        Raises:
+            RuntimeError: It is not running.
+        """
+        self._running()
+        return self._clock.now()
+
+    def ids(self, n: int) -> list[str]:
+        """The ids of `n` sessions that exist, the same ones each time.
+
+        Raises:
+            ValueError: There are fewer.
+        """
+        return self._catalog.ids(n)
+
+    def session(self, session_id: str) -> dict[str, Any]:
+        """A fresh copy of the session that it serves under this id.
+
+        Raises:
+            KeyError: There is none.
+        """
+        body = self._catalog.body(session_id)
+        if body is None:
+            raise KeyError(session_id)
+        return msgspec.json.decode(body, type=dict[str, Any])
+
+    def put(self, session: Mapping[str, Any]) -> None:
+        """Serve a session of your own under its ``id``, in place of what was there.
+
+        It is copied: a later change to `session` has no effect.
+
+        Raises:
+            ValueError: `session` has no ``id`` that is a string.
+        """
+        self._catalog.put(session)
+
+    def script(self, *faults: Fault) -> None:
+        """Let `faults` hit the next accepted requests, one each and in this order."""
+        self._plan.script(faults)
+
+    def script_for(self, session_id: str, *faults: Fault) -> None:
+        """Let `faults` hit the next accepted requests for one session, before any other fault."""
+        self._plan.script_for(session_id, faults)
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer one request, and keep the books."""
+        call = _read(request)
+        arrived = self._clock.now()
+        refusal = self._service.refuse(call, arrived)
+        fault = NO_FAULT if refusal else self._service.accept(call, arrived)
+        window = self.throttle.windows
+        status: int | None = None
+        transport = self._enter(request)
+        try:
+            reply = refusal or await self._handle(request, call, fault)
+            status = reply.status
+        finally:
+            self._active.remove(transport)
+            target = call.session_id or call.path
+            self.log.append(Seen(arrived - self._clock.started_at, target, status, window))
+        self.stats.statuses[reply.status] += 1
+        return self._dressed(web.Response(status=reply.status, body=reply.body), reply)
+
+    def _enter(self, request: web.BaseRequest) -> asyncio.Transport:
+        transport = _transport(request)
+        self._active.add(transport)
+        self.stats.requests += 1
+        self.stats.peak_in_flight = max(self.stats.peak_in_flight, len(self._active))
+        return transport
+
+    async def _handle(self, request: web.BaseRequest, call: Call, fault: Fault) -> Reply:
+        if seconds := self.latency + fault.seconds:
+            await asyncio.sleep(seconds)
+        reply = self._service.reply(call, fault, self._clock.now())
+        if fault.kind in _SPOILED:
+            await self._spoil(request, reply, fault.kind)
+        return reply
+
+    async def _spoil(self, request: web.BaseRequest, reply: Reply, kind: Kind) -> None:
+        """Never returns: the end of the connection cancels it."""
+        transport = _transport(request)
+        match kind:
+            case Kind.CUT:
+                await self._send_half(request, reply)
+                transport.close()
+            case Kind.RESET:
+                # Closing with nothing to linger for is what makes the kernel send a RST.
+                tcp = transport.get_extra_info("socket")
+                tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+                transport.abort()
+        await asyncio.get_running_loop().create_future()
+
+    async def _send_half(self, request: web.BaseRequest, reply: Reply) -> None:
+        response = self._dressed(web.StreamResponse(status=reply.status), reply)
+        response.content_length = len(reply.body)
+        await response.prepare(request)
+        await response.write(reply.body[: len(reply.body) // 2])
+
+    def _dressed(self, response: web.StreamResponse, reply: Reply) -> web.StreamResponse:
+        """The response, with the headers that every reply has, and those of this one."""
+        response.headers["Date"] = _http_date(int(self._clock.now()))
+        response.headers["X-Request-Id"] = f"sandbox-{next(self._request_ids)}"
+        response.headers.update(reply.headers)
+        return response
+
+    def _running(self) -> web.ServerRunner:
+        if self._runner is None:
+            raise RuntimeError("the sandbox is not running: enter it with `async with` first")
+        return self._runner
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _read(request: web.BaseRequest) -> Call:
+    headers = request.headers
+    authorization = headers.get("Authorization", "")
+    return Call(request.method, request.path, authorization, headers.get("Accept", ""))
+
+
+def _transport(request: web.BaseRequest) -> asyncio.Transport:
+    transport = request.transport
+    assert transport is not None  # a handler is cancelled when its connection ends
+    return transport
+
+
+@lru_cache(1)
+def _http_date(second: int) -> str:
+    return formatdate(second, usegmt=True)

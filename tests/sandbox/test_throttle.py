@@ -1,0 +1,270 @@
+"""The throttle: what it counts, when its window ends, and what its headers say of it."""
+
+import math
+from itertools import pairwise
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from raydocs_async.sandbox import Throttle
+
+T0 = 1_700_000_000.75
+"""When the first hit comes: late in a second, where cut fractions matter most."""
+
+STORES: list[Literal["file", "redis"]] = ["file", "redis"]
+
+throttles = st.builds(
+    Throttle,
+    limit=st.integers(1, 5),
+    window=st.sampled_from([1.0, 2.5, 3.0, 60.0]),
+    store=st.sampled_from(STORES),
+)
+gaps = st.lists(st.floats(0, 4), min_size=1, max_size=60)
+
+
+def request(throttle: Throttle, now: float) -> bool:
+    """Check and count, as the server does; whether the request was accepted."""
+    if throttle.refuses(now):
+        return False
+    throttle.hit(now)
+    return True
+
+
+def exhausted(
+    limit: int = 2, window: float = 60.0, store: Literal["file", "redis"] = "redis"
+) -> Throttle:
+    """A throttle with no hit left, in a window that opened at `T0`."""
+    throttle = Throttle(limit, window, store)
+    for _ in range(limit):
+        throttle.hit(T0)
+    return throttle
+
+
+def times(gaps: list[float]) -> list[float]:
+    """The moments of requests with so many seconds between them."""
+    now = T0
+    return [now := now + gap for gap in gaps]
+
+
+def retry_after(throttle: Throttle, now: float) -> int:
+    """What a 429 at `now` says."""
+    return int(throttle.refused_headers(now)["Retry-After"])
+
+
+def test_limit() -> None:
+    """As many requests as the limit are accepted in a window, and not one more."""
+    throttle = Throttle(3)
+    assert [request(throttle, T0) for _ in range(5)] == [True, True, True, False, False]
+
+
+def test_defaults() -> None:
+    """A window lasts the documented minute, and ends to the millisecond."""
+    assert Throttle(100) == Throttle(100, 60.0, "redis")
+
+
+def test_window_opens_with_first_hit() -> None:
+    """The first hit opens the window; neither the clock's minute nor a check does."""
+    throttle = Throttle(1, 60)
+    assert not throttle.refuses(T0 - 50)
+    throttle.hit(T0)
+    assert throttle.refuses(T0 + 59.9)
+
+
+def test_redis_ends_to_the_millisecond() -> None:
+    """With Redis a window ends exactly its length after its first hit."""
+    throttle = exhausted(window=60, store="redis")
+    assert throttle.refuses(T0 + 59.999)
+    assert not throttle.refuses(T0 + 60)
+
+
+def test_file_ends_on_a_whole_second() -> None:
+    """With files it ends up to a second earlier, as the first hit's time is cut."""
+    throttle = exhausted(window=60, store="file")
+    assert throttle.refuses(math.floor(T0) + 59.999)
+    assert not throttle.refuses(math.floor(T0) + 60)
+
+
+def test_windows_are_numbered() -> None:
+    """Windows are counted as they open, from 1."""
+    throttle = Throttle(1, 60)
+    assert throttle.windows == 0
+    for now in (T0, T0 + 1, T0 + 60):
+        request(throttle, now)
+    assert throttle.windows == 2
+
+
+def test_new_window_starts_from_nothing() -> None:
+    """The hits of the last window do not count in the next."""
+    throttle = exhausted(limit=2)
+    throttle.hit(T0 + 60)
+    assert throttle.hits(T0 + 60) == 1
+
+
+def test_passed_headers() -> None:
+    """A passed reply tells the limit and what is left, and nothing about the window's end."""
+    throttle = Throttle(100)
+    throttle.hit(T0)
+    assert throttle.passed_headers(T0) == {
+        "X-RateLimit-Limit": "100",
+        "X-RateLimit-Remaining": "99",
+    }
+
+
+def test_remaining_includes_later_hits() -> None:
+    """Hits made while a handler runs are in its `Remaining`."""
+    throttle = Throttle(100)
+    for now in (T0, T0 + 0.1, T0 + 0.2):
+        throttle.hit(now)
+    assert throttle.passed_headers(T0 + 0.3)["X-RateLimit-Remaining"] == "97"
+
+
+def test_remaining_after_the_window() -> None:
+    """A handler that outlasts its window finds no hits, its own no more than others'."""
+    throttle = exhausted(limit=2)
+    assert throttle.passed_headers(T0 + 61)["X-RateLimit-Remaining"] == "2"
+
+
+def test_refused_headers() -> None:
+    """A 429 tells the wait in whole seconds, from cut times, and the time that makes."""
+    assert exhausted(limit=2, window=60).refused_headers(T0 + 10.5) == {
+        "X-RateLimit-Limit": "2",
+        "X-RateLimit-Remaining": "0",
+        "Retry-After": "49",
+        "X-RateLimit-Reset": str(math.floor(T0) + 60),
+    }
+
+
+def test_retry_after_reads_zero_while_refusing() -> None:
+    """With Redis, the last fraction of a second is refused with a wait of nothing."""
+    throttle = exhausted(window=60, store="redis")
+    now = math.floor(T0) + 60.1
+    assert throttle.refuses(now)
+    assert retry_after(throttle, now) == 0
+
+
+def test_retry_after_of_a_fractional_window() -> None:
+    """A window that is not whole seconds is rounded up, so that one second more is enough."""
+    throttle = exhausted(window=2.5)
+    now = math.floor(T0) + 1.0
+    assert retry_after(throttle, now) == 2
+    assert not throttle.refuses(now + 2 + 1)
+
+
+def test_retry_after_is_never_negative() -> None:
+    """Asked too late, it is 0."""
+    assert retry_after(exhausted(), T0 + 1000) == 0
+
+
+def test_no_limit() -> None:
+    """Without a limit nothing is refused, nothing is said, and hits count on."""
+    throttle = Throttle(None)
+    assert all(request(throttle, T0) for _ in range(1000))
+    assert throttle.passed_headers(T0) == {}
+    assert throttle.hits(T0) == 1000
+
+
+def test_lowered_limit() -> None:
+    """A limit lowered below what was accepted refuses at once, and leaves nothing, not less."""
+    throttle = Throttle(100)
+    for _ in range(50):
+        throttle.hit(T0)
+    throttle.limit = 10
+    assert throttle.refuses(T0)
+    assert throttle.passed_headers(T0)["X-RateLimit-Remaining"] == "0"
+
+
+def test_raised_limit() -> None:
+    """A raised limit lets more through in the window that is open."""
+    throttle = exhausted(limit=2)
+    throttle.limit = 3
+    assert request(throttle, T0)
+    assert not request(throttle, T0)
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_bad_limit(limit: int) -> None:
+    """A limit of nothing is refused, when it is changed as well."""
+    with pytest.raises(ValueError, match="limit"):
+        Throttle(limit)
+    throttle = Throttle(1)
+    with pytest.raises(ValueError, match="limit"):
+        throttle.limit = limit
+
+
+@pytest.mark.parametrize("window", [0.0, -1.0, math.nan, math.inf])
+def test_bad_window(window: float) -> None:
+    """A window that is no length of time is refused."""
+    with pytest.raises(ValueError, match="window"):
+        Throttle(1, window)
+
+
+def test_file_needs_whole_seconds() -> None:
+    """A file store cannot keep a window shorter than its resolution."""
+    with pytest.raises(ValueError, match="whole seconds"):
+        Throttle(1, 0.5, "file")
+
+
+def test_bad_store() -> None:
+    """There are two stores."""
+    with pytest.raises(ValueError, match="store"):
+        Throttle(1, 60, "memcached")  # type: ignore[arg-type]
+
+
+@given(throttles, gaps)
+def test_never_over_the_limit(throttle: Throttle, gaps: list[float]) -> None:
+    """No window accepts more than the limit."""
+    accepted: dict[int, int] = {}
+    for now in times(gaps):
+        if request(throttle, now):
+            accepted[throttle.windows] = accepted.get(throttle.windows, 0) + 1
+    assert max(accepted.values()) <= (throttle.limit or 0)
+
+
+@given(throttles, gaps)
+def test_windows_do_not_overlap(throttle: Throttle, gaps: list[float]) -> None:
+    """A window opens its length after the last one did, less the cut fraction at most."""
+    opened: dict[int, float] = {}
+    for now in times(gaps):
+        request(throttle, now)
+        opened.setdefault(throttle.windows, now)
+    starts = list(opened.values())
+    cut = 1.0 if throttle.store == "file" else 0.0
+    pairs = pairwise(starts)
+    assert all(later - earlier >= throttle.window - cut - 1e-6 for earlier, later in pairs)
+
+
+@given(throttles, st.lists(st.floats(0, 0.99), max_size=20))
+def test_refused_requests_are_free(throttle: Throttle, offsets: list[float]) -> None:
+    """However often it refuses, the window ends when it would have, and the next one is whole."""
+    for _ in range(throttle.limit or 0):
+        throttle.hit(math.floor(T0))
+    for offset in offsets:
+        assert not request(throttle, math.floor(T0) + offset)
+    end = math.floor(T0) + throttle.window
+    assert [request(throttle, end) for _ in range(throttle.limit or 0)] == [True] * (
+        throttle.limit or 0
+    )
+
+
+@given(throttles, st.floats(0, 1), st.floats(0, 60))
+def test_one_second_more_is_enough(throttle: Throttle, start: float, wait: float) -> None:
+    """Whoever waits a second longer than a 429 says is accepted."""
+    throttle.limit = 1
+    throttle.hit(math.floor(T0) + start)
+    now = math.floor(T0) + start + wait
+    if throttle.refuses(now):
+        now += retry_after(throttle, now) + 1
+    assert request(throttle, now)
+
+
+@given(st.integers(1, 120), st.floats(0, 1), st.floats(0, 120))
+def test_understated_by_a_second_at_most(window: int, start: float, wait: float) -> None:
+    """A 429 says up to a second too little, and never a second too much."""
+    throttle = Throttle(1, window)
+    opened = math.floor(T0) + start
+    throttle.hit(opened)
+    now = opened + min(wait, window - 1e-3)
+    missing = opened + window - now - retry_after(throttle, now)
+    assert -1 < missing < 1 + 1e-6
