@@ -1,0 +1,145 @@
+"""What a reply, or its absence, means for the call: the one place that reads a status.
+
+`classify` is total: each status a server can send, and each `FailureKind`, has a verdict. It
+returns the verdict, with the error as a value; who calls decides when to raise it.
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import msgspec
+from attrs import frozen
+
+from raydocs_async._http import Failure, FailureKind, RateLimitHeaders, Response
+from raydocs_async.errors import (
+    APIConnectionError,
+    APIStatusError,
+    APITimeoutError,
+    AuthenticationError,
+    BadRequestError,
+    ConfigurationError,
+    InternalServerError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    RaydocsError,
+    UnprocessableEntityError,
+)
+
+TRANSIENT_STATUSES = frozenset({408, 425, 500, 502, 503, 504})
+"""Those which another attempt may mend; 429 is not among them, as it is no attempt's fault."""
+
+_EXCERPT = 500
+_MESSAGE = 200
+
+_ERRORS: Mapping[int, type[APIStatusError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    422: UnprocessableEntityError,
+    429: RateLimitError,
+}
+_FATAL_FAILURES: Mapping[FailureKind, type[RaydocsError]] = {
+    FailureKind.CERTIFICATE: APIConnectionError,
+    FailureKind.TOO_LARGE: APIConnectionError,
+    FailureKind.SETUP: ConfigurationError,
+}
+
+
+@frozen
+class Done:
+    """The reply is there and good."""
+
+    response: Response
+
+
+@frozen
+class Retry:
+    """It may go well the next time."""
+
+    error: RaydocsError
+    after: float | None = None
+    """Seconds that the server asked to stay away, if it did."""
+
+
+@frozen
+class Throttled:
+    """The rate limit refused it: come back, at no attempt's cost."""
+
+    error: RateLimitError
+    after: float | None = None
+    """Seconds by Retry-After, which understates the wait by up to one."""
+
+
+@frozen
+class Failed:
+    """It is not going to go well."""
+
+    error: RaydocsError
+
+
+Verdict = Done | Retry | Throttled | Failed
+
+
+def classify(outcome: Response | Failure) -> Verdict:
+    """Tell what follows from `outcome`."""
+    if isinstance(outcome, Failure):
+        return _classify_failure(outcome)
+    if outcome.status == HTTPStatus.OK:
+        return Done(outcome)
+    after = RateLimitHeaders.parse(outcome.headers).retry_after
+    error = _status_error(outcome, after)
+    if isinstance(error, RateLimitError):
+        return Throttled(error, after)
+    return Retry(error, after) if outcome.status in TRANSIENT_STATUSES else Failed(error)
+
+
+def _classify_failure(failure: Failure) -> Verdict:
+    message = f"{failure.kind.value}: {failure.reason}"
+    if fatal := _FATAL_FAILURES.get(failure.kind):
+        return Failed(fatal(message))
+    timed_out = failure.kind is FailureKind.TIMEOUT
+    return Retry((APITimeoutError if timed_out else APIConnectionError)(message))
+
+
+def _status_error(response: Response, retry_after: float | None) -> APIStatusError:
+    status = response.status
+    default = InternalServerError if 500 <= status <= 599 else APIStatusError
+    said = _message(response.body)
+    return _ERRORS.get(status, default)(
+        f"{_name(status)}: {said}" if said else _name(status),
+        status=status,
+        retry_after=retry_after,
+        request_id=response.request_id,
+        body_excerpt=_printable(response.body.decode("utf-8", "replace"), _EXCERPT),
+    )
+
+
+def _name(status: int) -> str:
+    """The status in words, and what is odd about it if it is not one for an error."""
+    if 300 <= status <= 399:
+        return f"HTTP {status}, a redirect, which is not followed; is base_url right?"
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        return f"HTTP {status}, which is no status this API has"
+    return f"HTTP {status} {phrase}" if status >= 400 else f"unexpected HTTP {status} {phrase}"
+
+
+def _message(body: bytes) -> str | None:
+    """The framework's ``message``, where the body has one that is a string."""
+    try:
+        said = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    message = said.get("message") if isinstance(said, dict) else None
+    return _printable(message, _MESSAGE) if isinstance(message, str) else None
+
+
+def _printable(text: str, length: int) -> str:
+    """One line without control characters, cut to `length`."""
+    # Cut first: a server may send megabytes here.
+    shown = "".join(char if char.isprintable() else " " for char in text[: length + 1])
+    line = " ".join(shown.split())
+    return line if len(text) <= length else line[: length - 1] + "…"

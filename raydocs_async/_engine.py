@@ -1,0 +1,284 @@
+"""The order of things: one call, from its request to a model or an error.
+
+::
+
+    admit → send → settle → classify → decode ─ Done ──→ the model
+      ↑                        │  │
+      └── Throttled ───────────┘  ├─ Retry ──→ tenacity: sleep, and once more from the top
+                                  └─ Failed ─→ the error, with the history of its attempts
+
+Errors travel as values up to the last line of `Engine.call`, which raises: nothing foreign is in
+their context, and nothing of a reply in the frames of their traceback.
+"""
+
+import asyncio
+import logging
+import math
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+import attrs
+from attrs import define, field
+
+from raydocs_async._classify import Done, Failed, Retry, Throttled, classify
+from raydocs_async._converter import decode
+from raydocs_async._endpoints import Endpoint
+from raydocs_async._http import Failure, Request, Response
+from raydocs_async._limiter import Lane, RateLimiter
+from raydocs_async._policy import Retries, RetryPolicy, RetryQuota, backoff
+from raydocs_async._scopes import Scopes
+from raydocs_async._transport import Transport
+from raydocs_async._window import Ticket, Wait
+from raydocs_async.errors import (
+    APIConnectionError,
+    APIResponseValidationError,
+    APITimeoutError,
+    Attempt,
+    ClientClosedError,
+    RateLimitError,
+    RaydocsError,
+)
+
+M = TypeVar("M")
+
+SHORTEST_PAUSE = 1.0
+"""Seconds that a 429 without Retry-After is worth at least."""
+
+_log = logging.getLogger("raydocs_async")
+
+
+@define(eq=False)
+class _Call:
+    """What one call has come to so far."""
+
+    request: Request
+    model: Any
+    lane: Lane
+    started: float
+    deadline: float
+    """In the event loop's seconds."""
+    idle_since: float
+    """When it last began to wait: for the rate limit, or as back-off."""
+    history: list[Attempt] = field(factory=list)
+    doing: str = "waiting for the rate limit"
+
+    def attempt(
+        self, ticket: Ticket, *, status: int | None = None, error: str | None = None
+    ) -> Attempt:
+        """An entry for the history."""
+        sent_at = ticket.sent_at
+        return Attempt(
+            at=sent_at - self.started,
+            status=status,
+            error=error,
+            waited=sent_at - self.idle_since,
+        )
+
+
+@define
+class _Decoded:
+    """The model that a good reply holds."""
+
+    model: Any = field(repr=False)
+
+
+class Engine:
+    """Carries out calls; the one place that knows the order of things.
+
+    Args:
+        transport: Makes the exchanges.
+        limiter: Says when.
+        scopes: Ends calls, and what the transport is at; shared with it.
+        policy: Says how often.
+        rand: Even in [0, 1); for jitter.
+        sleep: For back-off.
+    """
+
+    def __init__(
+        self,
+        *,
+        transport: Transport,
+        limiter: RateLimiter,
+        scopes: Scopes,
+        policy: RetryPolicy,
+        rand: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._transport = transport
+        self._limiter = limiter
+        self._scopes = scopes
+        self._policy = policy
+        self._rand = rand
+        self._sleep = sleep
+        self._quota = RetryQuota()
+        self._idle = asyncio.Event()
+        self.closed = False
+
+    async def call(
+        self, endpoint: Endpoint[M], request: Request, *, timeout: float | None, lane: Lane
+    ) -> M:
+        """Make `request` until there is a model or nothing left to try.
+
+        Args:
+            endpoint: Says what the reply holds.
+            request: For that endpoint.
+            timeout: Seconds for everything: queueing, attempts and waits; ``None`` for no end.
+            lane: Where to queue.
+
+        Raises:
+            RaydocsError: the right kind of it, with the history of attempts.
+        """
+        self.check_usable()
+        now = self._now()
+        deadline = math.inf if timeout is None else now + timeout
+        call = _Call(request, endpoint.model, lane, now, deadline, idle_since=now)
+        outcome = await self._within_deadline(call)
+        if isinstance(outcome, _Decoded):
+            model: M = outcome.model
+            return model
+        raise _finished(call, outcome.error)
+
+    def check_usable(self) -> None:
+        """Refuse to work when closed, in another event loop, or after a fork.
+
+        Raises:
+            ClientClosedError: it is closed.
+            ConfigurationError: it was opened elsewhere.
+        """
+        if self.closed:
+            raise ClientClosedError("this client is closed")
+        self._transport.check_home()
+
+    async def close(self) -> None:
+        """End every call with `ClientClosedError`, then close the connections. Idempotent."""
+        self.closed = True
+        self._scopes.interrupt()
+        while self._scopes:
+            self._idle.clear()
+            await self._idle.wait()
+        await self._transport.close()
+
+    async def _within_deadline(self, call: _Call) -> _Decoded | Failed:
+        """Run the call, and turn the end of its time, or of the client, into its error."""
+        scope = self._scopes.until(call.deadline)
+        try:
+            with scope:
+                return await self._run(call)
+        except TimeoutError:
+            if not scope.ended:
+                raise
+        finally:
+            self._idle.set()
+        if self.closed:
+            return Failed(ClientClosedError(f"the client was closed while {call.doing}"))
+        seconds = call.deadline - call.started
+        return Failed(APITimeoutError(f"no answer within {seconds:g} s; still {call.doing}"))
+
+    async def _run(self, call: _Call) -> _Decoded | Failed:
+        verdict = await self._attempt(call)
+        if isinstance(verdict, Retry):
+            verdict = await self._retry(call, verdict)
+        if isinstance(verdict, Retry):
+            return Failed(verdict.error)
+        if isinstance(verdict, _Decoded):
+            self._quota.refund()
+        return verdict
+
+    async def _retry(self, call: _Call, verdict: Retry) -> _Decoded | Retry | Failed:
+        """Let tenacity take over after the first attempt, which did not need it."""
+        first: list[_Decoded | Retry | Failed] = [verdict]
+
+        async def attempt() -> _Decoded | Retry | Failed:
+            return first.pop() if first else await self._attempt(call)
+
+        async def sleep(seconds: float) -> None:
+            call.doing = "backing off"
+            _log.info("session %s: retrying in %.2f s", call.request.session_id, seconds)
+            await self._sleep(seconds)
+
+        retries = Retries(
+            self._policy, self._quota, self._rand, lambda: call.deadline - self._now(), sleep
+        )
+        last: _Decoded | Retry | Failed = await retries.run(attempt)
+        return last
+
+    async def _attempt(self, call: _Call) -> _Decoded | Retry | Failed:
+        """One attempt by the retry policy's count; as many exchanges as the rate limit refuses."""
+        while True:
+            call.doing = "waiting for the rate limit"
+            ticket = await self._limiter.acquire(call.lane, call.deadline)
+            if isinstance(ticket, Wait):
+                return Failed(self._shut(call, ticket))
+            outcome = await self._exchange(call, ticket)
+            verdict = await self._judge(call, outcome)
+            self._note(call, ticket, outcome, verdict)
+            if not isinstance(verdict, Throttled):
+                return verdict
+
+    async def _exchange(self, call: _Call, ticket: Ticket) -> Response | Failure:
+        """Send, and give the slot back, whatever happens."""
+        call.doing = "waiting for the reply"
+        try:
+            outcome = await self._transport.send(call.request)
+        except BaseException:
+            self._limiter.abandon(ticket, sent=True)
+            call.history.append(call.attempt(ticket, error="interrupted"))
+            raise
+        pause = backoff(self._policy, self._limiter.refusals + 1, self._rand)
+        self._limiter.settle(ticket, outcome, max(pause, SHORTEST_PAUSE))
+        return outcome
+
+    async def _judge(
+        self, call: _Call, outcome: Response | Failure
+    ) -> _Decoded | Retry | Throttled | Failed:
+        verdict = classify(outcome)
+        if not isinstance(verdict, Done):
+            return verdict
+        read = _read(call, verdict.response)
+        if isinstance(read, _Decoded) and read.model.id != call.request.session_id:
+            # An answer to somebody else's question, left over on a pooled connection.
+            await self._transport.distrust(verdict.response)
+            return Retry(APIConnectionError("the reply was about another session"))
+        return read
+
+    def _note(
+        self,
+        call: _Call,
+        ticket: Ticket,
+        outcome: Response | Failure,
+        verdict: _Decoded | Retry | Throttled | Failed,
+    ) -> None:
+        status = outcome.status if isinstance(outcome, Response) else None
+        error = None if isinstance(verdict, _Decoded) else verdict.error.message
+        call.history.append(call.attempt(ticket, status=status, error=error))
+        call.idle_since = self._now()
+        _log.debug("session %s: %s", call.request.session_id, call.history[-1])
+
+    def _shut(self, call: _Call, wait: Wait) -> RateLimitError:
+        opens_in = wait.until - self._now()
+        last = call.history[-1].status if call.history else None
+        return RateLimitError(
+            f"the rate limit opens again in {opens_in:.1f} s, later than this call may wait",
+            status=last if last == HTTPStatus.TOO_MANY_REQUESTS else None,
+            retry_after=opens_in,
+        )
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
+
+def _read(call: _Call, response: Response) -> _Decoded | Retry | Failed:
+    try:
+        return _Decoded(decode(response.body, call.model))
+    except APIResponseValidationError as exc:
+        error = attrs.evolve(exc, status=response.status, request_id=response.request_id)
+    return Retry(error) if error.truncated else Failed(error)
+
+
+def _finished(call: _Call, error: RaydocsError) -> RaydocsError:
+    """The error with what is known of its call."""
+    return attrs.evolve(
+        error, session_id=str(call.request.session_id), attempts=tuple(call.history)
+    )

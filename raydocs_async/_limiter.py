@@ -1,0 +1,231 @@
+"""The asyncio side of the rate limit: who waits, in which order, and until when.
+
+`Window` decides; this module keeps the queue. Waiters stand in two lanes, first come first served
+in each: single calls go before bulk work. There is one timer for all of them. A slot is held
+around one request on the wire and never while somebody sleeps; a waiter that is cancelled leaves
+neither a slot nor a future behind.
+"""
+
+import asyncio
+import math
+from collections import OrderedDict
+from enum import IntEnum
+from http import HTTPStatus
+
+from attrs import frozen
+
+from raydocs_async._http import Failure, RateLimitHeaders, Response
+from raydocs_async._window import Ticket, Wait, Window
+from raydocs_async.errors import ConfigurationError
+
+MAX_IN_FLIGHT = 32
+
+
+@frozen(kw_only=True)
+class RateLimit:
+    """What is known of the rate limit beforehand; what the server's headers say always wins.
+
+    Raises:
+        ConfigurationError: a value that makes no sense.
+    """
+
+    requests: int = 100
+    """Hits the service allows in a window."""
+    per: float = 60.0
+    """Seconds a window lasts."""
+    max_wait: float = 300.0
+    """The longest that a call waits for the window to open, in seconds; past that it fails."""
+    reserve: int = 0
+    """Hits of each window that bulk work leaves to single calls."""
+
+    def __attrs_post_init__(self) -> None:
+        if self.requests < 1 or not 0 <= self.reserve < self.requests:
+            raise ConfigurationError("requests must be 1 or more, and reserve from 0 to below it")
+        for name in ("per", "max_wait"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ConfigurationError(f"{name} must be a number of seconds above 0")
+
+
+@frozen(kw_only=True)
+class RateLimitStatus:
+    """The rate limit as it is known at one moment."""
+
+    limit: int | None
+    """Hits a window; ``None`` while nothing is known."""
+    remaining: int | None
+    """Hits that may still be sent in this window; ``None`` while that is unknown."""
+    resets_in: float | None
+    """Seconds until a new window opens, at most; ``None`` while that is unknown."""
+    in_flight: int
+    """Requests on the wire."""
+    waiting: int
+    """Calls in the queue."""
+    foreign: int
+    """Hits of this window that others on the same address made, at least."""
+
+
+class Lane(IntEnum):
+    """Who goes first."""
+
+    SINGLE = 0
+    BULK = 1
+
+
+class RateLimiter:
+    """Lets requests through as the server's window allows; can be shared by several clients.
+
+    Args:
+        rate_limit: What is known beforehand; ``None`` for nothing, so that the server's headers
+            alone rule, and without headers there is no limit.
+        max_in_flight: Requests on the wire at the same time, at most.
+
+    Raises:
+        ConfigurationError: `max_in_flight` is below 1.
+    """
+
+    def __init__(
+        self,
+        rate_limit: RateLimit | None = RateLimit(),
+        *,
+        max_in_flight: int = MAX_IN_FLIGHT,
+    ) -> None:
+        if max_in_flight < 1:
+            raise ConfigurationError("max_in_flight must be 1 or more")
+        told = rate_limit or RateLimit()
+        self.max_wait, self.max_in_flight = told.max_wait, max_in_flight
+        self._reserve = {Lane.SINGLE: 0, Lane.BULK: told.reserve}
+        self._window = Window(
+            limit=told.requests if rate_limit else None, per=told.per if rate_limit else None
+        )
+        self._lanes = {lane: OrderedDict[asyncio.Future[Ticket | Wait], float]() for lane in Lane}
+        self._timer: asyncio.TimerHandle | None = None
+        self._told_until = -math.inf
+
+    def __repr__(self) -> str:
+        return f"<RateLimiter {self.status(math.nan)}>"
+
+    def status(self, now: float) -> RateLimitStatus:
+        """What is known at `now`, in the event loop's seconds."""
+        window = self._window
+        finite = math.isfinite(window.free) and window.left is not None
+        resets_in = max(window.ends.high, window.shut_until) - now
+        return RateLimitStatus(
+            limit=window.limit,
+            remaining=max(0, int(window.free)) if finite else None,
+            resets_in=max(0.0, resets_in) if math.isfinite(resets_in) else None,
+            in_flight=window.in_flight,
+            waiting=sum(map(len, self._lanes.values())),
+            foreign=window.foreign,
+        )
+
+    @property
+    def refusals(self) -> int:
+        """429s since the last reply that was none."""
+        return self._window.refusals
+
+    async def acquire(self, lane: Lane, deadline: float) -> Ticket | Wait:
+        """Wait for the permission to send one request; give it back by `settle` or `abandon`.
+
+        Returns:
+            The permission, or at once a `Wait` when it is known that none is to be had before
+            `deadline` (in the event loop's seconds), or within `max_wait`.
+        """
+        now = asyncio.get_running_loop().time()
+        if not any(self._lanes[each] for each in Lane if each <= lane):
+            admitted = self._admit(lane, now)
+            if isinstance(admitted, Ticket):
+                return admitted
+        opens_at = self._opens_at(lane, now)
+        if self._is_hopeless(opens_at, deadline, now):
+            return Wait(opens_at)
+        return await self._queue(lane, deadline)
+
+    def settle(self, ticket: Ticket, outcome: Response | Failure, pause: float) -> None:
+        """Give the permission back and tell what became of the request.
+
+        Args:
+            ticket: From `acquire`.
+            outcome: What came back.
+            pause: Seconds to stay away if it is a 429 that does not say for how long.
+        """
+        now = asyncio.get_running_loop().time()
+        if isinstance(outcome, Failure):
+            self._window.lost(ticket, now, sent=outcome.sent)
+        elif outcome.status == HTTPStatus.TOO_MANY_REQUESTS:
+            self._window.refused(ticket, RateLimitHeaders.parse(outcome.headers), now, pause)
+        else:
+            self._window.passed(ticket, RateLimitHeaders.parse(outcome.headers), now)
+        self._pump()
+
+    def abandon(self, ticket: Ticket, *, sent: bool) -> None:
+        """Give the permission back when nobody is left to see what became of the request."""
+        self._window.lost(ticket, asyncio.get_running_loop().time(), sent=sent)
+        self._pump()
+
+    async def _queue(self, lane: Lane, deadline: float) -> Ticket | Wait:
+        waiter: asyncio.Future[Ticket | Wait] = asyncio.get_running_loop().create_future()
+        self._lanes[lane][waiter] = deadline
+        self._pump()
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            self._lanes[lane].pop(waiter, None)
+            granted = waiter.result() if waiter.done() and not waiter.cancelled() else None
+            if isinstance(granted, Ticket):
+                self.abandon(granted, sent=False)
+            raise
+
+    def _admit(self, lane: Lane, now: float) -> Ticket | Wait:
+        if self._window.in_flight >= self.max_in_flight:
+            return Wait(math.inf)
+        return self._window.admit(now, self._reserve[lane])
+
+    def _pump(self) -> None:
+        """Let through whoever may go, and set the timer for the next one who may not yet."""
+        now = asyncio.get_running_loop().time()
+        for lane, waiters in self._lanes.items():
+            while waiters:
+                waiter = next(iter(waiters))
+                if not waiter.done():  # else cancelled, and its task has not run since
+                    admitted = self._admit(lane, now)
+                    if isinstance(admitted, Wait):
+                        self._wait(admitted.until, now)
+                        return
+                    waiter.set_result(admitted)
+                del waiters[waiter]
+
+    def _wait(self, until: float, now: float) -> None:
+        if math.isinf(until):
+            return
+        if until > self._told_until:
+            self._told_until = until
+            self._tell_the_hopeless(now)
+        if self._timer is not None and self._timer.when() > until:
+            self._timer.cancel()
+            self._timer = None
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_at(until, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._pump()
+
+    def _tell_the_hopeless(self, now: float) -> None:
+        """Release those for whom the window opens too late; they are told now, not then."""
+        ahead = 0
+        for waiters in self._lanes.values():
+            for waiter, deadline in list(waiters.items()):
+                opens_at = self._window.opens_at(now, ahead)
+                if not self._is_hopeless(opens_at, deadline, now):
+                    ahead += 1
+                elif not waiter.done():
+                    waiter.set_result(Wait(opens_at))
+                    del waiters[waiter]
+
+    def _opens_at(self, lane: Lane, now: float) -> float:
+        ahead = sum(len(self._lanes[each]) for each in Lane if each <= lane)
+        return self._window.opens_at(now, ahead)
+
+    def _is_hopeless(self, opens_at: float, deadline: float, now: float) -> bool:
+        too_long = self._window.opens_at(now) - now > self.max_wait
+        return opens_at > now and (opens_at > deadline or too_long)

@@ -1,0 +1,333 @@
+"""One exchange with the server, on aiohttp: a `Request` in, a `Response` or a `Failure` out.
+
+The only module of the client that knows aiohttp. Nothing of it gets out: no exception (they hold
+the request's headers, token included), no response object, no status that aiohttp made up (each
+of its parse errors claims to be an HTTP 400).
+"""
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_address
+from typing import Any
+
+import aiohttp
+from aiohttp import (
+    ClientHandlerType,
+    ClientRequest,
+    ClientResponse,
+    ClientSession,
+    TraceConfig,
+)
+from attrs import define, field
+from multidict import CIMultiDict
+from yarl import URL
+
+from raydocs_async._http import Failure, FailureKind, Request, Response, Secret
+from raydocs_async._scopes import Scopes
+from raydocs_async.errors import ConfigurationError
+
+# aiohttp's two types are for the client's annotations.
+__all__ = ["ClientSession", "TraceConfig", "Transport", "parse_base_url"]
+
+CONNECT_TIMEOUT = 10.0
+"""Seconds to reach the server, TLS handshake included."""
+ERROR_BODY_LIMIT = 64 * 1024
+"""Bytes read of a body that only explains an error."""
+ERROR_BODY_TIMEOUT = 5.0
+"""Seconds given to such a body; the status is known already, and counts without it."""
+
+
+class WireError(Exception):
+    """A connection error that aiohttp must not see, since it would send the request once more.
+
+    aiohttp repeats a GET, silently, on the two exceptions that this one replaces. The repetition
+    counts at the server, and would escape the rate limiter and the retry policy.
+    """
+
+
+async def one_exchange(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    """An aiohttp middleware by which one request is one request on the wire."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise  # nothing was sent, and aiohttp does not repeat it
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
+        raise WireError(_reason(exc)) from None
+
+
+class TooLargeError(Exception):
+    """A body over the cap."""
+
+
+# The first row that fits counts. A test fails when aiohttp has an exception that none fits.
+_FAILURES: Sequence[tuple[type[Exception], FailureKind, bool]] = (
+    (WireError, FailureKind.DISCONNECT, True),
+    (TooLargeError, FailureKind.TOO_LARGE, True),
+    (aiohttp.ClientConnectorCertificateError, FailureKind.CERTIFICATE, False),
+    (aiohttp.ServerFingerprintMismatch, FailureKind.CERTIFICATE, False),
+    (aiohttp.ConnectionTimeoutError, FailureKind.TIMEOUT, False),
+    (TimeoutError, FailureKind.TIMEOUT, True),
+    (aiohttp.ClientConnectorError, FailureKind.CONNECT, False),
+    (aiohttp.ClientPayloadError, FailureKind.CUT, True),
+    (aiohttp.ClientResponseError, FailureKind.PROTOCOL, True),
+    (aiohttp.ClientConnectionError, FailureKind.DISCONNECT, True),
+    (aiohttp.ClientError, FailureKind.SETUP, False),
+    (OSError, FailureKind.DISCONNECT, True),
+    (ValueError, FailureKind.SETUP, False),
+    (RuntimeError, FailureKind.SETUP, False),
+)
+
+# After these the other idle connections may be as dead, or as confused, as the one that failed.
+_DISTRUSTED = frozenset({FailureKind.DISCONNECT, FailureKind.PROTOCOL})
+
+
+def translate(exc: Exception) -> Failure | None:
+    """The failure that `exc` stands for; ``None`` for what no exchange should raise."""
+    for kind, failure, sent in _FAILURES:
+        if isinstance(exc, kind):
+            return Failure(failure, _reason(exc), sent)
+    return None
+
+
+def _reason(exc: Exception) -> str:
+    """What happened, in words that are not the exception's: its own can quote headers."""
+    match exc:
+        case WireError():
+            return str(exc)
+        case TooLargeError():
+            return "it was not read any further"
+        case OSError() if exc.strerror:
+            return f"{type(exc).__name__}: {exc.strerror}"
+        case _:
+            return type(exc).__name__
+
+
+@define(eq=False)
+class _Pool:
+    """An aiohttp session and who is using it."""
+
+    session: ClientSession = field(repr=False)
+    users: int = 0
+    retired: bool = False
+
+
+class Transport:
+    """Makes exchanges; owns its connections, or borrows a `ClientSession`.
+
+    It opens at the first exchange and belongs to that moment's event loop and process.
+
+    Args:
+        base_url: From `parse_base_url`.
+        token: Sent as bearer token.
+        http_session: To borrow; never closed. Its own middlewares do not run.
+        max_response_bytes: The cap on a body, after decompression.
+        max_connections: Open connections, at most.
+        attempt_timeout: Seconds for one exchange, from connecting to the body's last byte.
+        scopes: Ends exchanges that take longer.
+        trace_configs: Handed to aiohttp.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        token: Secret,
+        http_session: ClientSession | None,
+        max_response_bytes: int,
+        max_connections: int,
+        attempt_timeout: float,
+        scopes: Scopes,
+        trace_configs: Sequence[TraceConfig],
+        user_agent: str,
+    ) -> None:
+        self._base_url = base_url
+        self._headers = CIMultiDict[str](
+            {
+                # Anything else in first place, and the framework answers errors in HTML.
+                "Accept": "application/json",
+                "Authorization": Secret(f"Bearer {token!s}"),
+                "User-Agent": user_agent,
+            }
+        )
+        self._borrowed = http_session
+        self._overrides = {} if http_session is None else self._overrides_for_borrowed()
+        self._max_response_bytes = max_response_bytes
+        self._max_connections = max_connections
+        self._attempt_timeout = attempt_timeout
+        self._scopes = scopes
+        self._trace_configs = list(trace_configs)
+        self._pool: _Pool | None = None
+        self._retired: set[_Pool] = set()
+        self._home: tuple[asyncio.AbstractEventLoop, int] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Transport to {self._base_url}>"
+
+    def check_home(self) -> None:
+        """Belong to the running event loop and this process, from the first call on.
+
+        Raises:
+            ConfigurationError: it was in use in another event loop or before a fork.
+        """
+        here = (asyncio.get_running_loop(), os.getpid())
+        if self._home is None:
+            self._home = here
+        elif self._home != here:
+            where = "process" if self._home[1] != here[1] else "event loop"
+            raise ConfigurationError(
+                f"this client was opened in another {where}; build one client in each"
+            )
+
+    async def send(self, request: Request) -> Response | Failure:
+        """Make one exchange; whatever comes of it is returned."""
+        pool = self._lease()
+        try:
+            with self._scopes.until(asyncio.get_running_loop().time() + self._attempt_timeout):
+                return await self._exchange(pool, request)
+        except Exception as exc:
+            failure = translate(exc)
+            if failure is None:
+                raise
+        finally:
+            await self._return(pool)
+        if failure.kind in _DISTRUSTED:
+            await self._retire(pool)
+        return failure
+
+    async def distrust(self, response: Response) -> None:
+        """Use none of the idle connections any more, one of which brought `response`."""
+        assert isinstance(response.connection, _Pool)
+        await self._retire(response.connection)
+
+    async def close(self) -> None:
+        """Close what is open; there must be no exchange under way."""
+        pools = [pool for pool in (self._pool, *self._retired) if pool is not None]
+        self._pool = None
+        self._retired.clear()
+        for pool in pools:
+            if pool.session is not self._borrowed:
+                await pool.session.close()
+
+    async def _exchange(self, pool: _Pool, request: Request) -> Response:
+        url = URL(self._base_url + request.path, encoded=True)
+        reply = await pool.session.request(
+            request.method, url, allow_redirects=False, **self._overrides
+        )
+        try:
+            body = await (self._read(reply) if reply.status == 200 else _read_error(reply))
+        except BaseException:
+            reply.close()  # what is left of the body must not be read as the next reply
+            raise
+        reply.release()
+        return Response(reply.status, reply.headers, body, pool)
+
+    def _overrides_for_borrowed(self) -> Mapping[str, Any]:
+        """What a borrowed session does not bring along, or must not impose."""
+        return {
+            "headers": self._headers,
+            "auto_decompress": True,
+            "middlewares": (one_exchange,),
+            "raise_for_status": False,
+            "timeout": aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
+        }
+
+    async def _read(self, reply: ClientResponse) -> bytes:
+        limit = self._max_response_bytes
+        if (reply.content_length or 0) > limit:
+            reply.close()
+            raise TooLargeError
+        body = await _read_up_to(reply, limit)
+        if len(body) > limit:
+            raise TooLargeError
+        return body
+
+    def _lease(self) -> _Pool:
+        if self._pool is None:
+            self._pool = _Pool(self._borrowed or self._open())
+        self._pool.users += 1
+        return self._pool
+
+    async def _return(self, pool: _Pool) -> None:
+        pool.users -= 1
+        if pool in self._retired and not pool.users:
+            self._retired.discard(pool)
+            await pool.session.close()
+
+    async def _retire(self, pool: _Pool) -> None:
+        """Take the pool out of use; closed when its last exchange is over, which it would hang."""
+        if pool is self._pool and pool.session is not self._borrowed:
+            self._pool = None
+            self._retired.add(pool)
+            pool.users += 1
+            await self._return(pool)
+
+    def _open(self) -> ClientSession:
+        return ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._max_connections),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=self._headers,
+            middlewares=(one_exchange,),
+            # The whole exchange has one timer, ours; aiohttp's would be one more for each request.
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
+            trace_configs=self._trace_configs,
+        )
+
+
+async def _read_up_to(reply: ClientResponse, limit: int) -> bytes:
+    """The body, or somewhat more than `limit` bytes of it; then the connection is closed."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in reply.content.iter_any():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            reply.close()
+            break
+    return b"".join(chunks)
+
+
+async def _read_error(reply: ClientResponse) -> bytes:
+    """The beginning of an error's body, if it can be had; the status counts without it, too."""
+    try:
+        async with asyncio.timeout(ERROR_BODY_TIMEOUT):
+            return (await _read_up_to(reply, ERROR_BODY_LIMIT))[:ERROR_BODY_LIMIT]
+    except (aiohttp.ClientError, TimeoutError):
+        reply.close()
+        return b""
+
+
+def parse_base_url(value: str, *, allow_http: bool) -> str:
+    """The base URL without a final slash.
+
+    Raises:
+        ConfigurationError: it is not absolute, carries credentials, a query or a fragment, or
+            is plain ``http`` to another machine without `allow_http`.
+    """
+    url = _parse_url(value)
+    if url is None or not url.host or url.scheme not in ("http", "https"):
+        raise ConfigurationError("base_url must be an absolute http or https URL")
+    if url.user is not None or url.password is not None:
+        raise ConfigurationError("base_url must not carry credentials; give token= instead")
+    if url.query_string or url.fragment:
+        raise ConfigurationError("base_url must not have a query or a fragment")
+    if url.scheme == "http" and not (allow_http or _is_loopback(url.host)):
+        raise ConfigurationError(
+            "base_url is http, which shows the token to the network; "
+            "use https, or allow_http=True if you mean it"
+        )
+    return str(url).rstrip("/")
+
+
+def _parse_url(value: str) -> URL | None:
+    try:
+        return URL(value)
+    except (ValueError, TypeError):
+        return None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

@@ -1,0 +1,283 @@
+"""The server's rate-limit window, as far as a client can know it.
+
+What the server does
+    It counts hits for each IP address in a *fixed window*, opened by the first accepted hit and
+    not by the clock; 100 hits in 60 s is the documented size. A hit over the limit is refused
+    with a 429 and costs nothing. A passed reply says how many hits are left, ``Remaining``, read
+    after its handler has run, so that everybody's hits up to then are in it; it does not say when
+    the window ends. A 429 does: ``Retry-After`` in whole seconds, cut and not rounded, from
+    whole-second clocks, so that the true end is up to one second before or after.
+
+What is not known, and how it is bounded
+    *When the window ends.* It was open when the first of our replies in it arrived, so it ends at
+    most one period after that. If that reply's ``Remaining`` is ``Limit - 1``, ours was the
+    opening hit, and it ends at least one period after that was sent. A 429 bounds the end from
+    both sides to within two seconds. All bounds are kept as one interval, `ends`, and only narrow
+    while the window lasts; a bound that contradicts them is about another window, and replaces
+    them. Waiting for the interval's upper end is always safe; it costs one round trip.
+    *How much is left.* The lowest ``Remaining`` seen, less what is in flight: replies come out of
+    order, and one that is not yet here may or may not be in a count that is. The estimate is never
+    too high for our own hits, and it is exact as soon as nothing is in flight.
+    *What others take.* Hits on the same address that are not ours show as ``Remaining`` lower than
+    we made it. Their requests in flight are invisible, so with others about, ours in flight are
+    kept to a share of what is left: the closer to the end, the more carefully.
+    *A new window* is wholly unknown. One request, the probe, opens it, and its reply tells all the
+    others how many may follow. A probe that is slow to answer is followed by another after a
+    second, so that one slow reply does not hold up everybody.
+
+What is assumed, and what it costs when wrong
+    *The period* is what the caller said, or is learned: the first 429 after a window that we saw
+    opening gives it in whole seconds. Too short a period means a probe that is refused, once: the
+    refusal proves a longer one. Too long a period leaves the end of each window unused.
+    *The end of a window that others opened* is asked for, with one request that will be refused,
+    when there is nothing left and its end is not known to within two seconds. That costs a 429,
+    which the server does not count, in place of up to a period of waiting.
+    *A request without a reply* was counted. If it was not, one hit of the window goes unused.
+    *No headers at all* mean that the configured limit is the truth, or with none configured, that
+    there is no limit.
+
+Everything here is a pure function of what was observed and of `now`, in seconds on any clock that
+does not jump. Nothing waits; `admit` says until when to.
+"""
+
+import math
+
+from attrs import define, frozen
+
+from raydocs_async._http import RateLimitHeaders
+
+PROBE_PATIENCE = 1.0
+"""Seconds after which a probe without a reply is followed by another."""
+KNOWN_ENOUGH = 2.0
+"""A refusal tells the window's end to within this many seconds; better is not to be asked for."""
+CAUTION = 4
+"""With others about, at most one in so many of what is left is in flight."""
+
+
+@frozen
+class Ticket:
+    """The permission to send one request, to be handed back with what became of it."""
+
+    sent_at: float
+
+
+@frozen
+class Wait:
+    """No permission now."""
+
+    until: float
+    """When to ask again; earlier, whenever a reply has come in."""
+
+
+@frozen
+class Interval:
+    """When something happens, as far as it is known."""
+
+    low: float = -math.inf
+    high: float = math.inf
+
+    def narrowed(self, low: float, high: float) -> "Interval":
+        """Both bounds together, or the new ones alone if they contradict these."""
+        if low <= self.low and self.high <= high:
+            return self
+        if low > self.high or high < self.low:
+            return Interval(low, high)
+        return Interval(max(low, self.low), min(high, self.high))
+
+
+@frozen
+class Opening:
+    """A reply that told of its request having opened a window."""
+
+    sent_at: float
+    received_at: float
+    served_at: float | None
+    """By the server's clock, in epoch seconds."""
+
+
+@define(kw_only=True)
+class Window:
+    """What is known of the current window, and what may be sent by that."""
+
+    limit: int | None
+    """Hits a window: as told, or as the server said."""
+    per: float | None
+    """Seconds a window lasts: as told, or as learned."""
+    left: float | None = None
+    """The lowest ``Remaining`` of this window; ``None`` before its first reply."""
+    unseen: int = 0
+    """Our hits since then that no ``Remaining`` has told of."""
+    in_flight: int = 0
+    """Requests sent and not yet answered, those of earlier windows included."""
+    ends: Interval = Interval()
+    """When the window ends."""
+    shut_until: float = -math.inf
+    """Nobody sends before; then one does."""
+    foreign: int = 0
+    """Hits of this window that were not ours, at least."""
+    refusals: int = 0
+    """429s since the last reply that was none."""
+
+    _foreign_before: int = 0
+    _spent: int = 0
+    _began: float = -math.inf
+    _probed_at: float = -math.inf
+    _lowest: Ticket | None = None
+    _lowest_at: float = -math.inf
+    _unseen_at: float = -math.inf
+    _opening: Opening | None = None
+
+    # -- asking ---------------------------------------------------------------------------
+
+    def admit(self, now: float, reserve: int = 0) -> Ticket | Wait:
+        """Permit a request, or say when to ask again; `reserve` hits are left to others."""
+        if now < self.shut_until:
+            return Wait(self.shut_until)
+        if now >= self.ends.high:
+            self._turn(now)
+        if self.left is None:
+            return self._probe(now)
+        if self._crowded and self.in_flight >= max(1, (self.left - self.unseen) // CAUTION):
+            return Wait(math.inf)
+        if self.free > reserve:
+            return self._grant(now)
+        if self.in_flight or self._end_is_known(now):
+            return Wait(self.ends.high)
+        # A reserve is kept only for as long as the window's end is in sight.
+        asks = self.free <= 0 or math.isinf(self.ends.high)
+        return self._grant(now) if asks else Wait(self.ends.high)
+
+    @property
+    def free(self) -> float:
+        """Hits that may follow at once; none while the window is unknown."""
+        return 0 if self.left is None else self.left - self.unseen - self.in_flight
+
+    def opens_at(self, now: float, ahead: int = 0) -> float:
+        """The earliest that a request behind `ahead` others can be sent, as far as is known."""
+        shut = now < self.shut_until
+        if not shut and (self.left is None or self.free > ahead or not self._end_is_known(now)):
+            return now
+        start = self.shut_until if shut else self.ends.high
+        later = ahead - (0 if shut else max(0, self.free))
+        return start + (later // self.limit * self.per if self.limit and self.per else 0)
+
+    @property
+    def _crowded(self) -> bool:
+        return self.foreign > 0 or self._foreign_before > 0
+
+    def _end_is_known(self, now: float) -> bool:
+        return self.ends.high - max(self.ends.low, now) <= KNOWN_ENOUGH
+
+    def _probe(self, now: float) -> Ticket | Wait:
+        if now < self._probed_at + PROBE_PATIENCE:
+            return Wait(self._probed_at + PROBE_PATIENCE)
+        self._probed_at = now
+        return self._grant(now)
+
+    def _grant(self, now: float) -> Ticket:
+        self.in_flight += 1
+        self._spent += 1
+        return Ticket(now)
+
+    # -- being told -----------------------------------------------------------------------
+
+    def passed(self, ticket: Ticket, headers: RateLimitHeaders, now: float) -> None:
+        """The server let the request of `ticket` in, whatever it answered."""
+        self.in_flight -= 1
+        self.refusals = 0
+        self.limit = headers.limit or self.limit
+        if ticket.sent_at < self._began:
+            return
+        if headers.remaining is None:
+            self._count_unseen(now)
+        else:
+            self._see(ticket, headers, min(headers.remaining, self.limit or math.inf), now)
+        self._bound_end(-math.inf, now + self.per if self.per else math.inf)
+
+    def refused(self, ticket: Ticket, headers: RateLimitHeaders, now: float, pause: float) -> None:
+        """The server answered 429; `pause` is how long to wait if it did not say."""
+        self.in_flight -= 1
+        self.refusals += 1
+        if ticket.sent_at < self._began:
+            return
+        self._probed_at = -math.inf
+        if headers.retry_after is None:
+            self.left = None
+            self.shut_until = max(self.shut_until, now + pause)
+            return
+        low, high = ticket.sent_at + headers.retry_after - 1, now + headers.retry_after + 1
+        self._learn_period(ticket, headers, now)
+        self._bound_end(low, high)
+        if self.free > 0:  # it should have passed
+            self.foreign += 1
+        self.left, self.unseen, self._lowest_at = 0, 0, now
+        self.shut_until = max(self.shut_until, self.ends.high)
+
+    def lost(self, ticket: Ticket, now: float, *, sent: bool) -> None:
+        """No reply came; `sent` tells whether the server may have counted it."""
+        self.in_flight -= 1
+        if ticket.sent_at >= self._began:
+            self._probed_at = -math.inf
+            if sent:
+                self.unseen += 1
+                self._unseen_at = now
+
+    def _count_unseen(self, now: float) -> None:
+        if self.left is None:
+            self.left = math.inf if self.limit is None else self.limit
+            self.unseen = 0
+        self.unseen += 1
+        self._unseen_at = now
+
+    def _see(self, ticket: Ticket, headers: RateLimitHeaders, remaining: float, now: float) -> None:
+        """Take in a ``Remaining``; after a lower one, it can only be a new window's."""
+        if self.left is not None and remaining > self.left and ticket.sent_at >= self._lowest_at:
+            self._turn(ticket.sent_at)
+            low = self._lowest.sent_at + self.per if self._lowest and self.per else -math.inf
+            self.ends, self._spent = Interval(low), self.in_flight + 1
+        if self.left is None or remaining < self.left:
+            self.left, self._lowest, self._lowest_at = remaining, ticket, now
+        if ticket.sent_at >= self._unseen_at:
+            self.unseen = 0
+        if self.limit is not None:
+            self.foreign = max(self.foreign, int(self.limit - remaining) - self._spent)
+            if remaining == self.limit - 1:
+                self._opening = Opening(ticket.sent_at, now, headers.served_at)
+                self._bound_end(ticket.sent_at + self.per if self.per else -math.inf, math.inf)
+
+    def _bound_end(self, low: float, high: float) -> None:
+        self.ends = self.ends.narrowed(low, high)
+
+    def _turn(self, now: float) -> None:
+        """Forget the old window; `now` is when the first request of the new one is sent."""
+        self.ends = Interval(self.ends.low + self.per if self.per else -math.inf)
+        self.left, self.unseen = None, 0
+        self.foreign, self._foreign_before = 0, self.foreign
+        self._spent, self._began, self._probed_at = self.in_flight, now, -math.inf
+
+    def _learn_period(self, ticket: Ticket, headers: RateLimitHeaders, now: float) -> None:
+        """Take the period from a refusal in a window whose opening was seen.
+
+        Both clocks of ``Retry-After`` are cut to whole seconds, and so are the replies' ``Date``s:
+        their difference is exact, but for an opening reply that was slow to be dated. That makes
+        the period too short by a second, which a refusal just after the expected end mends.
+        """
+        opening, wait = self._opening, headers.retry_after
+        if opening is None or wait is None:
+            return
+        if opening.sent_at < self._began:
+            if self.per and wait <= 1 and self.left is None:
+                self.per += 1
+        elif not self._period_fits(opening, ticket, wait, now):
+            elapsed = math.floor(now - opening.sent_at) + 1.0
+            if opening.served_at is not None and headers.served_at is not None:
+                elapsed = headers.served_at - opening.served_at
+            self.per = wait + elapsed
+            self._bound_end(opening.sent_at + self.per, opening.received_at + self.per)
+
+    def _period_fits(self, opening: Opening, ticket: Ticket, wait: float, now: float) -> bool:
+        return (
+            self.per is not None
+            and opening.received_at + self.per >= ticket.sent_at + wait - 1
+            and opening.sent_at + self.per <= now + wait + 1
+        )

@@ -1,0 +1,211 @@
+"""The client: what users call, and the one place that picks clock, randomness and defaults."""
+
+import asyncio
+import math
+import os
+import random
+import re
+from collections.abc import Sequence
+from enum import Enum
+from importlib.metadata import version
+from types import TracebackType
+from typing import Final, NoReturn, Self
+from uuid import UUID
+
+from raydocs_async._endpoints import GET_SESSION, build
+from raydocs_async._engine import Engine
+from raydocs_async._http import Secret
+from raydocs_async._limiter import MAX_IN_FLIGHT, Lane, RateLimit, RateLimiter, RateLimitStatus
+from raydocs_async._policy import RetryPolicy
+from raydocs_async._scopes import Scopes
+from raydocs_async._transport import ClientSession, TraceConfig, Transport, parse_base_url
+from raydocs_async.errors import ConfigurationError
+from raydocs_async.models import Session
+
+BASE_URL: Final = "https://api.raydocs.com"
+MAX_RESPONSE_BYTES: Final = 16 * 1024 * 1024
+
+_token_characters = re.compile(r"[\x21-\x7e]+").fullmatch
+
+
+class Default(Enum):
+    """Stands for a setting of the client where a call can have its own."""
+
+    CLIENT = "the client's"
+
+    def __repr__(self) -> str:
+        return f"<{self.value}>"
+
+
+class RaydocsClient:
+    """Reads extraction sessions from Raydocs.
+
+    Use it as a context manager, or `close` it when done; one for the whole application. It can be
+    built anywhere, also outside of an event loop. It opens at its first call, and from then on
+    belongs to that event loop and process.
+
+    Args:
+        token: A Personal Access Token with the ability ``sessions-read``; by default what
+            ``$RAYDOCS_API_TOKEN`` says.
+        base_url: Where the API is; by default what ``$RAYDOCS_BASE_URL`` says, or else
+            ``https://api.raydocs.com``. It may have a path.
+        timeout: Seconds a call may take in all: in the rate limit's queue, in its attempts and
+            in the waits between them. ``None`` for no end.
+        attempt_timeout: Seconds for one exchange with the server, connecting included. The
+            service's gateway gives up after 30.
+        retry: How failures that may pass are retried.
+        rate_limit: What is known of the rate limit; ``None`` for nothing; or a `RateLimiter` that
+            several clients share.
+        http_session: An `aiohttp.ClientSession` to borrow, for its proxy, certificates or
+            connector. It is never closed; its middlewares do not run.
+        max_response_bytes: The longest body that is read, after decompression.
+        max_connections: Connections open at a time, and so requests on the wire.
+        allow_http: Allow a `base_url` with plain ``http`` to another machine, which shows the
+            token to the network in between.
+        trace_configs: `aiohttp.TraceConfig`s, for instrumentation.
+
+    Raises:
+        ConfigurationError: an argument that cannot work. It is a `ValueError`, too.
+    """
+
+    def __init__(
+        self,
+        token: str | None = None,
+        *,
+        base_url: str | None = None,
+        timeout: float | None = 120.0,
+        attempt_timeout: float = 60.0,
+        retry: RetryPolicy = RetryPolicy(),
+        rate_limit: RateLimit | RateLimiter | None = RateLimit(),
+        http_session: ClientSession | None = None,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
+        max_connections: int = MAX_IN_FLIGHT,
+        allow_http: bool = False,
+        trace_configs: Sequence[TraceConfig] = (),
+    ) -> None:
+        # From here on no frame's locals show the token, whatever is raised.
+        token = _hidden(os.environ.get("RAYDOCS_API_TOKEN") if token is None else token)
+        self._base_url = parse_base_url(
+            base_url or os.environ.get("RAYDOCS_BASE_URL") or BASE_URL, allow_http=allow_http
+        )
+        self._timeout = _check_timeout("timeout", timeout)
+        _check_timeout("attempt_timeout", attempt_timeout)
+        _check_positive("max_response_bytes", max_response_bytes)
+        _check_positive("max_connections", max_connections)
+        self._limiter = (
+            rate_limit
+            if isinstance(rate_limit, RateLimiter)
+            else RateLimiter(rate_limit, max_in_flight=max_connections)
+        )
+        scopes = Scopes()
+        self._engine = Engine(
+            transport=Transport(
+                base_url=self._base_url,
+                token=_check_token(token),
+                http_session=http_session,
+                max_response_bytes=max_response_bytes,
+                max_connections=max_connections,
+                attempt_timeout=attempt_timeout,
+                scopes=scopes,
+                trace_configs=trace_configs,
+                user_agent=f"raydocs-async/{version('raydocs-async')}",
+            ),
+            limiter=self._limiter,
+            scopes=scopes,
+            policy=retry,
+            rand=random.random,
+            sleep=asyncio.sleep,
+        )
+
+    def __repr__(self) -> str:
+        state = "closed" if self._engine.closed else "open"
+        return f"<RaydocsClient for {self._base_url}, {state}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a RaydocsClient cannot be pickled or copied; build one in each process")
+
+    async def __aenter__(self) -> Self:
+        self._engine.check_usable()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End calls that are under way with `ClientClosedError`, and close all connections.
+
+        Closing twice, or twice at once, is fine; a borrowed ``http_session`` stays open.
+        """
+        await self._engine.close()
+
+    async def get_session(
+        self, session_id: str | UUID, *, timeout: float | Default | None = Default.CLIENT
+    ) -> Session:
+        """Fetch one extraction session.
+
+        Args:
+            session_id: A UUID, or its usual form of 36 characters, in either case.
+            timeout: Seconds it may take in all, queueing and retries included; ``None`` for no
+                end; by default the client's.
+
+        Returns:
+            The session with its documents and results.
+
+        Raises:
+            InvalidSessionIdError: `session_id` is none; nothing was sent.
+            NotFoundError: it does not exist, or the token may not see it.
+            AuthenticationError: the token is not valid.
+            PermissionDeniedError: the token lacks the ability ``sessions-read``.
+            RateLimitError: the rate limit's window opens too late for this call; says when.
+            APITimeoutError: no answer in time.
+            APIConnectionError: no usable reply in any attempt.
+            InternalServerError: the service failed in all of them.
+            APIResponseValidationError: the reply is not what the API documents.
+            ClientClosedError: the client was closed before or meanwhile.
+            ConfigurationError: `timeout` is not above 0, or the client was opened in another
+                event loop or process.
+
+        Source: the API reference, ``GET /extractions/sessions/{sessionId}``.
+        """
+        return await self._engine.call(
+            GET_SESSION,
+            build(GET_SESSION, session_id=session_id),
+            timeout=self._timeout
+            if isinstance(timeout, Default)
+            else _check_timeout("timeout", timeout),
+            lane=Lane.SINGLE,
+        )
+
+    @property
+    def rate_limit_status(self) -> RateLimitStatus:
+        """What is known of the rate limit just now; to be read inside the event loop."""
+        return self._limiter.status(asyncio.get_running_loop().time())
+
+
+def _hidden(token: object) -> Secret:
+    return Secret(token if isinstance(token, str) else "")
+
+
+def _check_token(token: Secret) -> Secret:
+    """A token that HTTP can carry as it is: other characters would be changed or cut silently."""
+    if not token:
+        raise ConfigurationError("no token: give token= as a str, or set $RAYDOCS_API_TOKEN")
+    if not _token_characters(token):
+        raise ConfigurationError("the token has characters other than visible ASCII ones")
+    return token
+
+
+def _check_timeout(name: str, seconds: float | None) -> float | None:
+    if seconds is not None and not (math.isfinite(seconds) and seconds > 0):
+        raise ConfigurationError(f"{name} must be a number of seconds above 0")
+    return seconds
+
+
+def _check_positive(name: str, number: int) -> None:
+    if number < 1:
+        raise ConfigurationError(f"{name} must be 1 or more")

@@ -1,0 +1,174 @@
+"""What can go wrong, as exceptions that are frozen values.
+
+::
+
+    RaydocsError
+    ├── ConfigurationError            also ValueError; before any I/O
+    ├── InvalidSessionIdError         also ValueError; before any I/O
+    ├── ClientClosedError             used after, or interrupted by, close()
+    ├── WaitTimeoutError              not finished in time; has the last session seen
+    ├── APIConnectionError            no usable reply
+    │   └── APITimeoutError           none in time
+    ├── APIResponseValidationError    a 200 that is no session; has the payload
+    └── APIStatusError                a status that is no 200
+        ├── BadRequestError           400
+        ├── AuthenticationError       401
+        ├── PermissionDeniedError     403
+        ├── NotFoundError             404
+        ├── UnprocessableEntityError  422
+        ├── RateLimitError            429, or a wait for the rate limit that would be too long
+        └── InternalServerError       5xx
+
+Every one of them pickles and copies. None holds the token, an exception or object of the HTTP
+library, or shows data of a document in its message, ``repr`` or ``args``.
+"""
+
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeVar
+
+import attrs
+from attrs import field, frozen
+
+from raydocs_async.models import Session
+
+E = TypeVar("E", bound="RaydocsError")
+
+
+@frozen(kw_only=True)
+class Attempt:
+    """One try of a call, as its error's history keeps it."""
+
+    at: float
+    """When it was sent, in seconds since the call began."""
+    status: int | None = None
+    """The reply's status, if there was one."""
+    error: str | None = None
+    """What went wrong, in words, if anything did."""
+    waited: float = 0.0
+    """Seconds waited before it: for the rate limit, or as back-off."""
+
+
+@frozen(eq=False, repr=False, auto_exc=False)
+class RaydocsError(Exception):
+    """The base of every error that this library raises."""
+
+    hint: ClassVar[str] = ""
+
+    message: str
+    """What happened, in one line."""
+    session_id: str | None = field(default=None, kw_only=True)
+    """The session that was asked for, if it was about one."""
+    status: int | None = field(default=None, kw_only=True)
+    """The reply's HTTP status, if there was a reply."""
+    retry_after: float | None = field(default=None, kw_only=True)
+    """Seconds until it is worth coming back, if that is known."""
+    request_id: str | None = field(default=None, kw_only=True)
+    """The reply's own id, to quote to the service's support."""
+    body_excerpt: str = field(default="", kw_only=True)
+    """The beginning of an error reply's body."""
+    attempts: tuple[Attempt, ...] = field(default=(), kw_only=True)
+    """Every try, in order; empty where nothing was sent."""
+
+    def __attrs_post_init__(self) -> None:
+        BaseException.__init__(self, self.message)
+
+    def __str__(self) -> str:
+        about = f"session {self.session_id}: " if self.session_id else ""
+        tried = f" (attempts: {len(self.attempts)})" if len(self.attempts) > 1 else ""
+        back = f"; retry after {self.retry_after:.0f} s" if self.retry_after is not None else ""
+        hint = f". {self.hint}" if self.hint else ""
+        return f"{about}{self.message}{tried}{back}{hint}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
+    def __reduce__(self) -> tuple[Callable[..., "RaydocsError"], tuple[Any, ...]]:
+        return _rebuild, (type(self), attrs.asdict(self, recurse=False))
+
+
+def _rebuild(kind: type[E], values: dict[str, Any]) -> E:
+    return kind(**values)
+
+
+class ConfigurationError(RaydocsError, ValueError):
+    """The client was built or used in a way that cannot work; nothing was sent."""
+
+
+class InvalidSessionIdError(RaydocsError, ValueError):
+    """What was given is no session id; nothing was sent.
+
+    An id is a `uuid.UUID` or its usual form in a string: 36 characters, in either case. Braces,
+    ``urn:uuid:`` and other spellings are refused, so that one session has one URL.
+    """
+
+
+class ClientClosedError(RaydocsError):
+    """The client was closed before or during the call."""
+
+
+@frozen(eq=False, repr=False, auto_exc=False)
+class WaitTimeoutError(RaydocsError):
+    """A session was not finished when the time to wait for it was over."""
+
+    session: Session | None = field(default=None, kw_only=True)
+    """The session as it was last seen."""
+
+
+class APIConnectionError(RaydocsError):
+    """No usable reply, after all attempts."""
+
+
+class APITimeoutError(APIConnectionError):
+    """No complete reply in time."""
+
+
+@frozen(eq=False, repr=False, auto_exc=False)
+class APIResponseValidationError(RaydocsError):
+    """A reply with status 200 whose body is not what the API documents."""
+
+    payload: bytes = field(default=b"", kw_only=True)
+    """The body, whole, as it came; it can hold document data, so it is never printed."""
+    truncated: bool = field(default=False, kw_only=True)
+    """Whether it ends in the middle of the JSON."""
+
+
+class APIStatusError(RaydocsError):
+    """A reply whose status is not 200."""
+
+
+class BadRequestError(APIStatusError):
+    """400: the service did not understand the request."""
+
+
+class AuthenticationError(APIStatusError):
+    """401: the token is missing or not valid."""
+
+    hint = "Check the token; the service does not know it"
+
+
+class PermissionDeniedError(APIStatusError):
+    """403: the token lacks an ability."""
+
+    hint = "The token needs the ability 'sessions-read'"
+
+
+class NotFoundError(APIStatusError):
+    """404: the session does not exist, or the token may not see it."""
+
+    hint = "It does not exist, or this token may not see it"
+
+
+class UnprocessableEntityError(APIStatusError):
+    """422: the service refused the request's content."""
+
+
+class RateLimitError(APIStatusError):
+    """The rate limit stands in the way for longer than the call may wait.
+
+    Raised at once when the wait is known to be too long, with `retry_after` and without a
+    `status` if nothing was sent.
+    """
+
+
+class InternalServerError(APIStatusError):
+    """5xx: the service, or the gateway before it, failed."""

@@ -1,0 +1,224 @@
+"""What the API returns, as frozen values.
+
+Read from a reply, an object keeps all of it: keys that no field knows are in `extra`, a status
+that is not in the enumeration stays a plain string, and `wire_keys` remembers which keys were
+there, under which spelling, so that writing the object gives the same JSON again.
+
+A field without a default is in every reply that the reference documents. All other fields are
+``None``, or empty, where a reply leaves them out. Times are aware; one that names no zone is UTC,
+the framework's default. Free-form parts (`settings`, `meta`, `data`, `audit_data`, `extra`) are
+the plain ``dict`` and ``list`` objects of the JSON; they do not take part in hashing.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+from uuid import UUID
+
+from attrs import field, frozen
+
+WIRE_NAMES = "wire_names"
+"""The metadata key for a field's spellings in JSON, the current one first, older ones after it."""
+
+WorkspaceId = Annotated[str | None, "a number or a string in JSON"]
+"""A workspace's id: a number or a UUID, always as a string, so that all spellings compare."""
+
+
+class SessionStatus(StrEnum):
+    """How far a session is."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class DocumentStatus(StrEnum):
+    """How far a document is."""
+
+    UPLOADED = "uploaded"
+    PENDING = "pending"
+    PARSING = "parsing"
+    PARSED = "parsed"
+    PROCESSING = "processing"
+    PROCESSED = "processed"
+    READY = "ready"
+    FAILED = "failed"
+
+
+class ParsingStatus(StrEnum):
+    """How far the parsing of a document is."""
+
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    READY = "ready"
+    FAILED = "failed"
+
+
+class ResultStatus(StrEnum):
+    """How far a result is."""
+
+    CREATED = "created"
+    PENDING = "pending"
+    PARSING_PENDING = "parsing_pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+def _wire(*names: str) -> dict[str, tuple[str, ...]]:
+    return {WIRE_NAMES: names}
+
+
+def _count(items: tuple[object, ...]) -> str:
+    return f"<{len(items)}>"
+
+
+@frozen(kw_only=True)
+class _Model:
+    extra: Mapping[str, Any] = field(factory=dict, repr=False, hash=False)
+    """The keys of the reply that this version of the library does not know."""
+    wire_keys: tuple[str, ...] = field(default=(), repr=False, eq=False)
+    """The reply's keys as it spelled and ordered them; empty for an object built by hand."""
+
+
+@frozen(kw_only=True)
+class Source(_Model):
+    """Where a document came from."""
+
+    type: str | None = None
+    """``"upload"``, for one."""
+    url: str | None = field(default=None, repr=False)
+    """Where it was fetched from, if it was."""
+
+
+@frozen(kw_only=True)
+class DocumentRef(_Model):
+    """A result's reference to a document it was made from."""
+
+    document_id: UUID = field(metadata=_wire("documentId"))
+    """The `Document.id` referred to."""
+    kind: str | None = field(default=None, metadata=_wire("kind", "type"))
+    """The tag, ``"documentRef"``; some replies spell its key ``type``."""
+    workspace_id: WorkspaceId = field(default=None, metadata=_wire("workspaceId"))
+    """As `Document.workspace_id`."""
+    filename: str | None = field(default=None, repr=False)
+    """The name it was uploaded under."""
+    mime: str | None = None
+    """Its media type."""
+    size: int | None = None
+    """Bytes."""
+    sha256: str | None = field(default=None, repr=False)
+    """Its checksum, in hexadecimal digits."""
+    source: Source | None = field(default=None, repr=False)
+    """Where it came from."""
+    created_at: datetime | None = field(default=None, repr=False, metadata=_wire("createdAt"))
+    """When it was uploaded."""
+
+
+@frozen(kw_only=True)
+class Parsing(_Model):
+    """One reading of a document by one version of the parser."""
+
+    id: UUID
+    """Its own id."""
+    status: ParsingStatus | str
+    """How far it is."""
+    config_hash: str | None = field(default=None, repr=False)
+    """Tells parsings with different settings apart."""
+    parser_version: str | None = None
+    """The parser that made it."""
+    updated_at: datetime | None = field(default=None, repr=False)
+    """When its status last changed."""
+
+
+@frozen(kw_only=True)
+class Document(_Model):
+    """A file of a session."""
+
+    id: UUID
+    """Its own id; results refer to it."""
+    filename: str
+    """The name it was uploaded under."""
+    status: DocumentStatus | str
+    """How far it is."""
+    workspace_id: WorkspaceId = None
+    """The workspace it is in: a number or a UUID, always as a string."""
+    mime: str | None = field(default=None, metadata=_wire("mime", "mime_type"))
+    """Its media type; older replies spell the key ``mime_type``."""
+    size: int | None = None
+    """Bytes."""
+    sha256: str | None = field(default=None, repr=False)
+    """Its checksum, in hexadecimal digits."""
+    source_type: str | None = field(default=None, repr=False)
+    """Where it came from: ``"upload"``, for one. Older replies have `source` in its place."""
+    source_url: str | None = field(default=None, repr=False)
+    """Where it was fetched from, if it was."""
+    source: Source | None = field(default=None, repr=False)
+    """Where it came from, in older replies; newer ones have `source_type` and `source_url`."""
+    extraction_session_id: UUID | None = field(default=None, repr=False)
+    """The session it belongs to, in older replies."""
+    meta: Mapping[str, Any] = field(factory=dict, repr=False, hash=False)
+    """What is known of the file: ``page_count``, for one."""
+    parsings: tuple[Parsing, ...] = field(default=(), repr=_count)
+    """Its readings."""
+    created_at: datetime | None = field(default=None, repr=False)
+    """When it was uploaded."""
+
+
+@frozen(kw_only=True)
+class Result(_Model):
+    """What was extracted from one or more documents."""
+
+    id: UUID
+    """Its own id."""
+    status: ResultStatus | str
+    """How far it is."""
+    title: str | None = None
+    """A name for it, made from its content."""
+    extraction_session_id: UUID | None = field(default=None, repr=False)
+    """The session it belongs to."""
+    config_hash: str | None = field(default=None, repr=False)
+    """Tells results with different settings apart."""
+    document_refs: tuple[DocumentRef, ...] = field(default=(), repr=_count)
+    """The documents it was made from."""
+    data: Any = field(default=None, repr=False, hash=False)
+    """The extracted values, in the shape of the customer's template; mostly a mapping.
+
+    The framework writes an empty map as ``[]``; that is read as an empty mapping.
+    """
+    audit_data: Any = field(
+        default=None, repr=False, hash=False, metadata=_wire("audit_data", "reasoning")
+    )
+    """Mirrors `data`; at each field the reasoning and its sources. Older replies: ``reasoning``."""
+    created_at: datetime | None = field(default=None, repr=False)
+    """When it was asked for."""
+    updated_at: datetime | None = field(default=None, repr=False)
+    """When it last changed."""
+    completed_at: datetime | None = field(default=None, repr=False)
+    """When it was finished, if it is."""
+
+
+@frozen(kw_only=True)
+class Session(_Model):
+    """An extraction session: its documents and what was extracted from them."""
+
+    id: UUID
+    """Its own id, the one it is fetched by."""
+    name: str
+    """The name a person gave it."""
+    extraction_template_id: UUID = field(repr=False)
+    """The template that shapes each result's `Result.data`."""
+    settings: Mapping[str, Any] = field(repr=False, hash=False)
+    """How it was set up."""
+    created_at: datetime = field(repr=False)
+    """When it was made."""
+    updated_at: datetime = field(repr=False)
+    """When it last changed."""
+    documents: tuple[Document, ...] = field(repr=_count)
+    """Its files."""
+    results: tuple[Result, ...] = field(repr=_count)
+    """What was extracted."""
+    status: SessionStatus | str | None = None
+    """How far it is; some replies leave it out."""

@@ -1,0 +1,379 @@
+"""The limiter's queue: order, lanes, deadlines, and nothing left behind by a cancellation.
+
+Time is virtual; the server is a model of it (`serve`) with the framework's throttle.
+"""
+
+import asyncio
+import math
+import random
+
+import pytest
+
+from raydocs_async import ConfigurationError, RateLimit, RateLimiter
+from raydocs_async._http import Failure, FailureKind, Response
+from raydocs_async._limiter import Lane
+from raydocs_async._window import Interval, Ticket, Wait
+from raydocs_async.sandbox import Throttle
+
+pytestmark = pytest.mark.looptime
+
+ROUND_TRIP = 0.05
+
+
+def now() -> float:
+    """The event loop's time, which is virtual here."""
+    return asyncio.get_running_loop().time()
+
+
+def reply(remaining: int, *, limit: int = 100) -> Response:
+    """A reply that passed."""
+    return Response(
+        200, {"X-RateLimit-Limit": str(limit), "X-RateLimit-Remaining": str(remaining)}, b""
+    )
+
+
+def too_many(retry_after: str | None = None) -> Response:
+    """A 429."""
+    return Response(429, {} if retry_after is None else {"Retry-After": retry_after}, b"")
+
+
+async def acquire(
+    limiter: RateLimiter, lane: Lane = Lane.SINGLE, *, timeout: float = math.inf
+) -> Ticket:
+    """A permission that is waited for."""
+    ticket = await limiter.acquire(lane, now() + timeout)
+    assert isinstance(ticket, Ticket)
+    return ticket
+
+
+async def request(
+    limiter: RateLimiter, throttle: Throttle, lane: Lane = Lane.SINGLE, timeout: float = math.inf
+) -> bool:
+    """One call: as many exchanges as it takes; whether it was let through."""
+    while True:
+        ticket = await limiter.acquire(lane, now() + timeout)
+        if isinstance(ticket, Wait):
+            return False
+        if throttle.refuses(now()):
+            headers, status = throttle.refused_headers(now()), 429
+        else:
+            throttle.hit(now())
+            headers, status = throttle.passed_headers(now()), 200
+        try:
+            await asyncio.sleep(ROUND_TRIP)
+        except asyncio.CancelledError:
+            limiter.abandon(ticket, sent=True)
+            raise
+        limiter.settle(ticket, Response(status, headers, b""), pause=1)
+        if status == 200:
+            return True
+
+
+async def exhausted(*, limit: int = 3, per: float = 60.0, reserve: int = 0) -> RateLimiter:
+    """A limiter whose window has just been used up."""
+    limiter = RateLimiter(RateLimit(requests=limit, per=per, reserve=reserve))
+    limiter.settle(await acquire(limiter), reply(limit - 1, limit=limit), pause=1)
+    for left in range(limit - 2, reserve - 1, -1):
+        limiter.settle(await acquire(limiter), reply(left, limit=limit), pause=1)
+    return limiter
+
+
+async def test_a_job_takes_the_least_time_that_the_server_allows() -> None:
+    """A thousand requests at a hundred a minute: no 429, a round trip a window over the floor."""
+    limiter, throttle = RateLimiter(), Throttle(100)
+    await asyncio.gather(*(request(limiter, throttle) for _ in range(1000)))
+    assert throttle.windows == 10
+    assert now() <= 9 * (60 + 2 * ROUND_TRIP) + 6 * ROUND_TRIP
+
+
+async def test_waiters_are_served_in_the_order_they_came() -> None:
+    """R14: first come, first served, over any number of windows."""
+    limiter, throttle, order = RateLimiter(RateLimit(requests=2)), Throttle(2), list[int]()
+
+    async def call(number: int) -> None:
+        await request(limiter, throttle)
+        order.append(number)
+
+    await asyncio.gather(*(call(number) for number in range(9)))
+    assert order == list(range(9))
+
+
+async def test_single_calls_go_before_bulk_work() -> None:
+    """A call that comes later, but in the first lane, is served first."""
+    limiter, order = await exhausted(), list[Lane]()
+
+    async def call(lane: Lane) -> None:
+        ticket = await acquire(limiter, lane)
+        order.append(lane)
+        limiter.settle(ticket, reply(2, limit=3), pause=1)
+
+    async with asyncio.TaskGroup() as tasks:
+        for lane in (Lane.BULK, Lane.BULK, Lane.SINGLE):
+            tasks.create_task(call(lane))
+    assert order == [Lane.SINGLE, Lane.BULK, Lane.BULK]
+
+
+async def test_a_bulk_call_waits_behind_single_calls_even_with_hits_left() -> None:
+    """A new bulk call does not overtake a single one that waits for its turn."""
+    limiter = RateLimiter(max_in_flight=1)
+    first = await acquire(limiter)
+    single = asyncio.create_task(acquire(limiter))
+    await asyncio.sleep(0)
+    bulk = asyncio.create_task(acquire(limiter, Lane.BULK))
+    await asyncio.sleep(0)
+    limiter.settle(first, reply(99), pause=1)
+    await asyncio.sleep(0)
+    assert (single.done(), bulk.done()) == (True, False)
+    limiter.settle(await single, reply(98), pause=1)
+    await bulk
+
+
+async def test_bulk_work_leaves_the_reserve() -> None:
+    """With only the reserve left, bulk waits for the next window and a single call does not."""
+    limiter = await exhausted(limit=5, reserve=2)
+    bulk = asyncio.create_task(acquire(limiter, Lane.BULK))
+    await asyncio.sleep(1)
+    await acquire(limiter)
+    assert not bulk.done()
+    bulk.cancel()
+
+
+async def test_no_more_requests_are_in_flight_than_allowed() -> None:
+    """E2: the number of connections bounds the number of permissions."""
+    limiter = RateLimiter(None, max_in_flight=2)
+    limiter.settle(await acquire(limiter), Response(200, {}, b""), pause=1)
+    tickets = [await acquire(limiter), await acquire(limiter)]
+    third = asyncio.create_task(acquire(limiter))
+    await asyncio.sleep(1)
+    assert not third.done()
+    limiter.settle(tickets[0], Response(200, {}, b""), pause=1)
+    await third
+
+
+async def test_a_known_wait_past_the_deadline_is_told_at_once() -> None:
+    """A call with 2 s, while the window is shut for 60, gets its answer now."""
+    limiter = await exhausted()
+    wait = await limiter.acquire(Lane.SINGLE, now() + 2)
+    assert isinstance(wait, Wait)
+    assert wait.until == pytest.approx(60)
+    assert now() == 0
+
+
+async def test_a_place_in_the_queue_past_the_deadline_is_told_at_once() -> None:
+    """Who stands behind more calls than a window takes knows that it is the window after."""
+    limiter = await exhausted(limit=3)
+    queue = [asyncio.create_task(acquire(limiter)) for _ in range(3)]
+    await asyncio.sleep(0)
+    wait = await limiter.acquire(Lane.SINGLE, now() + 100)
+    assert isinstance(wait, Wait)
+    assert wait.until == pytest.approx(120)
+    for task in queue:
+        task.cancel()
+
+
+async def test_waiters_are_told_when_the_window_turns_out_to_be_shut() -> None:
+    """Those who queued while nothing was known are released as soon as it is hopeless."""
+    limiter = RateLimiter()
+    probe = await acquire(limiter)
+    waiting = asyncio.create_task(limiter.acquire(Lane.SINGLE, now() + 10))
+    patient = asyncio.create_task(limiter.acquire(Lane.SINGLE, now() + 100))
+    await asyncio.sleep(0.1)
+    limiter.settle(probe, too_many("50"), pause=1)
+    assert isinstance(await waiting, Wait)
+    assert now() == pytest.approx(0.1)
+    assert isinstance(await patient, Ticket)
+
+
+async def test_a_pause_longer_than_max_wait_is_refused() -> None:
+    """R4: nobody waits for a day, with or without a deadline."""
+    limiter = RateLimiter(RateLimit(max_wait=300))
+    probe = await acquire(limiter)
+    waiting = asyncio.create_task(limiter.acquire(Lane.SINGLE, math.inf))
+    await asyncio.sleep(0)
+    limiter.settle(probe, too_many("86400"), pause=1)
+    assert isinstance(await waiting, Wait)
+    assert isinstance(await limiter.acquire(Lane.SINGLE, math.inf), Wait)
+
+
+async def test_max_wait_does_not_bound_the_queue() -> None:
+    """A long queue is the caller's own wish; without a deadline it is waited for."""
+    limiter, throttle = RateLimiter(RateLimit(requests=1, max_wait=61)), Throttle(1)
+    assert all(await asyncio.gather(*(request(limiter, throttle) for _ in range(10))))
+
+
+async def test_a_thousand_refusals_at_a_time_are_one_pause() -> None:
+    """R7: one shared pause, then a probe, and the herd only after its reply."""
+    limiter, sent = RateLimiter(None, max_in_flight=1000), list[float]()
+    limiter.settle(await acquire(limiter), Response(200, {}, b""), pause=1)
+
+    async def call() -> None:
+        ticket = await acquire(limiter)
+        await asyncio.sleep(ROUND_TRIP)
+        limiter.settle(ticket, too_many("5"), pause=1)
+        ticket = await acquire(limiter)
+        sent.append(now())
+        await asyncio.sleep(ROUND_TRIP)
+        limiter.settle(ticket, Response(200, {}, b""), pause=1)
+
+    await asyncio.gather(*(call() for _ in range(1000)))
+    assert min(sent) == pytest.approx(6 + ROUND_TRIP)
+    assert sorted(sent)[1] == pytest.approx(6 + 2 * ROUND_TRIP)
+
+
+async def test_a_thousand_waiters_of_whom_half_are_cancelled() -> None:
+    """R14: the rest finish, in as many windows as they need, and no permission is lost."""
+    limiter, throttle, rand = RateLimiter(), Throttle(100), random.Random(5)
+    tasks = [asyncio.create_task(request(limiter, throttle)) for _ in range(1000)]
+
+    async def cancel(task: asyncio.Task[bool]) -> None:
+        await asyncio.sleep(rand.uniform(0, 200))
+        task.cancel()
+
+    cancels = [asyncio.create_task(cancel(task)) for task in rand.sample(tasks, 500)]
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.gather(*cancels)
+    status = limiter.status(now())
+    assert all(r is True or isinstance(r, asyncio.CancelledError) for r in results)
+    assert results.count(True) >= 500
+    assert (status.in_flight, status.waiting) == (0, 0)
+    assert now() <= 11 * 61
+
+
+async def test_a_permission_that_meets_a_cancellation_is_given_back() -> None:
+    """R14: cancelled in the very turn of the loop that granted it, a slot goes to the next."""
+    limiter = RateLimiter(max_in_flight=1)
+    first = await acquire(limiter)
+    unlucky = asyncio.create_task(acquire(limiter))
+    after = asyncio.create_task(acquire(limiter))
+    await asyncio.sleep(0)
+    limiter.settle(first, reply(99), pause=1)
+    unlucky.cancel()
+    await asyncio.wait([after])
+    assert unlucky.cancelled()
+    assert limiter.status(now()).in_flight == 1
+
+
+async def test_a_refusal_that_meets_a_cancellation_gives_nothing_back() -> None:
+    """A waiter that was told of a long wait had no slot, so its cancellation frees none."""
+    limiter = RateLimiter()
+    probe = await acquire(limiter)
+    waiting = asyncio.create_task(limiter.acquire(Lane.SINGLE, now() + 5))
+    await asyncio.sleep(0)
+    limiter.settle(probe, too_many("50"), pause=1)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    assert limiter.status(now()).in_flight == 0
+
+
+async def test_a_cancelled_waiter_is_passed_over() -> None:
+    """A waiter cancelled just before its turn takes no permission."""
+    limiter = RateLimiter(max_in_flight=1)
+    first = await acquire(limiter)
+    cancelled = asyncio.create_task(acquire(limiter))
+    after = asyncio.create_task(acquire(limiter))
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    limiter.settle(first, reply(99), pause=1)
+    await after
+    assert cancelled.cancelled()
+
+
+async def test_a_cancelled_waiter_is_not_told_of_a_long_wait() -> None:
+    """Being cancelled and being released at the same time is only a cancellation."""
+    limiter = RateLimiter()
+    probe = await acquire(limiter)
+    patient = asyncio.create_task(acquire(limiter))
+    cancelled = asyncio.create_task(limiter.acquire(Lane.SINGLE, now() + 5))
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    limiter.settle(probe, too_many("50"), pause=1)
+    await asyncio.wait([cancelled])
+    assert cancelled.cancelled()
+    patient.cancel()
+
+
+async def test_a_lost_request_frees_its_slot() -> None:
+    """A failure without a reply lets the next one probe."""
+    limiter = RateLimiter()
+    probe = await acquire(limiter)
+    after = asyncio.create_task(acquire(limiter))
+    await asyncio.sleep(0)
+    limiter.settle(probe, Failure(FailureKind.CONNECT, "refused", sent=False), pause=1)
+    await after
+    assert now() == 0
+
+
+async def test_an_earlier_moment_moves_the_timer() -> None:
+    """Whoever waits is woken at the earliest moment that is known, not at the first one set."""
+    limiter = await exhausted(limit=3, per=60)
+    waiting = asyncio.create_task(acquire(limiter))
+    await asyncio.sleep(1)
+    limiter._window.ends = Interval(9, 10)
+    second = asyncio.create_task(acquire(limiter))
+    await waiting
+    assert now() == pytest.approx(10)
+    second.cancel()
+
+
+async def test_progress_against_a_server_that_only_refuses() -> None:
+    """E5: ten minutes of 429s without a word are met with one probe a pause."""
+    limiter, probes = RateLimiter(), 0
+
+    async def call() -> None:
+        nonlocal probes
+        while now() < 600:
+            ticket = await acquire(limiter)
+            probes += 1
+            limiter.settle(ticket, too_many(), pause=min(20, 2.0**limiter.refusals))
+
+    await asyncio.gather(*(call() for _ in range(50)))
+    assert probes <= 50 + 600 / 20 + 6
+
+
+async def test_the_status_tells_what_is_known() -> None:
+    """Limit, what is left, when it resets, who waits, who else is there."""
+    limiter = await exhausted(limit=3)
+    waiting = asyncio.create_task(acquire(limiter))
+    await asyncio.sleep(10)
+    status = limiter.status(now())
+    assert (status.limit, status.remaining, status.waiting, status.foreign) == (3, 0, 1, 0)
+    assert status.resets_in == pytest.approx(50)
+    waiting.cancel()
+
+
+async def test_the_status_admits_what_is_not_known() -> None:
+    """Before the first reply nothing is known but what was configured."""
+    status = RateLimiter(None).status(now())
+    assert (status.limit, status.remaining, status.resets_in) == (None, None, None)
+
+
+def test_the_repr_tells_the_state() -> None:
+    """What is known can be read off the object, also outside of an event loop."""
+    assert "limit=100" in repr(RateLimiter())
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"requests": 0},
+        {"requests": -1},
+        {"per": 0.0},
+        {"per": math.nan},
+        {"per": math.inf},
+        {"max_wait": 0.0},
+        {"max_wait": math.inf},
+        {"reserve": -1},
+        {"reserve": 100},
+    ],
+    ids=str,
+)
+def test_a_limit_that_makes_no_sense_is_refused(bad: dict[str, float]) -> None:
+    """C18: at construction, with a ValueError of ours."""
+    with pytest.raises(ConfigurationError):
+        RateLimit(**bad)  # type: ignore[arg-type]
+
+
+def test_no_requests_in_flight_at_all_are_refused() -> None:
+    """C18: a limiter that could never let anything through is not built."""
+    with pytest.raises(ConfigurationError):
+        RateLimiter(max_in_flight=0)

@@ -1,0 +1,152 @@
+"""Scopes: many deadlines on one timer, with the manners of `asyncio.timeout`."""
+
+import asyncio
+import contextlib
+import math
+
+import pytest
+
+from raydocs_async._scopes import Scopes
+
+pytestmark = pytest.mark.looptime
+
+
+def now() -> float:
+    """The event loop's time, which is virtual here."""
+    return asyncio.get_running_loop().time()
+
+
+async def sleep_until_ended(scopes: Scopes, seconds: float) -> float:
+    """Sleep for a day in a scope; when it ended."""
+    with pytest.raises(TimeoutError), scopes.until(now() + seconds):
+        await asyncio.sleep(86_400)
+    return now()
+
+
+async def test_a_scope_ends_by_its_deadline() -> None:
+    """What takes too long ends with TimeoutError, on time."""
+    assert await sleep_until_ended(Scopes(), 5) == pytest.approx(5)
+
+
+async def test_many_scopes_end_each_by_its_own_deadline() -> None:
+    """One timer serves deadlines that come in any order."""
+    scopes = Scopes()
+    ended = await asyncio.gather(*(sleep_until_ended(scopes, s) for s in (3, 1, 2, 1)))
+    assert ended == pytest.approx([3, 1, 2, 1])
+
+
+async def test_what_is_done_in_time_is_left_alone() -> None:
+    """A scope that is over does not end anything later."""
+    scopes = Scopes()
+    with scopes.until(now() + 1):
+        await asyncio.sleep(0.5)
+    await asyncio.sleep(2)
+    assert len(scopes) == 0
+
+
+async def test_a_scope_without_an_end_needs_no_timer() -> None:
+    """An infinite deadline is none."""
+    with Scopes().until(math.inf):
+        await asyncio.sleep(1000)
+
+
+async def test_interrupting_ends_all_scopes() -> None:
+    """Whatever is under way ends, whether or not it has a deadline."""
+    scopes = Scopes()
+    tasks = [asyncio.create_task(sleep_until_ended(scopes, s)) for s in (10, math.inf)]
+    await asyncio.sleep(1)
+    scopes.interrupt()
+    assert await asyncio.gather(*tasks) == pytest.approx([1, 1])
+
+
+async def test_interrupting_twice_cancels_once() -> None:
+    """A scope takes back the one cancellation it made; a second one would stay."""
+    scopes = Scopes()
+
+    async def interrupted() -> int:
+        await sleep_until_ended(scopes, math.inf)
+        task = asyncio.current_task()
+        assert task is not None
+        return task.cancelling()
+
+    task = asyncio.create_task(interrupted())
+    await asyncio.sleep(1)
+    scopes.interrupt()
+    scopes.interrupt()
+    assert await task == 0
+
+
+async def test_a_nested_scope_that_ends_with_the_outer_one_leaves_it_the_word() -> None:
+    """When both end at once, it is the outer one that reports."""
+    scopes = Scopes()
+    outer, inner = scopes.until(now() + 1), scopes.until(now() + 1)
+    with pytest.raises(TimeoutError), outer, inner:
+        await asyncio.sleep(5)
+    assert outer.ended
+    assert inner.ended
+
+
+async def test_an_inner_scope_ends_alone() -> None:
+    """The outer block goes on after its inner one has timed out."""
+    scopes = Scopes()
+    with scopes.until(now() + 10) as outer:
+        await sleep_until_ended(scopes, 1)
+        await asyncio.sleep(1)
+    assert not outer.ended
+
+
+async def test_a_cancellation_by_the_caller_goes_through() -> None:
+    """C9: who cancels the task gets CancelledError, not TimeoutError."""
+    task = asyncio.create_task(sleep_until_ended(Scopes(), 10))
+    await asyncio.sleep(1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_cancellation_together_with_the_end_goes_through() -> None:
+    """C9: the caller's cancellation is not lost when the deadline comes in the same instant."""
+    scopes = Scopes()
+    task = asyncio.create_task(sleep_until_ended(scopes, 10))
+    await asyncio.sleep(1)
+    scopes.interrupt()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_the_callers_own_timeout_is_its_own() -> None:
+    """C10: `asyncio.timeout` around a scope ends it, and says so itself."""
+    own, scope = asyncio.timeout(1), Scopes().until(now() + 10)
+
+    async def call() -> None:
+        async with own:
+            with scope:
+                await asyncio.sleep(5)
+
+    with pytest.raises(TimeoutError):
+        await call()
+    assert own.expired()
+    assert not scope.ended
+
+
+async def test_another_exception_is_not_replaced() -> None:
+    """What goes wrong in the body is what comes out of it, even when it was told to end."""
+
+    async def call() -> None:
+        with Scopes().until(now() + 1):
+            try:
+                await asyncio.sleep(5)
+            finally:
+                raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await call()
+
+
+async def test_a_body_that_finishes_although_told_to_end_is_done() -> None:
+    """Nothing is raised in the place of a result that is there."""
+    scopes = Scopes()
+    with scopes.until(now() + 1) as scope, contextlib.suppress(asyncio.CancelledError):
+        await asyncio.sleep(5)
+    assert scope.ended

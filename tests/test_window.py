@@ -1,0 +1,712 @@
+"""The window machine: what it permits, what it learns, and how it fares against the server's own.
+
+The second half runs it against a model of the server (`Throttle`, both of its stores) in simulated
+time: whole jobs of hundreds of requests, with latency, loss, and others on the same address.
+"""
+
+import heapq
+import itertools
+import math
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Literal, TypeAlias
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from raydocs_async._http import RateLimitHeaders
+from raydocs_async._window import CAUTION, PROBE_PATIENCE, Interval, Ticket, Wait, Window
+from raydocs_async.sandbox import Throttle
+
+LIMIT, PER = 100, 60.0
+
+Store: TypeAlias = Literal["redis", "file"]
+
+
+def told(limit: int | None = LIMIT, per: float | None = PER) -> Window:
+    """A window as it is before the first request."""
+    return Window(limit=limit, per=per)
+
+
+def says(
+    remaining: int | None = None,
+    *,
+    limit: int | None = LIMIT,
+    retry_after: float | None = None,
+    date: str | None = None,
+) -> RateLimitHeaders:
+    """What a reply says."""
+    return RateLimitHeaders(limit=limit, remaining=remaining, retry_after=retry_after, date=date)
+
+
+def permit(window: Window, now: float, reserve: int = 0) -> Ticket:
+    """A permission that must be given."""
+    ticket = window.admit(now, reserve)
+    assert isinstance(ticket, Ticket)
+    return ticket
+
+
+def refusal(window: Window, now: float, reserve: int = 0) -> float:
+    """Until when to wait, where a permission must not be given."""
+    wait = window.admit(now, reserve)
+    assert isinstance(wait, Wait)
+    return wait.until
+
+
+def opened(*, remaining: int | None = None, limit: int = LIMIT) -> Window:
+    """A window whose probe has been answered 0.1 s later; by default, it was the opening hit."""
+    window = told(limit)
+    left = limit - 1 if remaining is None else remaining
+    window.passed(permit(window, 0.0), says(left, limit=limit), 0.1)
+    return window
+
+
+# -- asking -------------------------------------------------------------------------------------
+
+
+def test_an_unknown_window_is_opened_by_one_request() -> None:
+    """Before the first reply one request may go, and a second one has to wait."""
+    window = told()
+    permit(window, 0.0)
+    assert refusal(window, 0.0) == PROBE_PATIENCE
+
+
+def test_a_slow_probe_is_followed_by_another() -> None:
+    """A probe without an answer does not hold up everybody for longer than its patience."""
+    window = told()
+    permit(window, 0.0)
+    permit(window, PROBE_PATIENCE)
+    assert refusal(window, PROBE_PATIENCE) == 2 * PROBE_PATIENCE
+
+
+def test_the_probes_reply_lets_the_rest_go() -> None:
+    """All that the reply says is left may be sent at once, and not one more."""
+    window = opened()
+    for _ in range(LIMIT - 1):
+        permit(window, 0.2)
+    assert refusal(window, 0.2) == pytest.approx(60.1)
+
+
+def test_what_is_in_flight_is_not_given_twice() -> None:
+    """A reply that tells of fewer hits left than there are in flight permits nothing."""
+    window = opened(limit=3)
+    first, _ = permit(window, 0.2), permit(window, 0.2)
+    window.passed(first, says(1, limit=3), 0.3)
+    assert window.free == 0
+
+
+def test_replies_out_of_order_do_not_raise_the_budget() -> None:
+    """The lowest Remaining of a window is the truth, whenever it arrives."""
+    window = opened()
+    early, late = permit(window, 0.2), permit(window, 0.2)
+    window.passed(late, says(97), 0.3)
+    window.passed(early, says(98), 0.4)
+    assert window.left == 97
+
+
+def test_a_reserve_is_left_to_others() -> None:
+    """With a reserve the last hits of a window are not permitted, and without it they are."""
+    window = opened(limit=7)
+    permit(window, 0.2, reserve=5)
+    refusal(window, 0.2, reserve=5)
+    permit(window, 0.2)
+
+
+def test_a_reserve_is_not_kept_while_the_windows_end_is_out_of_sight() -> None:
+    """Nobody waits for ever on a reserve when it is not known when the window ends."""
+    window = told(per=None)
+    window.passed(permit(window, 0.0), says(5), 0.1)
+    permit(window, 0.2, reserve=5)
+
+
+# -- the end of a window ------------------------------------------------------------------------
+
+
+def test_the_window_is_over_one_period_after_its_first_reply() -> None:
+    """One period after the reply to the opening hit, the next window may be probed."""
+    window = opened(remaining=0)
+    assert refusal(window, 60.05) == pytest.approx(60.1)
+    permit(window, 60.1)
+
+
+def test_an_opening_reply_bounds_the_end_from_both_sides() -> None:
+    """Limit - 1 says that the window was opened between sending and receiving."""
+    assert opened().ends == Interval(60.0, 60.1)
+
+
+def test_another_reply_bounds_it_from_above_only() -> None:
+    """A lower Remaining leaves open how long the window has been there."""
+    assert opened(remaining=50).ends == Interval(-math.inf, 60.1)
+
+
+def test_an_unknown_end_is_asked_for_with_one_request() -> None:
+    """With nothing left of a window that others opened, one request goes to be refused."""
+    window = opened(remaining=0)
+    window.ends = Interval(-math.inf, 60.1)
+    permit(window, 1.0)
+    refusal(window, 1.0)
+
+
+def test_a_known_end_is_not_asked_for() -> None:
+    """With nothing left of a window that we opened, nothing is sent before its end."""
+    window = opened()
+    tickets = [permit(window, 0.2) for _ in range(LIMIT - 1)]
+    for left, ticket in enumerate(reversed(tickets)):
+        window.passed(ticket, says(left), 0.3)
+    assert refusal(window, 30.0) == pytest.approx(60.1)
+
+
+def test_a_refusal_shuts_the_window_until_one_second_after_retry_after() -> None:
+    """Retry-After is whole seconds, cut off: one more is always enough."""
+    window = told()
+    window.refused(permit(window, 0.0), says(0, retry_after=10), 0.1, pause=5)
+    assert refusal(window, 1.0) == pytest.approx(11.1)
+
+
+def test_a_refusal_does_not_wait_past_a_better_known_end() -> None:
+    """Retry-After plus one is not waited for when the window is known to end sooner."""
+    window = opened()
+    window.refused(permit(window, 10.0), says(0, retry_after=50), 10.1, pause=5)
+    assert window.shut_until == pytest.approx(60.1)
+
+
+def test_a_refusal_that_contradicts_the_known_end_replaces_it() -> None:
+    """What a 429 says about another window counts, and the old bounds do not."""
+    window = opened(remaining=50)
+    window.refused(permit(window, 10.0), says(0, retry_after=200), 10.1, pause=5)
+    assert (window.ends.low, window.ends.high) == pytest.approx((209.0, 211.1))
+
+
+@pytest.mark.parametrize("retry_after", [0, 1, 59])
+def test_a_refusal_never_permits_the_next_request_at_once(retry_after: int) -> None:
+    """R1: even with Retry-After 0 there is a second between two probes of a shut window."""
+    window = told()
+    window.refused(permit(window, 0.0), says(0, retry_after=retry_after), 0.1, pause=5)
+    assert refusal(window, 0.1) >= 1.0
+
+
+def test_a_refusal_without_retry_after_pauses_everybody() -> None:
+    """R2: a 429 that does not say for how long shuts the window for the pause given."""
+    window = opened()
+    window.refused(permit(window, 1.0), says(retry_after=None), 1.1, pause=5)
+    assert refusal(window, 1.2) == pytest.approx(6.1)
+
+
+def test_after_a_pause_one_request_goes_first() -> None:
+    """R7: a pause ends with a probe, not with the herd."""
+    window = opened()
+    window.refused(permit(window, 1.0), says(retry_after=None), 1.1, pause=5)
+    permit(window, 6.2)
+    assert refusal(window, 6.2) == pytest.approx(6.2 + PROBE_PATIENCE)
+
+
+def test_pauses_are_combined_by_the_longest() -> None:
+    """R7: of many refusals at a time, the one that asks for most decides."""
+    window = opened()
+    first, second = permit(window, 1.0), permit(window, 1.0)
+    window.refused(first, says(), 1.1, pause=9)
+    window.refused(second, says(), 1.1, pause=2)
+    assert refusal(window, 1.2) == pytest.approx(10.1)
+
+
+def test_refusals_are_counted_until_one_passes() -> None:
+    """The count by which pauses grow starts anew with the first reply that is no 429."""
+    window = told()
+    window.refused(permit(window, 0.0), says(), 0.1, pause=1)
+    window.refused(permit(window, 2.0), says(), 2.1, pause=1)
+    refused = window.refusals
+    window.passed(permit(window, 4.0), says(99), 4.1)
+    assert (refused, window.refusals) == (2, 0)
+
+
+def test_a_new_window_opened_by_others_is_noticed() -> None:
+    """A higher Remaining on a later request can only be a new window's."""
+    window = opened(remaining=3)
+    window.passed(permit(window, 1.0), says(2), 1.1)
+    window.passed(permit(window, 2.0), says(95), 2.1)
+    assert window.left == 95
+    assert window.ends.high == pytest.approx(62.1)
+
+
+def test_a_late_reply_of_the_old_window_says_nothing_of_the_new_one() -> None:
+    """A reply to a request sent before the window turned does not lower the new budget."""
+    window = opened()
+    late = permit(window, 59.0)
+    window.passed(permit(window, 60.2), says(98), 60.3)
+    window.passed(late, says(1), 60.4)
+    assert window.left == 98
+
+
+@pytest.mark.parametrize("sent_before", [True, False])
+def test_a_late_refusal_of_the_old_window_does_not_shut_the_new_one(sent_before: bool) -> None:
+    """Only a refusal of a request that was sent in this window speaks of this window."""
+    window = opened()
+    late = permit(window, 59.0)
+    fresh = permit(window, 60.2)
+    window.refused(late if sent_before else fresh, says(0, retry_after=0), 60.3, pause=5)
+    assert (window.shut_until > 60.3) is not sent_before
+
+
+# -- hits without a Remaining -------------------------------------------------------------------
+
+
+def test_a_lost_reply_counts() -> None:
+    """A request that got no reply is taken for counted."""
+    window = opened(remaining=10)
+    window.lost(permit(window, 1.0), 2.0, sent=True)
+    assert window.free == 9
+
+
+def test_a_request_that_was_never_sent_does_not_count() -> None:
+    """A refused connection gives its hit back."""
+    window = opened(remaining=10)
+    window.lost(permit(window, 1.0), 2.0, sent=False)
+    assert window.free == 10
+
+
+def test_a_later_reply_corrects_the_count_of_lost_ones() -> None:
+    """What a lost request was taken for no longer matters once the server has told again."""
+    window = opened(remaining=10)
+    for _ in range(3):
+        window.lost(permit(window, 1.0), 2.0, sent=True)
+    window.passed(permit(window, 3.0), says(9), 3.1)
+    assert window.free == 9
+
+
+def test_lost_replies_are_not_taken_for_a_new_window() -> None:
+    """A Remaining above our own cautious count is not a window that has turned."""
+    window = opened(remaining=10)
+    window.lost(permit(window, 1.0), 2.0, sent=True)
+    window.passed(permit(window, 3.0), says(10), 3.1)
+    assert window.ends.high == pytest.approx(60.1)
+
+
+def test_a_lost_probe_is_replaced_at_once() -> None:
+    """The next in line probes when the first one found no server."""
+    window = told()
+    window.lost(permit(window, 0.0), 0.1, sent=False)
+    permit(window, 0.1)
+
+
+def test_a_loss_of_an_earlier_window_does_not_count_in_this_one() -> None:
+    """A request of the old window that is lost later takes nothing from the new one."""
+    window = opened()
+    late = permit(window, 59.0)
+    window.passed(permit(window, 60.2), says(98), 60.3)
+    window.lost(late, 61.0, sent=True)
+    assert window.free == 98
+
+
+def test_without_headers_the_configured_limit_counts() -> None:
+    """A server that says nothing gets as many requests a period as was configured."""
+    window = told(limit=3)
+    window.passed(permit(window, 0.0), RateLimitHeaders(), 0.1)
+    permit(window, 0.2), permit(window, 0.2)
+    assert refusal(window, 0.2) == pytest.approx(60.1)
+
+
+def test_without_headers_and_without_a_limit_everything_goes() -> None:
+    """Nothing known beforehand and nothing said: there is no limit."""
+    window = told(limit=None, per=None)
+    window.passed(permit(window, 0.0), RateLimitHeaders(), 0.1)
+    for _ in range(1000):
+        permit(window, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("limit", "remaining", "expected"),
+    [
+        pytest.param(10, 9, 9, id="limit lowered"),
+        pytest.param(10, 70, 10, id="R11 Remaining above Limit"),
+        pytest.param(LIMIT, 0, 0, id="R11 nothing left at once"),
+    ],
+)
+def test_the_headers_win_over_what_was_told(limit: int, remaining: int, expected: int) -> None:
+    """R11: limit and budget follow the server."""
+    window = told()
+    window.passed(permit(window, 0.0), says(remaining, limit=limit), 0.1)
+    assert (window.limit, window.left) == (limit, expected)
+
+
+def test_a_remaining_without_a_limit_is_believed() -> None:
+    """R11: what is left is known even where nobody says of how many."""
+    window = told(None, None)
+    window.passed(permit(window, 0.0), says(5, limit=None), 0.1)
+    assert (window.limit, window.free) == (None, 5)
+
+
+# -- others on the address ----------------------------------------------------------------------
+
+
+def test_hits_of_others_are_counted() -> None:
+    """What Remaining lacks beyond our own hits is foreign use."""
+    assert opened(remaining=LIMIT - 1 - 30).foreign == 30
+
+
+def test_own_hits_are_not_foreign() -> None:
+    """Our own requests in flight do not look like somebody else's."""
+    window = opened()
+    tickets = [permit(window, 0.2) for _ in range(20)]
+    window.passed(tickets[0], says(LIMIT - 21), 0.3)
+    assert window.foreign == 0
+
+
+def test_with_others_about_a_share_of_what_is_left_is_in_flight() -> None:
+    """The less is left, the fewer requests of ours are on the wire at a time."""
+    window = opened(remaining=40)
+    for _ in range(40 // CAUTION):
+        permit(window, 0.2)
+    assert refusal(window, 0.2) == math.inf
+
+
+def test_with_others_about_one_request_may_always_be_in_flight() -> None:
+    """Caution does not stop us."""
+    permit(opened(remaining=1), 0.2)
+
+
+def test_caution_outlasts_the_window_by_one() -> None:
+    """Others who were there in the last window are expected in this one."""
+    window = opened(remaining=40)
+    window.passed(permit(window, 60.2), says(LIMIT - 1), 60.3)
+    for _ in range((LIMIT - 1) // CAUTION):
+        permit(window, 60.4)
+    assert refusal(window, 60.4) == math.inf
+
+
+def test_an_unexpected_refusal_is_foreign_use() -> None:
+    """A 429 while hits should have been left was somebody else's doing."""
+    window = opened()
+    window.refused(permit(window, 1.0), says(0, retry_after=59), 1.1, pause=5)
+    assert window.foreign == 1
+
+
+def test_a_refusal_that_was_asked_for_is_not_foreign_use() -> None:
+    """The request that asks for the window's end is expected to be refused."""
+    window = told(per=None)
+    window.passed(permit(window, 0.0), says(0, limit=1), 0.1)
+    window.refused(permit(window, 0.2), says(0, limit=1, retry_after=2), 0.3, pause=5)
+    assert window.foreign == 0
+
+
+# -- the period ---------------------------------------------------------------------------------
+
+DATES = [f"Mon, 23 Nov 2026 12:00:{second:02} GMT" for second in range(60)]
+
+
+def refused_after_opening(
+    window: Window, *, opened_at: str | None, refused_at: str | None, retry_after: int
+) -> None:
+    """An opening reply, and two seconds later a refusal."""
+    window.passed(permit(window, 0.0), says(0, limit=1, date=opened_at), 0.1)
+    ticket = permit(window, 2.0) if window.per is None else Ticket(2.0)
+    window.in_flight = 1
+    window.refused(ticket, says(0, limit=1, retry_after=retry_after, date=refused_at), 2.1, pause=1)
+
+
+def test_the_period_is_learned_from_the_first_refusal() -> None:
+    """Retry-After and the replies' dates give the period in whole seconds."""
+    window = told(limit=None, per=None)
+    refused_after_opening(window, opened_at=DATES[10], refused_at=DATES[12], retry_after=58)
+    assert window.per == 60
+    assert window.ends.high == pytest.approx(60.1)
+
+
+def test_the_period_is_rounded_up_without_dates() -> None:
+    """Without dates the longest period that fits is taken, which is never refused."""
+    window = told(limit=None, per=None)
+    refused_after_opening(window, opened_at=None, refused_at=None, retry_after=58)
+    assert window.per == 61
+
+
+def test_a_told_period_that_fits_is_kept() -> None:
+    """A refusal that agrees with the configured period does not change it."""
+    window = told()
+    refused_after_opening(window, opened_at=DATES[10], refused_at=DATES[12], retry_after=57)
+    assert window.per == PER
+
+
+def test_a_told_period_that_does_not_fit_is_replaced() -> None:
+    """The server's word wins over what was configured."""
+    window = told()
+    refused_after_opening(window, opened_at=DATES[10], refused_at=DATES[12], retry_after=8)
+    assert window.per == 10
+
+
+def test_a_refusal_just_after_the_expected_end_proves_a_longer_period() -> None:
+    """A period learned a second too short is mended by the first probe that it lets go early."""
+    window = opened()
+    window.refused(permit(window, 60.2), says(0, retry_after=0), 60.3, pause=5)
+    assert window.per == PER + 1
+
+
+def test_others_who_emptied_the_next_window_do_not_change_the_period() -> None:
+    """A refusal early in a window that others have used up says nothing of the period."""
+    window = opened()
+    window.refused(permit(window, 60.2), says(0, retry_after=59), 60.3, pause=5)
+    assert window.per == PER
+
+
+# -- known waits --------------------------------------------------------------------------------
+
+
+def test_an_open_window_opens_now() -> None:
+    """Whoever finds hits left does not wait."""
+    assert opened().opens_at(1.0, ahead=98) == 1.0
+
+
+def test_an_unknown_window_may_open_now() -> None:
+    """Nobody is told to wait by guess."""
+    assert told().opens_at(0.0, ahead=1000) == 0.0
+
+
+@pytest.mark.parametrize(("ahead", "expected"), [(0, 60.1), (99, 60.1), (100, 120.1), (250, 180.1)])
+def test_a_queue_takes_a_window_for_each_limit(ahead: int, expected: float) -> None:
+    """The place in the queue tells the window in which it is served."""
+    window = opened()
+    tickets = [permit(window, 0.2) for _ in range(LIMIT - 1)]
+    assert len(tickets) == LIMIT - 1
+    assert window.opens_at(1.0, ahead) == pytest.approx(expected)
+
+
+def test_a_shut_window_opens_when_it_is_no_longer_shut() -> None:
+    """R4: a long pause is known from the refusal on."""
+    window = told()
+    window.refused(permit(window, 0.0), says(0, retry_after=86_400), 0.1, pause=1)
+    assert window.opens_at(1.0) == pytest.approx(86_401.1)
+
+
+# -- against the server -------------------------------------------------------------------------
+
+
+@attrs.define
+class Outcome:
+    """How a simulated job went."""
+
+    seconds: float
+    passed: int = 0
+    refused: int = 0
+    windows: Counter[int] = attrs.Factory(Counter)
+
+
+Latency = Callable[[random.Random], tuple[float, float]]
+
+
+def quick(rand: random.Random) -> tuple[float, float]:
+    """Seconds there and back, somewhat uneven."""
+    return rand.uniform(0.01, 0.02), rand.uniform(0.01, 0.05)
+
+
+@attrs.define
+class Simulation:
+    """Requests of one or more clients against one server, event by event."""
+
+    throttle: Throttle
+    latency: Latency
+    rand: random.Random
+    start: float = 1_000_000.0
+    concurrency: int = 32
+    loss: float = 0.0
+    foreign: tuple[float, ...] = ()
+    """When others hit, in seconds from the start."""
+    _order: Iterator[int] = attrs.Factory(itertools.count)
+    _events: list[tuple[float, int, Callable[[float], None]]] = attrs.Factory(list)
+
+    def run(self, *jobs: tuple[Window, int]) -> list[Outcome]:
+        """Run every job to its end; each asserts on the way that it goes on."""
+        outcomes = [Outcome(self.start) for _ in jobs]
+        for (window, count), outcome in zip(jobs, outcomes, strict=True):
+            self._at(self.start, partial(self._pump, window, count, outcome))
+        for moment in self.foreign:
+            self._at(self.start + moment, self._hit_by_others)
+        while self._events:
+            now, _, event = heapq.heappop(self._events)
+            assert now < self.start + 40 * 60, "the job does not come to its end"
+            event(now)
+        for outcome in outcomes:
+            outcome.seconds -= self.start
+        return outcomes
+
+    def _at(self, moment: float, event: Callable[[float], None]) -> None:
+        heapq.heappush(self._events, (moment, next(self._order), event))
+
+    def _hit_by_others(self, now: float) -> None:
+        if not self.throttle.refuses(now):
+            self.throttle.hit(now)
+
+    def _pump(self, window: Window, count: int, outcome: Outcome, now: float) -> None:
+        while outcome.passed + window.in_flight < count:
+            if window.in_flight >= self.concurrency:
+                return
+            permitted = window.admit(now)
+            if isinstance(permitted, Wait):
+                assert permitted.until > now or window.in_flight, "a wait that is over at once"
+                if math.isfinite(permitted.until):
+                    self._at(permitted.until, partial(self._pump, window, count, outcome))
+                return
+            there, back = self.latency(self.rand)
+            self._at(now + there, self._serve(window, count, outcome, permitted, back))
+
+    def _serve(
+        self, window: Window, count: int, outcome: Outcome, ticket: Ticket, back: float
+    ) -> Callable[[float], None]:
+        def serve(now: float) -> None:
+            refused = self.throttle.refuses(now)
+            if not refused:
+                self.throttle.hit(now)
+                outcome.windows[self.throttle.windows] += 1
+            headers = (
+                self.throttle.refused_headers(now) if refused else self.throttle.passed_headers(now)
+            )
+            read = RateLimitHeaders.parse(headers)
+            lost = self.rand.random() < self.loss
+
+            def receive(then: float) -> None:
+                if lost:
+                    window.lost(ticket, then, sent=True)
+                elif refused:
+                    outcome.refused += 1
+                    window.refused(ticket, read, then, pause=1.0)
+                else:
+                    outcome.passed += 1
+                    window.passed(ticket, read, then)
+                outcome.seconds = then
+                self._pump(window, count, outcome, then)
+
+            self._at(now + back, receive)
+
+        return serve
+
+
+stores = st.sampled_from(["redis", "file"])
+starts = st.floats(0, 1).map(lambda fraction: 1_000_000 + fraction)
+seeds = st.integers(0, 2**32)
+
+
+@given(store=stores, start=starts, seed=seeds, limit=st.integers(1, 60), windows=st.integers(1, 5))
+@settings(max_examples=60, deadline=None)
+def test_alone_and_told_right_nothing_is_ever_refused(
+    store: Store, start: float, seed: int, limit: int, windows: int
+) -> None:
+    """No 429 at all, and a round trip a window above the least that the server allows."""
+    simulation = Simulation(
+        Throttle(limit, 60, store=store), quick, random.Random(seed), start=start
+    )
+    (outcome,) = simulation.run((told(limit), limit * windows))
+    assert outcome.refused == 0
+    assert outcome.seconds <= (windows - 1) * 60.2 + 0.2 * (1 + limit / 8)
+
+
+@given(store=stores, start=starts, seed=seeds, limit=st.integers(2, 60))
+@settings(max_examples=60, deadline=None)
+def test_told_nothing_the_period_is_learned_in_the_first_window(
+    store: Store, start: float, seed: int, limit: int
+) -> None:
+    """One refusal teaches the period; one more where a second was lost in the dates."""
+    simulation = Simulation(
+        Throttle(limit, 60, store=store), quick, random.Random(seed), start=start
+    )
+    (outcome,) = simulation.run((told(None, None), limit * 4))
+    assert outcome.refused <= 2
+    assert outcome.seconds <= 3 * 62.2 + 0.2 * (1 + limit / 8)
+
+
+@given(
+    store=stores,
+    start=starts,
+    seed=seeds,
+    others=st.lists(st.floats(0, 240), max_size=200).map(sorted),
+    loss=st.sampled_from([0.0, 0.05, 0.3]),
+)
+@settings(max_examples=60, deadline=None)
+def test_with_others_about_and_replies_lost_the_job_comes_to_its_end(
+    store: Store, start: float, seed: int, others: list[float], loss: float
+) -> None:
+    """Progress always: whatever others take and the network loses."""
+    simulation = Simulation(
+        Throttle(50, 60, store=store),
+        quick,
+        random.Random(seed),
+        start=start,
+        foreign=tuple(others),
+        loss=loss,
+    )
+    (outcome,) = simulation.run((told(50), 150))
+    assert outcome.passed == 150
+
+
+@given(store=stores, start=starts, seed=seeds)
+@settings(max_examples=30, deadline=None)
+def test_two_clients_share_a_window_by_the_headers_alone(
+    store: Store, start: float, seed: int
+) -> None:
+    """Neither loses anything, and refusals stay under 5 % of the requests."""
+    simulation = Simulation(Throttle(100, 60, store=store), quick, random.Random(seed), start=start)
+    outcomes = simulation.run((told(), 300), (told(), 300))
+    assert [outcome.passed for outcome in outcomes] == [300, 300]
+    assert sum(outcome.refused for outcome in outcomes) <= 0.05 * 600
+    assert max(outcome.seconds for outcome in outcomes) <= 1.1 * 300
+
+
+@given(seed=seeds, slow=st.floats(0.5, 30))
+@settings(max_examples=30, deadline=None)
+def test_slow_replies_cost_no_refusals(seed: int, slow: float) -> None:
+    """A window that turns while replies are long under way is still kept to."""
+
+    def latency(rand: random.Random) -> tuple[float, float]:
+        return 0.01, rand.choice([0.02, slow])
+
+    simulation = Simulation(Throttle(100, 60), latency, random.Random(seed))
+    (outcome,) = simulation.run((told(), 300))
+    assert outcome.refused <= simulation.concurrency
+
+
+headers = st.builds(
+    RateLimitHeaders,
+    limit=st.none() | st.integers(1, 10**9),
+    remaining=st.none() | st.integers(0, 10**9),
+    retry_after=st.none() | st.floats(0, 4e7),
+    date=st.none() | st.sampled_from(DATES) | st.text(max_size=20),
+)
+
+
+@given(
+    window=st.builds(
+        Window,
+        limit=st.none() | st.integers(1, 100),
+        per=st.none() | st.floats(0.1, 3600),
+    ),
+    steps=st.lists(
+        st.tuples(st.sampled_from(["ask", "pass", "refuse", "lose"]), headers, st.floats(0, 100)),
+        max_size=60,
+    ),
+)
+@settings(max_examples=200, deadline=None)
+def test_no_header_brings_it_out_of_step(
+    window: Window, steps: list[tuple[str, RateLimitHeaders, float]]
+) -> None:
+    """R3, R11: whatever the server says, counts stay counts and every wait can be waited for."""
+    now, tickets = 0.0, list[Ticket]()
+    for step, said, seconds in steps:
+        now += seconds
+        if step == "ask":
+            permitted = window.admit(now)
+            if isinstance(permitted, Ticket):
+                tickets.append(permitted)
+            else:
+                assert permitted.until > now or window.in_flight > 0
+                assert not math.isnan(permitted.until)
+                assert math.isfinite(permitted.until) or window.in_flight > 0
+        elif tickets:
+            ticket = tickets.pop(0)
+            if step == "pass":
+                window.passed(ticket, said, now)
+            elif step == "refuse":
+                window.refused(ticket, said, now, pause=1.0)
+            else:
+                window.lost(ticket, now, sent=True)
+        assert window.in_flight == len(tickets)
+        assert not math.isnan(window.opens_at(now, 10))
