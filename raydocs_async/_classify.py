@@ -29,6 +29,7 @@ from raydocs_async.errors import (
 TRANSIENT_STATUSES = frozenset({408, 425, 500, 502, 503, 504})
 """Those which another attempt may mend; 429 is not among them, as it is no attempt's fault."""
 
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _EXCERPT = 500
 _MESSAGE = 200
 
@@ -88,6 +89,8 @@ def classify(outcome: Response | Failure) -> Verdict:
         return _classify_failure(outcome)
     if outcome.status == HTTPStatus.OK:
         return Done(outcome)
+    if outcome.status < 100:  # aiohttp's parser takes any three digits
+        return _classify_failure(Failure(FailureKind.PROTOCOL, f"status {outcome.status:03}"))
     after = RateLimitHeaders.parse(outcome.headers).retry_after
     error = _status_error(outcome, after)
     if isinstance(error, RateLimitError):
@@ -118,7 +121,7 @@ def _status_error(response: Response, retry_after: float | None) -> APIStatusErr
 
 def _name(status: int) -> str:
     """The status in words, and what is odd about it if it is not one for an error."""
-    if 300 <= status <= 399:
+    if status in _REDIRECTS:
         return f"HTTP {status}, a redirect, which is not followed; is base_url right?"
     try:
         phrase = HTTPStatus(status).phrase

@@ -25,17 +25,25 @@ import attrs
 import msgspec
 from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, override
-from cattrs.preconf.msgspec import MsgspecJsonConverter, make_converter
+from cattrs.preconf.msgspec import MsgspecJsonConverter, configure_converter
 
 from raydocs_async import _strict
 from raydocs_async._strict import Mismatch, Reader
 from raydocs_async.errors import APIResponseValidationError
-from raydocs_async.models import WIRE_NAMES, WorkspaceId
+from raydocs_async.models import (
+    WIRE_NAMES,
+    DocumentStatus,
+    ParsingStatus,
+    ResultStatus,
+    SessionStatus,
+    WorkspaceId,
+)
 
 M = TypeVar("M")
 Attribute: TypeAlias = "attrs.Attribute[Any]"
 
 _OURS = ("extra", "wire_keys")
+_MAP = Mapping[str, Any]
 _PROBLEMS_NAMED = 3
 
 _decode = msgspec.json.Decoder().decode
@@ -49,16 +57,30 @@ def decode(body: bytes, model: type[M]) -> M:
         APIResponseValidationError: the body is no JSON, or not of the model's shape. The message
             names places and types but no content; the body is the error's `payload`.
     """
+    read: Reader = converter.get_structure_hook(model)
+    payload = None
     try:
         payload = _decode(body)
+        model_read: M = read(payload, model)
+        return model_read
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        message, truncated = _json_problem(exc), "truncated" in str(exc)
-    else:
+        message, truncated = _json_problem(exc), _is_cut(body, exc)
+    except (Mismatch, KeyError):
+        message, truncated = _shape_problem(payload, model), False
+    error = APIResponseValidationError(message, payload=body, truncated=truncated)
+    # A traceback with captured locals shows this frame, and document data is not for it.
+    body, payload = b"", None
+    raise error
+
+
+def _is_cut(body: bytes, problem: Exception) -> bool:
+    """Whether the JSON ended too early; cut in a number, it is only malformed to the parser."""
+    if isinstance(problem, msgspec.DecodeError) and "invalid number" in str(problem):
         try:
-            return converter.structure(payload, model)
-        except (Mismatch, KeyError):
-            message, truncated = _shape_problem(payload, model), False
-    raise APIResponseValidationError(message, payload=body, truncated=truncated)
+            _decode(body + b"0")
+        except msgspec.DecodeError as exc:
+            problem = exc
+    return "truncated" in str(problem)
 
 
 def _json_problem(exc: Exception) -> str:
@@ -78,6 +100,8 @@ def _shape_problem(payload: Any, model: Any) -> str:
 
 def _problems(value: Any, type_: Any, path: str) -> Iterator[str]:
     """Each place where `value` is not what `type_` asks for, with what is wrong there."""
+    if isinstance(type_, UnionType):  # of an optional model, the model
+        type_ = next(filter(attrs.has, get_args(type_)), type_)
     if attrs.has(type_) and value.__class__ is dict:
         yield from _field_problems(value, type_, path)
     elif get_origin(type_) is tuple and value.__class__ is list:
@@ -92,13 +116,14 @@ def _problems(value: Any, type_: Any, path: str) -> Iterator[str]:
 
 def _field_problems(wire: dict[str, Any], model: Any, path: str) -> Iterator[str]:
     shape = Shape.of(model)
-    known, _ = shape.split(wire)
+    known, extra = shape.split(wire)
+    spelled = {shape.aliases.get(key, key): key for key in wire if key not in extra}
     for key, attribute in shape.fields.items():
         if key not in known:
             if attribute.default is attrs.NOTHING:
                 yield f"{path}.{key} is missing"
         elif known[key] is not None or attribute.default is attrs.NOTHING:
-            yield from _problems(known[key], attribute.type, f"{path}.{key}")
+            yield from _problems(known[key], attribute.type, f"{path}.{spelled[key]}")
 
 
 @attrs.frozen
@@ -160,7 +185,7 @@ def _reading(key: str, attribute: Attribute, converter: Converter) -> Any:
     type_, default = attribute.type, attribute.default
     if default is None or default is attrs.NOTHING:
         return override(rename=key)
-    empty = tuple if default == () else dict
+    empty = _strict.NullItems if default == () else _strict.EmptyMap
     return override(
         rename=key, struct_hook=_strict.or_default(converter.get_structure_hook(type_), empty)
     )
@@ -169,23 +194,39 @@ def _reading(key: str, attribute: Attribute, converter: Converter) -> Any:
 def _model_writer(model: Any, converter: Converter) -> Callable[[Any], dict[str, Any]]:
     """Write the keys that were read, in their order, then whatever has been set since."""
     shape = Shape.of(model)
+    writers = {key: _writer(each, converter) for key, each in shape.fields.items()}
 
     def write(instance: Any) -> dict[str, Any]:
         extra = dict(instance.extra)
         wire: dict[str, Any] = {}
         unwritten = dict(shape.fields)
         for key in instance.wire_keys:
+            current = shape.aliases.get(key, key)
             if key in extra:
                 wire[key] = extra.pop(key)
-            elif attribute := unwritten.pop(shape.aliases.get(key, key), None):
-                wire[key] = converter.unstructure(getattr(instance, attribute.name))
+            elif attribute := unwritten.pop(current, None):
+                wire[key] = writers[current](getattr(instance, attribute.name))
         for key, attribute in unwritten.items():
             value = getattr(instance, attribute.name)
-            if attribute.default is attrs.NOTHING or value not in (None, (), {}):
-                wire[key] = converter.unstructure(value)
+            if value != _default(attribute):
+                wire[key] = writers[key](value)
         return wire | extra
 
     return write
+
+
+def _writer(attribute: Attribute, converter: Converter) -> Callable[[Any], Any]:
+    """How a field is written: what is free-form is JSON already, however deep."""
+    return _write_free_form if attribute.type in (Any, _MAP) else converter.unstructure
+
+
+def _write_free_form(value: Any) -> Any:
+    return value.wire if isinstance(value, _strict.EmptyMap) and not value else value
+
+
+def _default(attribute: Attribute) -> Any:
+    default: Any = attribute.default
+    return default.factory() if isinstance(default, attrs.Factory) else default  # type: ignore[arg-type]
 
 
 def _optional_reader(type_: Any, converter: Converter) -> Reader:
@@ -219,13 +260,15 @@ def _register_writers(converter: Converter) -> None:
     converter.register_unstructure_hook(UUID, str)
     converter.register_unstructure_hook(datetime, _write_time)
     converter.register_unstructure_hook(_strict.IntegerId, int)
-    converter.register_unstructure_hook(_strict.EmptyMap, lambda value: value or [])
-    converter.register_unstructure_hook_factory(_is_status, lambda _: lambda status: status.value)
+    converter.register_unstructure_hook(_strict.NullItems, lambda _: None)
+    for statuses in (SessionStatus, DocumentStatus, ParsingStatus, ResultStatus):
+        converter.register_unstructure_hook(statuses, str)
     converter.register_unstructure_hook_factory(attrs.has, _model_writer)
 
 
 def _write_time(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "Z")
+    text = moment.isoformat()
+    return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
 
 
 def _register_readers(converter: Converter) -> None:
@@ -243,7 +286,7 @@ def _register_readers(converter: Converter) -> None:
         converter.register_structure_hook_factory(predicate, factory)
     for type_, read in (
         (Any, _strict.read_free_form),
-        (Mapping[str, Any], _strict.read_map),
+        (_MAP, _strict.read_map),
         (WorkspaceId, _strict.read_workspace_id),
         (datetime | None, _strict.read_time_or_none),
         (str | None, _strict.scalar_or_none(str)),
@@ -252,8 +295,35 @@ def _register_readers(converter: Converter) -> None:
         converter.register_structure_hook_func(partial(eq, type_), read)
 
 
-def _build() -> MsgspecJsonConverter:
-    converter = make_converter(detailed_validation=False)
+class ModelConverter(MsgspecJsonConverter):
+    """A cattrs converter whose failures are this library's, and name the place."""
+
+    def loads(self, data: bytes, cl: type[M], **_: Any) -> M:
+        """Read JSON as `cl`.
+
+        Raises:
+            APIResponseValidationError: it is no JSON, or not of the model's shape.
+        """
+        return decode(data, cl)
+
+    def structure(self, obj: Any, cl: type[M]) -> M:
+        """Build a `cl` from what a JSON parser returned.
+
+        Raises:
+            APIResponseValidationError: it is not of the model's shape.
+        """
+        try:
+            built: M = self.get_structure_hook(cl)(obj, cl)
+            return built
+        except (Mismatch, KeyError):
+            message = _shape_problem(obj, cl)
+        obj = None
+        raise APIResponseValidationError(message)
+
+
+def _build() -> ModelConverter:
+    converter = ModelConverter(detailed_validation=False)
+    configure_converter(converter)
     _register_readers(converter)
     _register_writers(converter)
     return converter

@@ -152,6 +152,8 @@ class Engine:
 
     async def close(self) -> None:
         """End every call with `ClientClosedError`, then close the connections. Idempotent."""
+        if self._scopes:  # calls are under way, which only their own event loop can end
+            self._transport.check_home()
         self.closed = True
         self._scopes.interrupt()
         while self._scopes:

@@ -44,10 +44,11 @@ class RetryPolicy:
     call fails at once."""
 
     def __attrs_post_init__(self) -> None:
-        _check(self.attempts >= 1, "attempts must be 1 or more")
+        whole = isinstance(self.attempts, int)
+        _check(whole and self.attempts >= 1, "attempts must be a whole number from 1")
         for name in ("initial", "maximum", "max_retry_after"):
             value = getattr(self, name)
-            _check(math.isfinite(value) and value >= 0, f"{name} must be 0 or more seconds")
+            _check(0 <= value < math.inf, f"{name} must be 0 or more seconds")
 
 
 def backoff(policy: RetryPolicy, failures: int, rand: Callable[[], float]) -> float:

@@ -39,7 +39,18 @@ class Mismatch(ValueError):  # noqa: N818  (what it is, not what went wrong)
 
 
 class EmptyMap(dict[str, Any]):
-    """An empty map that came as ``[]``; equal to ``{}``, and written as it came."""
+    """An empty map that came as ``[]`` or ``null``; equal to ``{}``, and written as it came."""
+
+    __slots__ = ("wire",)
+
+    def __init__(self, wire: list[Any] | None = None) -> None:
+        self.wire = wire
+
+
+class NullItems(tuple[Any, ...]):
+    """No items, which came as ``null``; equal to ``()``, and written as they came."""
+
+    __slots__ = ()
 
 
 class IntegerId(str):
@@ -119,13 +130,13 @@ def read_map(value: Any, _: Any) -> Mapping[str, Any]:
     if value.__class__ is dict:
         return value
     if value == []:
-        return EmptyMap()
+        return EmptyMap([])
     raise Mismatch("an object", value)
 
 
 def read_free_form(value: Any, _: Any) -> Any:
     """Anything; PHP's ``[]`` on top is an empty map."""
-    return EmptyMap() if value == [] else value
+    return EmptyMap([]) if value == [] else value
 
 
 def open_status(statuses: type[StrEnum], *, nullable: bool) -> Reader:

@@ -97,8 +97,12 @@ def _reason(exc: Exception) -> str:
             return str(exc)
         case TooLargeError():
             return "it was not read any further"
+        case TimeoutError() if type(exc) is TimeoutError:
+            return "the attempt took too long"
         case OSError() if exc.strerror:
             return f"{type(exc).__name__}: {exc.strerror}"
+        case RuntimeError() if not isinstance(exc, aiohttp.ClientError):
+            return str(exc)  # such as that a borrowed session is closed
         case _:
             return type(exc).__name__
 
@@ -159,6 +163,7 @@ class Transport:
         self._trace_configs = list(trace_configs)
         self._pool: _Pool | None = None
         self._retired: set[_Pool] = set()
+        self._closing = 0
         self._home: tuple[asyncio.AbstractEventLoop, int] | None = None
 
     def __repr__(self) -> str:
@@ -183,8 +188,7 @@ class Transport:
         """Make one exchange; whatever comes of it is returned."""
         pool = self._lease()
         try:
-            with self._scopes.until(asyncio.get_running_loop().time() + self._attempt_timeout):
-                return await self._exchange(pool, request)
+            return await self._exchange(pool, request)
         except Exception as exc:
             failure = translate(exc)
             if failure is None:
@@ -196,9 +200,13 @@ class Transport:
         return failure
 
     async def distrust(self, response: Response) -> None:
-        """Use none of the idle connections any more, one of which brought `response`."""
+        """Use the idle connections no more, one of which brought `response`.
+
+        Those of a borrowed session can only be closed by using each of them once more.
+        """
         assert isinstance(response.connection, _Pool)
         await self._retire(response.connection)
+        self._closing = self._max_connections if self._borrowed else 0
 
     async def close(self) -> None:
         """Close what is open; there must be no exchange under way."""
@@ -211,16 +219,21 @@ class Transport:
 
     async def _exchange(self, pool: _Pool, request: Request) -> Response:
         url = URL(self._base_url + request.path, encoded=True)
-        reply = await pool.session.request(
-            request.method, url, allow_redirects=False, **self._overrides
-        )
-        try:
-            body = await (self._read(reply) if reply.status == 200 else _read_error(reply))
-        except BaseException:
-            reply.close()  # what is left of the body must not be read as the next reply
-            raise
+        with self._scopes.until(asyncio.get_running_loop().time() + self._attempt_timeout):
+            reply = await pool.session.request(
+                request.method, url, allow_redirects=False, **self._next_overrides()
+            )
+            body = await self._read(reply) if reply.status == 200 else None
+        if body is None:
+            body = await _read_error(reply)
         reply.release()
         return Response(reply.status, reply.headers, body, pool)
+
+    def _next_overrides(self) -> Mapping[str, Any]:
+        if not self._closing:
+            return self._overrides
+        self._closing -= 1
+        return {**self._overrides, "headers": {**self._headers, "Connection": "close"}}
 
     def _overrides_for_borrowed(self) -> Mapping[str, Any]:
         """What a borrowed session does not bring along, or must not impose."""
@@ -278,12 +291,16 @@ async def _read_up_to(reply: ClientResponse, limit: int) -> bytes:
     """The body, or somewhat more than `limit` bytes of it; then the connection is closed."""
     chunks: list[bytes] = []
     size = 0
-    async for chunk in reply.content.iter_any():
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > limit:
-            reply.close()
-            break
+    try:
+        async for chunk in reply.content.iter_any():
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > limit:
+                reply.close()
+                break
+    except BaseException:
+        reply.close()  # what is left of the body must not be read as the next reply
+        raise
     return b"".join(chunks)
 
 
@@ -293,7 +310,6 @@ async def _read_error(reply: ClientResponse) -> bytes:
         async with asyncio.timeout(ERROR_BODY_TIMEOUT):
             return (await _read_up_to(reply, ERROR_BODY_LIMIT))[:ERROR_BODY_LIMIT]
     except (aiohttp.ClientError, TimeoutError):
-        reply.close()
         return b""
 
 

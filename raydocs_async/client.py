@@ -118,8 +118,10 @@ class RaydocsClient:
         )
 
     def __repr__(self) -> str:
-        state = "closed" if self._engine.closed else "open"
-        return f"<RaydocsClient for {self._base_url}, {state}>"
+        engine = getattr(self, "_engine", None)  # not there while an argument is being refused
+        if engine is None:
+            return "<RaydocsClient, not built>"
+        return f"<RaydocsClient for {self._base_url}, {'closed' if engine.closed else 'open'}>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a RaydocsClient cannot be pickled or copied; build one in each process")
@@ -140,6 +142,9 @@ class RaydocsClient:
         """End calls that are under way with `ClientClosedError`, and close all connections.
 
         Closing twice, or twice at once, is fine; a borrowed ``http_session`` stays open.
+
+        Raises:
+            ConfigurationError: calls are under way in another event loop or process.
         """
         await self._engine.close()
 
@@ -201,7 +206,8 @@ def _check_token(token: Secret) -> Secret:
 
 
 def _check_timeout(name: str, seconds: float | None) -> float | None:
-    if seconds is not None and not (math.isfinite(seconds) and seconds > 0):
+    number: object = seconds
+    if number is not None and not (isinstance(number, int | float) and 0 < number < math.inf):
         raise ConfigurationError(f"{name} must be a number of seconds above 0")
     return seconds
 

@@ -23,7 +23,8 @@ Every one of them pickles and copies. None holds the token, an exception or obje
 library, or shows data of a document in its message, ``repr`` or ``args``.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, TypeVar
 
 import attrs
@@ -75,7 +76,7 @@ class RaydocsError(Exception):
     def __str__(self) -> str:
         about = f"session {self.session_id}: " if self.session_id else ""
         tried = f" (attempts: {len(self.attempts)})" if len(self.attempts) > 1 else ""
-        back = f"; retry after {self.retry_after:.0f} s" if self.retry_after is not None else ""
+        back = "" if self.retry_after is None else f"; retry after {math.ceil(self.retry_after)} s"
         hint = f". {self.hint}" if self.hint else ""
         return f"{about}{self.message}{tried}{back}{hint}"
 
@@ -83,11 +84,15 @@ class RaydocsError(Exception):
         return f"{type(self).__name__}({str(self)!r})"
 
     def __reduce__(self) -> tuple[Callable[..., "RaydocsError"], tuple[Any, ...]]:
-        return _rebuild, (type(self), attrs.asdict(self, recurse=False))
+        notes = getattr(self, "__notes__", ())
+        return _rebuild, (type(self), attrs.asdict(self, recurse=False), notes)
 
 
-def _rebuild(kind: type[E], values: dict[str, Any]) -> E:
-    return kind(**values)
+def _rebuild(kind: type[E], values: dict[str, Any], notes: Iterable[str]) -> E:
+    error = kind(**values)
+    for note in notes:
+        error.add_note(note)
+    return error
 
 
 class ConfigurationError(RaydocsError, ValueError):

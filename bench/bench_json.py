@@ -1,0 +1,127 @@
+"""Reading one realistic session (8 kB, 3 documents, 2 results): which JSON library, and how.
+
+    nox -s bench
+
+The three
+converters differ in their JSON library alone, and are cattrs' own: without the strictness and the
+losslessness that `raydocs_async.converter` adds, which is the last row.
+"""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import orjson
+import pytest
+from attrs import frozen
+from cattrs import Converter
+from cattrs.preconf.json import make_converter as make_json_converter
+from cattrs.preconf.msgspec import make_converter as make_msgspec_converter
+from cattrs.preconf.orjson import make_converter as make_orjson_converter
+from pytest_benchmark.fixture import BenchmarkFixture
+
+import raydocs_async
+from raydocs_async.sandbox._sessions import build_session, session_id
+
+BODY = json.dumps(build_session(session_id(0))).encode()
+
+
+@frozen
+class Parsing:
+    """As in the reference."""
+
+    id: UUID
+    config_hash: str
+    status: str
+    parser_version: str
+    updated_at: datetime
+
+
+@frozen
+class Document:
+    """As in the reference."""
+
+    id: UUID
+    workspace_id: int
+    filename: str
+    mime: str
+    size: int
+    sha256: str
+    status: str
+    source_type: str
+    source_url: str | None
+    parsings: list[Parsing]
+    created_at: datetime
+
+
+@frozen
+class Result:
+    """As in the reference, its document references left as they are."""
+
+    id: UUID
+    extraction_session_id: UUID
+    status: str
+    config_hash: str
+    document_refs: list[dict[str, Any]]
+    data: dict[str, Any]
+    audit_data: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+
+
+@frozen
+class Session:
+    """As in the reference."""
+
+    id: UUID
+    name: str
+    extraction_template_id: UUID
+    settings: dict[str, Any]
+    status: str
+    created_at: datetime
+    updated_at: datetime
+    documents: list[Document]
+    results: list[Result]
+
+
+def with_uuids(converter: Converter) -> Converter:
+    """Teach a converter the one type that not every one of them knows."""
+    converter.register_structure_hook(UUID, lambda value, _: UUID(value))
+    return converter
+
+
+def by_cattrs(make: Callable[..., Any], *, detailed: bool) -> Callable[[], Any]:
+    """`loads` of one of cattrs' own converters."""
+    converter: Any = with_uuids(make(detailed_validation=detailed))
+    return lambda: converter.loads(BODY, Session)
+
+
+DECODERS: dict[str, Callable[[], Any]] = {
+    "json, to dicts": lambda: json.loads(BODY),
+    "orjson, to dicts": lambda: orjson.loads(BODY),
+    "msgspec, to dicts": lambda: msgspec.json.decode(BODY),
+}
+STRUCTURERS: dict[str, Callable[[], Any]] = {
+    "cattrs.preconf.json, as it comes": by_cattrs(make_json_converter, detailed=True),
+    "cattrs.preconf.json": by_cattrs(make_json_converter, detailed=False),
+    "cattrs.preconf.orjson": by_cattrs(make_orjson_converter, detailed=False),
+    "cattrs.preconf.msgspec": by_cattrs(make_msgspec_converter, detailed=False),
+    "raydocs_async.converter": lambda: raydocs_async.converter.loads(BODY, raydocs_async.Session),
+}
+
+
+@pytest.mark.benchmark(group="to dicts")
+@pytest.mark.parametrize("decode", DECODERS.values(), ids=DECODERS.keys())
+def bench_decoding(benchmark: BenchmarkFixture, decode: Callable[[], Any]) -> None:
+    """The JSON library alone."""
+    benchmark(decode)
+
+
+@pytest.mark.benchmark(group="to models")
+@pytest.mark.parametrize("structure", STRUCTURERS.values(), ids=STRUCTURERS.keys())
+def bench_structuring(benchmark: BenchmarkFixture, structure: Callable[[], Any]) -> None:
+    """Bytes to typed values."""
+    benchmark(structure)

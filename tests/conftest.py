@@ -1,0 +1,39 @@
+"""Fixtures for all tests."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+# Without it, looptime asks for the current loop before any is there, and leaks the one it gets.
+asyncio.set_event_loop(None)
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the machine that runs the tests reaches a client."""
+    for name in ("RAYDOCS_API_TOKEN", "RAYDOCS_BASE_URL", "NETRC", "SSL_CERT_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    for scheme in ("http", "https", "all", "no"):
+        monkeypatch.delenv(f"{scheme}_proxy", raising=False)
+        monkeypatch.delenv(f"{scheme.upper()}_PROXY", raising=False)
+
+
+@pytest.fixture
+def half_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Back-offs are half of their bound."""
+    monkeypatch.setattr("random.random", lambda: 0.5)
+
+
+@pytest.fixture
+async def no_task_left() -> AsyncIterator[None]:
+    """When the test is over, the loop has its tasks of before, and nothing to complain about."""
+    before, loop = asyncio.all_tasks(), asyncio.get_running_loop()
+    complaints: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, context: complaints.append(context))
+    yield
+    await asyncio.sleep(0)  # what has just been closed takes a turn of the loop to go
+    assert asyncio.all_tasks() - before <= {asyncio.current_task()}
+    # A server may well complain: of a client that does not accept its certificate.
+    assert [each for each in complaints if "incoming connection" not in each["message"]] == []

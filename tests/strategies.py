@@ -1,0 +1,199 @@
+"""The documented bodies, ways to alter them, and hypothesis strategies for what a server sends."""
+
+import copy
+import json
+from collections.abc import Iterator, Mapping
+from datetime import timedelta, timezone
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from hypothesis import strategies as st
+
+from raydocs_async import DocumentStatus, ParsingStatus, ResultStatus, SessionStatus
+
+Json: TypeAlias = Any
+Place: TypeAlias = tuple[str | int, ...]
+Objects: TypeAlias = st.SearchStrategy[dict[str, Json]]
+
+WIRE = Path(__file__).parent / "wire"
+REFERENCE = (WIRE / "session_reference.json").read_bytes()
+GUIDE = (WIRE / "session_guide.json").read_bytes()
+
+ABSENT: Json = object()
+"""As a value for `varied`: the key is not there."""
+
+
+def encoded(payload: Json) -> bytes:
+    """The payload as a body; what JSON has no word for is written as Python spells it."""
+    return json.dumps(payload, ensure_ascii=False).encode()
+
+
+def at(payload: Json, place: Place) -> Json:
+    """What is at a place of the payload."""
+    for step in place:
+        payload = payload[step]
+    return payload
+
+
+def varied(place: Place, changes: Mapping[str, Json], body: bytes = REFERENCE) -> bytes:
+    """The body with some keys of the object at `place` changed, added or `ABSENT`."""
+    payload = json.loads(body)
+    target = at(payload, place)
+    target |= changes
+    for key in [key for key, value in target.items() if value is ABSENT]:
+        del target[key]
+    return encoded(payload)
+
+
+def places(payload: Json, here: Place = ()) -> Iterator[Place]:
+    """Every place of the payload but its top."""
+    steps: list[str | int] = []
+    if isinstance(payload, dict):
+        steps.extend(payload)
+    elif isinstance(payload, list):
+        steps.extend(range(len(payload)))
+    for step in steps:
+        yield (*here, step)
+        yield from places(payload[step], (*here, step))
+
+
+def many_results(count: int) -> dict[str, Json]:
+    """The reference's session with so many results."""
+    payload: dict[str, Json] = json.loads(REFERENCE)
+    payload["results"] = [copy.deepcopy(payload["results"][0]) for _ in range(count)]
+    return payload
+
+
+short_text = st.text(max_size=8)
+json_scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**80), 2**80)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | short_text
+)
+json_values: st.SearchStrategy[Json] = st.recursive(
+    json_scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(short_text, inner, max_size=3),
+    max_leaves=5,
+)
+json_maps: st.SearchStrategy[Json] = st.dictionaries(short_text, json_values, max_size=2) | st.just(
+    []
+)
+
+ids = st.uuids().map(str)
+offsets = st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+times = st.builds(
+    lambda moment, zone: moment.replace(tzinfo=zone).isoformat().replace("+00:00", "Z"),
+    st.datetimes(),
+    offsets,
+)
+workspace_ids = st.integers(-(2**70), 2**70) | ids | st.integers(0).map(str)
+seconds = st.integers(1, 2**34)  # since the epoch, a few centuries of them
+http_dates = seconds.map(lambda moment: formatdate(moment, usegmt=True))
+
+ODD_KEYS = ("extra", "wire_keys", "document_id", "mimeType", "self", "")
+"""Keys that no model knows, though some are near to one it does."""
+
+
+def objects(required: dict[str, Any], optional: dict[str, Any]) -> Objects:
+    """Objects with the required keys, any of the optional ones and unknown ones, in any order."""
+    known = required.keys() | optional.keys()
+    unknown = (st.sampled_from(ODD_KEYS) | short_text).filter(lambda key: key not in known)
+    parts = st.tuples(
+        st.fixed_dictionaries(required, optional=optional),
+        st.dictionaries(unknown, json_values, max_size=2),
+    )
+    return parts.flatmap(lambda part: st.permutations([*part[0].items(), *part[1].items()])).map(
+        dict
+    )
+
+
+def nullable(**fields: Any) -> dict[str, Any]:
+    """Each of the fields, or null."""
+    return {name: st.none() | values for name, values in fields.items()}
+
+
+def statuses(known: type[SessionStatus | DocumentStatus | ParsingStatus | ResultStatus]) -> Any:
+    """The values of an enumeration, and new ones."""
+    return st.sampled_from([member.value for member in known]) | short_text
+
+
+sources = objects({}, nullable(type=short_text, url=short_text))
+document_refs = objects(
+    {"documentId": ids},
+    nullable(
+        kind=short_text,
+        type=short_text,
+        workspaceId=workspace_ids,
+        filename=short_text,
+        mime=short_text,
+        size=st.integers(),
+        sha256=short_text,
+        source=sources,
+        createdAt=times,
+    ),
+)
+parsings = objects(
+    {"id": ids, "status": statuses(ParsingStatus)},
+    nullable(config_hash=short_text, parser_version=short_text, updated_at=times),
+)
+documents = objects(
+    {"id": ids, "filename": short_text, "status": statuses(DocumentStatus)},
+    nullable(
+        workspace_id=workspace_ids,
+        mime=short_text,
+        mime_type=short_text,
+        size=st.integers(),
+        sha256=short_text,
+        source_type=short_text,
+        source_url=short_text,
+        source=sources,
+        extraction_session_id=ids,
+        meta=json_maps,
+        parsings=st.lists(parsings, max_size=2),
+        created_at=times,
+    ),
+)
+results = objects(
+    {"id": ids, "status": statuses(ResultStatus)},
+    nullable(
+        title=short_text,
+        extraction_session_id=ids,
+        config_hash=short_text,
+        document_refs=st.lists(document_refs, max_size=2),
+        data=json_values,
+        audit_data=json_values,
+        reasoning=json_values,
+        created_at=times,
+        updated_at=times,
+        completed_at=times,
+    ),
+)
+sessions = objects(
+    {
+        "id": ids,
+        "name": short_text,
+        "extraction_template_id": ids,
+        "settings": json_maps,
+        "created_at": times,
+        "updated_at": times,
+        "documents": st.lists(documents, max_size=2),
+        "results": st.lists(results, max_size=2),
+    },
+    nullable(status=statuses(SessionStatus)),
+)
+
+
+@st.composite
+def altered_sessions(draw: st.DrawFn) -> dict[str, Json]:
+    """Sessions with another value, or none, at one place."""
+    payload = draw(sessions)
+    *way, last = draw(st.sampled_from(list(places(payload))))
+    target = at(payload, tuple(way))
+    if draw(st.booleans()):
+        target[last] = draw(json_values)
+    else:
+        del target[last]
+    return payload

@@ -1,0 +1,55 @@
+"""Clients and their parts as the tests want them: no limit, no jitter, nothing from outside."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from raydocs_async import RaydocsClient, RetryPolicy
+from raydocs_async._http import Request, Secret
+from raydocs_async._scopes import Scopes
+from raydocs_async._transport import Transport
+
+TOKEN = "tok-5ecr3t-0123456789"
+SESSION_ID = "770e8400-e29b-41d4-a716-446655440000"
+OTHER_ID = "660e8400-e29b-41d4-a716-446655440000"
+
+ONCE = RetryPolicy(attempts=1)
+THRICE = RetryPolicy(attempts=3)
+GET = Request("GET", f"/extractions/sessions/{SESSION_ID}", UUID(SESSION_ID))
+
+
+def client_for(base_url: str, **options: Any) -> RaydocsClient:
+    """A client that knows of no rate limit and tries once, but for `options`."""
+    defaults: dict[str, Any] = {"rate_limit": None, "retry": ONCE}
+    return RaydocsClient(TOKEN, base_url=base_url, **defaults | options)
+
+
+def transport_for(base_url: str, **options: Any) -> Transport:
+    """A transport with small caps, but for `options`."""
+    defaults: dict[str, Any] = {
+        "token": Secret(TOKEN),
+        "http_session": None,
+        "max_response_bytes": 64 * 1024,
+        "max_connections": 10,
+        "attempt_timeout": 5.0,
+        "scopes": Scopes(),
+        "trace_configs": (),
+        "user_agent": "tests",
+    }
+    return Transport(base_url=base_url, **defaults | options)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let the event loop turn, with no time passing on a virtual clock, until `condition` holds."""
+    turns = 0
+    while not condition():
+        turns += 1
+        assert turns < 20_000, "it did not come to that"
+        await asyncio.sleep(0)
+
+
+async def turns_of_the_loop(turns: int = 50) -> None:
+    """Let bytes that are on their way arrive, with no time passing on a virtual clock."""
+    for _ in range(turns):
+        await asyncio.sleep(0)

@@ -1,0 +1,290 @@
+"""A server on loopback that answers with scripted bytes, for what a well-behaved one cannot do."""
+
+import asyncio
+import json
+import socket
+import ssl
+import struct
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from enum import Enum, auto
+from types import TracebackType
+from typing import Any, Self, TypeAlias
+
+from attrs import define, field, frozen
+
+CHUNKED = {"Transfer-Encoding": "chunked"}
+GZIP = {"Content-Encoding": "gzip"}
+
+_LINGER_ZERO = struct.pack("ii", 1, 0)
+
+
+class End(Enum):
+    """How an answer can end, other than by its last byte."""
+
+    CLOSE = auto()
+    """A FIN."""
+    RESET = auto()
+    """A RST: the socket is closed with nothing to linger for."""
+    HANG = auto()
+    """Silence, with the connection open, until the client goes away."""
+
+
+@frozen
+class Pause:
+    """Nothing for so many seconds of the event loop."""
+
+    seconds: float
+
+
+@frozen
+class Drip:
+    """The bytes one at a time."""
+
+    data: bytes
+    every: float = 0.1
+    """Seconds before each of them."""
+
+
+@frozen
+class Endless:
+    """The bytes again and again, for as long as the client reads them."""
+
+    data: bytes
+
+
+Step: TypeAlias = bytes | Pause | Drip | Endless | End | asyncio.Event
+"""What a server can do; an event is waited for."""
+Answer: TypeAlias = tuple[Step, ...] | bytes
+Script: TypeAlias = Callable[["Received"], Answer]
+
+
+@frozen
+class Received:
+    """One request as it came over the wire."""
+
+    connection: int
+    """The number of its connection, from 1 on."""
+    head: bytes = field(repr=False)
+    """Everything up to the empty line."""
+
+    @property
+    def target(self) -> str:
+        """What the request line asks for."""
+        return self.head.split(b" ", 2)[1].decode("ascii")
+
+    @property
+    def session_id(self) -> str:
+        """The last part of the path."""
+        return self.target.rpartition("/")[2]
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """By name in lower case; a repeated one shows all its values, joined."""
+        headers: dict[str, str] = {}
+        for line in self.head.decode("latin-1").split("\r\n")[1:]:
+            name, _, value = line.partition(": ")
+            headers[name.lower()] = ", ".join(filter(None, [headers.get(name.lower()), value]))
+        return headers
+
+
+class WireServer:
+    """Answers each request by the next of its answers, and the last one again and again.
+
+    An answer is bytes, or a tuple of steps, or a function of the request that gives one. After an
+    answer the connection stays open for the next request, unless its last step says otherwise.
+
+    Args:
+        answers: In the order of the requests, whichever connection they come by.
+        greeting: Steps on a new connection, before any request is read.
+        tls: To speak TLS with.
+        port: To listen on; 0 is any that is free.
+    """
+
+    def __init__(
+        self,
+        *answers: Answer | Script,
+        greeting: tuple[Step, ...] = (),
+        tls: ssl.SSLContext | None = None,
+        port: int = 0,
+    ) -> None:
+        self._answers = _with_last_repeated(answers)
+        self._greeting = greeting
+        self._tls = tls
+        self.port = port
+        """Where it listens."""
+        self._open: set[asyncio.Task[None]] = set()
+        self.connections = 0
+        """How many were accepted."""
+        self.requests: list[Received] = []
+        """Those that were read in whole, in the order of their arrival."""
+        self.request_read = asyncio.Event()
+        """Set whenever another one was."""
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(
+            self._serve, "127.0.0.1", self.port, ssl=self._tls, backlog=1024
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._server.close()
+        for task in self._open:
+            task.cancel()
+        await asyncio.gather(*self._open, return_exceptions=True)
+
+    @property
+    def url(self) -> str:
+        """What to give to a client as its base URL."""
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
+
+    @property
+    def open_connections(self) -> int:
+        """How many the client has not closed."""
+        return len(self._open)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._open.add(task)
+        self.connections += 1
+        line = _Line(self.connections, reader, writer)
+        try:
+            with suppress(ConnectionError, asyncio.CancelledError):
+                await self._converse(line)
+        finally:
+            self._open.discard(task)
+            writer.transport.abort() if line.reset else writer.close()
+
+    async def _converse(self, line: "_Line") -> None:
+        await line.play(self._greeting)
+        while not line.ended and (received := await line.read()):
+            self.requests.append(received)
+            self.request_read.set()
+            answer = next(self._answers)
+            await line.play(answer(received) if callable(answer) else answer)
+
+
+@define
+class _Line:
+    """One connection."""
+
+    number: int
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    ended: bool = False
+    reset: bool = False
+
+    async def read(self) -> Received | None:
+        try:
+            head = await self.reader.readuntil(b"\r\n\r\n")
+        except asyncio.IncompleteReadError:
+            return None
+        return Received(self.number, head.removesuffix(b"\r\n\r\n"))
+
+    async def play(self, answer: Answer) -> None:
+        for step in (answer,) if isinstance(answer, bytes) else answer:
+            await self._do(step)
+
+    async def _do(self, step: Step) -> None:
+        match step:
+            case bytes():
+                await self._send(step)
+            case Pause(seconds):
+                await asyncio.sleep(seconds)
+            case End():
+                await self._end(step)
+            case asyncio.Event():
+                await step.wait()
+            case _:
+                await self._repeat(step)
+
+    async def _repeat(self, step: Drip | Endless) -> None:
+        if isinstance(step, Endless):
+            while True:
+                await self._send(step.data)
+        for byte in step.data:
+            await asyncio.sleep(step.every)
+            await self._send(bytes([byte]))
+
+    async def _send(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def _end(self, end: End) -> None:
+        self.ended = True
+        if end is End.HANG:
+            await self.reader.read()
+        elif end is End.RESET:
+            self.reset = True
+            tcp = self.writer.get_extra_info("socket")
+            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+
+
+def _with_last_repeated(answers: tuple[Answer | Script, ...]) -> Iterator[Answer | Script]:
+    yield from answers
+    while True:
+        yield answers[-1]
+
+
+def session_json(session_id: str, **changes: Any) -> bytes:
+    """A small session as the service would send it."""
+    session = {
+        "id": session_id,
+        "name": "Invoices",
+        "extraction_template_id": "550e8400-e29b-41d4-a716-446655440000",
+        "settings": {},
+        "status": "completed",
+        "created_at": "2024-01-15T10:30:00Z",
+        "updated_at": "2024-01-15T10:30:00Z",
+        "documents": [],
+        "results": [],
+    }
+    return json.dumps(session | changes).encode()
+
+
+def reply(
+    body: bytes = b"",
+    *,
+    status: str = "200 OK",
+    headers: Mapping[str, str] | None = None,
+    framed: bool = True,
+) -> bytes:
+    """A reply as bytes; without `framed`, nothing but the given headers says how long it is."""
+    lines = {"Content-Type": "application/json"}
+    if framed:
+        lines["Content-Length"] = str(len(body))
+    lines |= headers or {}
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return f"HTTP/1.1 {status}\r\n{head}\r\n".encode("latin-1") + body
+
+
+def good(received: Received) -> bytes:
+    """The right session, whichever was asked for."""
+    return reply(session_json(received.session_id))
+
+
+def chunk(data: bytes) -> bytes:
+    """One chunk of a chunked body."""
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def gzipped(data: bytes) -> bytes:
+    """A gzip stream."""
+    compressor = zlib.compressobj(wbits=31)
+    return compressor.compress(data) + compressor.flush()
+
+
+def bomb(megabytes: int) -> bytes:
+    """A gzip stream of so many MiB of zeros, without its end: one flushed block, repeated."""
+    compressor = zlib.compressobj(level=9, wbits=31)
+    head = compressor.compress(b"") + compressor.flush(zlib.Z_FULL_FLUSH)
+    block = compressor.compress(bytes(2**20)) + compressor.flush(zlib.Z_FULL_FLUSH)
+    return head + block * megabytes

@@ -1,0 +1,141 @@
+"""Requests are built from ids, and from nothing that only resembles one."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from raydocs_async import InvalidSessionIdError, Session
+from raydocs_async._endpoints import GET_SESSION, Endpoint, build, parse_session_id
+from raydocs_async._http import Request
+from tests.strategies import json_values
+
+ID = "770e8400-e29b-41d4-a716-446655440000"
+
+
+class Opaque:
+    """An object whose ``repr`` must not be asked for."""
+
+    __repr__ = None  # type: ignore[assignment]  # that is the point
+
+
+def test_get_session() -> None:
+    """A session is fetched by its id, and is what comes back."""
+    request = build(GET_SESSION, session_id=ID)
+    assert (request, GET_SESSION.model) == (
+        Request("GET", f"/extractions/sessions/{ID}", UUID(ID)),
+        Session,
+    )
+
+
+def test_endpoint_is_data() -> None:
+    """Another endpoint is another row: its method and path are what is asked."""
+    endpoint = Endpoint("POST", "/v2/{session_id}/retry", dict)
+    assert build(endpoint, session_id=ID) == Request("POST", f"/v2/{ID}/retry", UUID(ID))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(ID, id="string"),
+        pytest.param(ID.upper(), id="C2 upper case"),
+        pytest.param(ID.replace("a", "A"), id="C2 either case"),
+        pytest.param(UUID(ID), id="UUID"),
+    ],
+)
+def test_ids(value: object) -> None:
+    """C2: a UUID, and its usual form in either case, ask for one and the same URL."""
+    assert build(GET_SESSION, session_id=value).path == f"/extractions/sessions/{ID}"
+
+
+@given(st.uuids())
+def test_any_uuid(value: UUID) -> None:
+    """Every UUID is an id, as itself and as its string, of whatever version."""
+    assert parse_session_id(value) == parse_session_id(str(value)) == value
+
+
+NO_IDS = [
+    pytest.param("", id="C1 empty"),
+    pytest.param("..", id="C1 dots"),
+    pytest.param("../../users", id="C1 path"),
+    pytest.param("a?x", id="C1 query"),
+    pytest.param(f"{ID}?x", id="C1 query after an id"),
+    pytest.param(f"{ID}/..", id="C1 path after an id"),
+    pytest.param("%2e%2e", id="C1 encoded dots"),
+    pytest.param(f"{ID}\r\nX-Evil: 1", id="C1 CR LF"),
+    pytest.param(f"{ID}\n", id="C1 LF at the end"),
+    pytest.param(f"\n{ID}", id="C1 LF at the start"),
+    pytest.param(f"{ID}\x00", id="C1 NUL"),
+    pytest.param(ID * 250, id="C1 9 kB"),
+    pytest.param("\N{FULLWIDTH DIGIT SEVEN}" + ID[1:], id="C1 full-width digit"),
+    pytest.param("\N{ARABIC-INDIC DIGIT SEVEN}" + ID[1:], id="C1 Arabic digit"),
+    pytest.param("\ud800" + ID[1:], id="C1 surrogate"),
+    pytest.param("g" + ID[1:], id="C1 no hexadecimal digit"),
+    pytest.param(f"{{{ID}}}", id="C2 braces"),
+    pytest.param(f"urn:uuid:{ID}", id="C2 URN"),
+    pytest.param(ID.replace("-", ""), id="C2 no hyphens"),
+    pytest.param(ID.replace("-", "_"), id="C2 underscores"),
+    pytest.param(f" {ID} ", id="C2 spaces"),
+    pytest.param(ID[:-1], id="C1 one too short"),
+    pytest.param(ID + "0", id="C1 one too long"),
+    pytest.param(770, id="C1 an int"),
+    pytest.param(UUID(ID).int, id="C1 the UUID's int"),
+    pytest.param(None, id="C1 None"),
+    pytest.param(ID.encode(), id="C1 bytes"),
+    pytest.param(UUID(ID).bytes, id="C1 the UUID's bytes"),
+    pytest.param([ID], id="C1 a list"),
+    pytest.param(Opaque(), id="C1 any object"),
+]
+
+
+@pytest.mark.parametrize("value", NO_IDS)
+def test_no_ids(value: object) -> None:
+    """C1: what is no id is refused, as a `ValueError` of ours."""
+    with pytest.raises(InvalidSessionIdError, match=r"^not a session id: "):
+        build(GET_SESSION, session_id=value)
+
+
+@pytest.mark.parametrize("value", NO_IDS)
+def test_message_is_short_and_printable(value: object) -> None:
+    """C1: the message shows the beginning of what was given, on one line."""
+    with pytest.raises(InvalidSessionIdError) as caught:
+        parse_session_id(value)
+    assert len(str(caught.value)) < 160
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("abc", "'abc'"),
+        ("a\r\nb", r"'a\r\nb'"),
+        ("x" * 60, "'" + "x" * 59),
+        (b"abc", "a bytes"),
+        (7, "a int"),
+        (None, "a NoneType"),
+    ],
+)
+def test_message(value: object, shown: str) -> None:
+    """A string is shown, cut to 60 characters; of anything else only the type is told."""
+    with pytest.raises(InvalidSessionIdError) as caught:
+        parse_session_id(value)
+    assert caught.value.message == (
+        f"not a session id: {shown}; it is a UUID such as 770e8400-e29b-41d4-a716-446655440000"
+    )
+
+
+@given(st.text() | json_values | st.binary())
+def test_anything(value: Any) -> None:
+    """C1: anything that is not the string of a UUID is refused, and with no other error."""
+    assume(not _is_usual(value))
+    with pytest.raises(InvalidSessionIdError):
+        parse_session_id(value)
+
+
+def _is_usual(value: object) -> bool:
+    try:
+        return str(UUID(str(value))) == str(value).lower()
+    except ValueError:
+        return False

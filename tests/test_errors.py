@@ -1,0 +1,319 @@
+"""The exception tree: what is what, what each says, and that each is frozen data that travels."""
+
+import contextlib
+import copy
+import pickle
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import attrs
+import pytest
+from attrs.exceptions import FrozenInstanceError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from raydocs_async import (
+    APIConnectionError,
+    APIResponseValidationError,
+    APIStatusError,
+    APITimeoutError,
+    Attempt,
+    AuthenticationError,
+    BadRequestError,
+    ClientClosedError,
+    ConfigurationError,
+    InternalServerError,
+    InvalidSessionIdError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitError,
+    RaydocsError,
+    Session,
+    UnprocessableEntityError,
+    WaitTimeoutError,
+)
+from raydocs_async._converter import decode
+from tests.strategies import GUIDE
+
+TREE: dict[type[RaydocsError], tuple[type[Exception], ...]] = {
+    RaydocsError: (Exception,),
+    ConfigurationError: (RaydocsError, ValueError),
+    InvalidSessionIdError: (RaydocsError, ValueError),
+    ClientClosedError: (RaydocsError,),
+    WaitTimeoutError: (RaydocsError,),
+    APIConnectionError: (RaydocsError,),
+    APITimeoutError: (APIConnectionError,),
+    APIResponseValidationError: (RaydocsError,),
+    APIStatusError: (RaydocsError,),
+    BadRequestError: (APIStatusError,),
+    AuthenticationError: (APIStatusError,),
+    PermissionDeniedError: (APIStatusError,),
+    NotFoundError: (APIStatusError,),
+    UnprocessableEntityError: (APIStatusError,),
+    RateLimitError: (APIStatusError,),
+    InternalServerError: (APIStatusError,),
+}
+every_error = pytest.mark.parametrize("kind", TREE)
+
+HISTORY = (
+    Attempt(at=0.0, status=500, error="HTTP 500"),
+    Attempt(at=1.5, error="time-out", waited=1.5),
+)
+MORE: dict[type[RaydocsError], dict[str, Any]] = {
+    WaitTimeoutError: {"session": decode(GUIDE, Session)},
+    APIResponseValidationError: {"payload": b"MARKER", "truncated": True},
+}
+
+
+def full(kind: type[RaydocsError]) -> RaydocsError:
+    """An error with every field set."""
+    return kind(
+        "it went wrong",
+        session_id="770e8400",
+        status=500,
+        retry_after=2.0,
+        request_id="req-1",
+        body_excerpt="oops",
+        attempts=HISTORY,
+        **MORE.get(kind, {}),
+    )
+
+
+def descendants(kind: type[Exception]) -> Iterator[type[Exception]]:
+    """All classes below the one given."""
+    for each in kind.__subclasses__():
+        yield each
+        yield from descendants(each)
+
+
+def state(error: RaydocsError) -> dict[str, Any]:
+    """All that the error holds."""
+    return attrs.asdict(error, recurse=False)
+
+
+@every_error
+def test_bases(kind: type[RaydocsError]) -> None:
+    """Every error is where the tree has it."""
+    assert kind.__bases__ == TREE[kind]
+
+
+def test_tree_is_complete() -> None:
+    """The library has no error that the tree does not show."""
+    ours = {each for each in descendants(Exception) if each.__module__ == RaydocsError.__module__}
+    assert ours == TREE.keys()
+
+
+@every_error
+def test_name_is_drawn(kind: type[RaydocsError]) -> None:
+    """Every error is in the drawing that opens the module."""
+    drawing = str(__import__(kind.__module__, fromlist=["_"]).__doc__)
+    assert f" {kind.__name__}" in drawing
+
+
+@every_error
+def test_every_field_is_kept(kind: type[RaydocsError]) -> None:
+    """What an error is given it holds, under the same name."""
+    assert state(full(kind)) == {
+        "message": "it went wrong",
+        "session_id": "770e8400",
+        "status": 500,
+        "retry_after": 2.0,
+        "request_id": "req-1",
+        "body_excerpt": "oops",
+        "attempts": HISTORY,
+        **MORE.get(kind, {}),
+    }
+
+
+@every_error
+def test_defaults(kind: type[RaydocsError]) -> None:
+    """An error asks for a message alone; all else is absent or empty."""
+    more = {"session": None, "payload": b"", "truncated": False}
+    assert state(kind("m")) == {
+        "message": "m",
+        "session_id": None,
+        "status": None,
+        "retry_after": None,
+        "request_id": None,
+        "body_excerpt": "",
+        "attempts": (),
+        **{name: more[name] for name in MORE.get(kind, {})},
+    }
+
+
+@every_error
+def test_only_the_message_is_positional(kind: type[RaydocsError]) -> None:
+    """Every field but the message is given by name."""
+    with pytest.raises(TypeError, match="positional"):
+        kind("m", "770e8400")  # type: ignore[call-arg]  # that is the point
+
+
+@every_error
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_pickle(kind: type[RaydocsError], protocol: int) -> None:
+    """S6: every error comes back from pickle as the same class with the same fields."""
+    error = full(kind)
+    back = pickle.loads(pickle.dumps(error, protocol))
+    assert (type(back), state(back), str(back)) == (kind, state(error), str(error))
+
+
+@every_error
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
+def test_copy(kind: type[RaydocsError], duplicate: Callable[[Any], Any]) -> None:
+    """S6: every error copies as the same class with the same fields."""
+    error = full(kind)
+    back = duplicate(error)
+    assert (type(back), state(back), back.args) == (kind, state(error), error.args)
+
+
+@every_error
+def test_evolve(kind: type[RaydocsError]) -> None:
+    """An error can be copied with one field changed."""
+    error = full(kind)
+    changed = attrs.evolve(error, session_id="other")
+    assert state(changed) == state(error) | {"session_id": "other"}
+
+
+@every_error
+def test_frozen(kind: type[RaydocsError]) -> None:
+    """No field can be set, and no attribute added."""
+    error = kind("m")
+    for name in ("message", "attempts", "anything"):
+        with pytest.raises(FrozenInstanceError):
+            setattr(error, name, "x")
+    assert state(error) == state(kind("m"))
+
+
+@every_error
+def test_raise(kind: type[RaydocsError]) -> None:
+    """A frozen error can be raised from another one, as any other."""
+    cause = KeyError("x")
+    with pytest.raises(kind) as caught:
+        raise kind("m") from cause
+    assert (caught.value.__cause__, caught.value.__suppress_context__) == (cause, True)
+
+
+@every_error
+def test_through_a_context_manager(kind: type[RaydocsError]) -> None:
+    """A frozen error passes through a generator's context manager, which sets its traceback."""
+
+    @contextlib.contextmanager
+    def passing() -> Iterator[None]:
+        yield
+
+    error = kind("m")
+    with pytest.raises(kind) as caught, passing():
+        raise error
+    assert caught.value is error
+
+
+@every_error
+def test_with_traceback(kind: type[RaydocsError]) -> None:
+    """A traceback can be put on a frozen error."""
+    error = kind("m")
+    assert error.with_traceback(None) is error
+
+
+@every_error
+def test_notes(kind: type[RaydocsError]) -> None:
+    """A note can be added, and is printed with the traceback."""
+    error = kind("m")
+    error.add_note("while fetching invoices")
+    assert "while fetching invoices\n" in traceback.format_exception_only(error)
+
+
+@every_error
+def test_hashable(kind: type[RaydocsError]) -> None:
+    """Errors compare by identity, as exceptions do, even with what cannot be hashed in them."""
+    error, other = full(kind), full(kind)
+    assert {error, other, error} == {other, error}
+    assert error != other
+
+
+@every_error
+def test_repr(kind: type[RaydocsError]) -> None:
+    """A ``repr`` is the class and what the error says."""
+    error = full(kind)
+    assert repr(error) == f"{kind.__name__}({str(error)!r})"
+
+
+@every_error
+def test_args(kind: type[RaydocsError]) -> None:
+    """The only argument, as other libraries print it, is the message."""
+    assert full(kind).args == ("it went wrong",)
+
+
+@every_error
+def test_content_is_not_printed(kind: type[RaydocsError]) -> None:
+    """S2: neither the payload, the session nor the excerpt is in what an error says of itself."""
+    error = full(kind)
+    shown = f"{error} {error!r} {error.args}"
+    assert not [word for word in ("MARKER", "Invoices", "oops") if word in shown]
+
+
+STRINGS = [
+    pytest.param({}, "m", id="message alone"),
+    pytest.param({"session_id": "77"}, "session 77: m", id="session"),
+    pytest.param({"attempts": HISTORY[:1]}, "m", id="one attempt"),
+    pytest.param({"attempts": HISTORY}, "m (attempts: 2)", id="two attempts"),
+    pytest.param({"retry_after": 0.0}, "m; retry after 0 s", id="retry at once"),
+    pytest.param({"retry_after": 86400.0}, "m; retry after 86400 s", id="R4 retry in a day"),
+    pytest.param({"retry_after": 23.9}, "m; retry after 24 s", id="retry after a fraction"),
+    pytest.param({"status": 500, "request_id": "r", "body_excerpt": "b"}, "m", id="silent fields"),
+    pytest.param(
+        {"session_id": "77", "attempts": HISTORY, "retry_after": 3.0},
+        "session 77: m (attempts: 2); retry after 3 s",
+        id="everything",
+    ),
+]
+
+
+@pytest.mark.parametrize(("fields", "expected"), STRINGS)
+def test_str(fields: dict[str, Any], expected: str) -> None:
+    """An error says which session, what happened, how often it was tried and when to come back."""
+    assert str(RaydocsError("m", **fields)) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "hint"),
+    [
+        (AuthenticationError, "Check the token; the service does not know it"),
+        (PermissionDeniedError, "The token needs the ability 'sessions-read'"),
+        (NotFoundError, "It does not exist, or this token may not see it"),
+    ],
+)
+def test_hints(kind: type[RaydocsError], hint: str) -> None:
+    """What a person can do is said at the end."""
+    assert str(kind("m", retry_after=1.0)) == f"m; retry after 1 s. {hint}"
+
+
+def test_no_other_hints() -> None:
+    """Where there is nothing to advise, nothing is said."""
+    advising = {AuthenticationError, PermissionDeniedError, NotFoundError}
+    assert {kind for kind in TREE if kind.hint} == advising
+
+
+@given(st.text(), st.floats(0, 1e9) | st.none())
+def test_message_is_always_in_the_string(message: str, retry_after: float | None) -> None:
+    """Whatever the message and the wait, an error can be printed, and begins with its message."""
+    assert str(RaydocsError(message, retry_after=retry_after)).startswith(message)
+
+
+def test_caught_as_value_error() -> None:
+    """An id that is none can be caught as a `ValueError`."""
+    with pytest.raises(ValueError, match=r"^not an id$"):
+        raise InvalidSessionIdError("not an id")
+
+
+def test_attempts_are_values() -> None:
+    """Attempts compare by value, and are frozen."""
+    attempt = Attempt(at=1.0)
+    assert (attempt, attempt.status, attempt.error, attempt.waited) == (
+        Attempt(at=1.0, status=None, error=None, waited=0.0),
+        None,
+        None,
+        0.0,
+    )
+    with pytest.raises(FrozenInstanceError):
+        attempt.at = 2.0  # type: ignore[misc]  # that is the point

@@ -1,0 +1,313 @@
+"""Values of one exchange: secrets stay hidden, and headers are read, whatever they say."""
+
+import copy
+import pickle
+import traceback
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import Any
+from uuid import UUID
+
+import attrs
+import pytest
+from attrs.exceptions import FrozenInstanceError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from raydocs_async._http import (
+    LONGEST_RETRY_AFTER,
+    Failure,
+    FailureKind,
+    RateLimitHeaders,
+    Request,
+    Response,
+    Secret,
+    parse_retry_after,
+)
+from tests.strategies import http_dates, seconds
+
+TOKEN = "tok-5ecr3t-0123456789"
+SERVED = "Wed, 21 Oct 2026 07:28:00 GMT"
+
+
+@pytest.mark.parametrize(
+    "show",
+    [
+        repr,
+        ascii,
+        lambda token: f"{token!r}",
+        lambda token: str([token]),
+        lambda token: str({"Authorization": token}),
+        lambda token: "%r" % token,  # noqa: UP031  (one of the ways)
+        lambda token: repr(ValueError(token)),
+    ],
+    ids=["repr", "ascii", "f-string", "list", "dict", "percent", "exception"],
+)
+def test_secret_is_hidden(show: Callable[[object], str]) -> None:
+    """S2: whatever shows a value by its ``repr`` does not show a secret."""
+    assert TOKEN not in show(Secret(TOKEN))
+
+
+def test_secret_in_captured_locals() -> None:
+    """S3: a traceback with captured locals does not show a secret."""
+
+    def fail(token: Secret) -> None:
+        raise KeyError(len(token))
+
+    with pytest.raises(KeyError) as caught:
+        fail(Secret(TOKEN))
+    report = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    assert TOKEN not in str(report.stack[-1].locals)
+
+
+@pytest.mark.parametrize(
+    "send",
+    [str, format, str.encode, lambda token: f"Bearer {token}", lambda token: "Bearer " + token],
+    ids=["str", "format", "encode", "f-string", "concatenation"],
+)
+def test_secret_is_sent(send: Callable[[str], Any]) -> None:
+    """A secret is sent as the string it is."""
+    assert send(Secret(TOKEN)) == send(TOKEN)
+
+
+def test_secret_is_a_string() -> None:
+    """A secret is accepted, and compares, wherever a string does."""
+    assert (Secret(TOKEN), hash(Secret(TOKEN))) == (TOKEN, hash(TOKEN))
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_secret_does_not_pickle(protocol: int) -> None:
+    """S2: a secret cannot be pickled, and the refusal does not show it."""
+    with pytest.raises(TypeError, match=r"token cannot be pickled") as caught:
+        pickle.dumps({"token": Secret(TOKEN)}, protocol)
+    assert TOKEN not in str(caught.value)
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
+def test_secret_does_not_copy(duplicate: Callable[[object], object]) -> None:
+    """Nor can a secret be copied, which would go by the same way."""
+    with pytest.raises(TypeError, match=r"token cannot be pickled"):
+        duplicate(Secret(TOKEN))
+
+
+def test_secret_takes_no_attributes() -> None:
+    """There is no dictionary on a secret."""
+    assert not hasattr(Secret(TOKEN), "__dict__")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Request("GET", "/x"),
+        Response(200, {}, b""),
+        Failure(FailureKind.CUT, "x"),
+        RateLimitHeaders(),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_frozen(value: Any) -> None:
+    """The values of an exchange cannot be changed."""
+    name = attrs.fields(type(value))[0].name
+    with pytest.raises(FrozenInstanceError):
+        setattr(value, name, None)
+
+
+def test_request_is_about_a_session_or_nothing() -> None:
+    """A request names the session that it is about, where it is about one."""
+    about = UUID("770e8400-e29b-41d4-a716-446655440000")
+    assert (Request("GET", "/").session_id, Request("GET", "/", about).session_id) == (None, about)
+
+
+def test_failure_is_taken_for_sent() -> None:
+    """A request may have been counted, unless it is known that it was not."""
+    assert Failure(FailureKind.CONNECT, "refused").sent
+
+
+def test_response_shows_its_status_only() -> None:
+    """S4: neither headers, body nor connection are in a response's ``repr``."""
+    response = Response(200, {"X": "MARKER"}, b"MARKER", connection="MARKER")
+    assert repr(response) == "Response(status=200)"
+
+
+def test_responses_compare_without_their_connection() -> None:
+    """The same reply by another connection is equal."""
+    assert Response(200, {}, b"x", connection=1) == Response(200, {}, b"x", connection=2)
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        pytest.param({}, None, id="none"),
+        pytest.param({"X-Request-Id": "a"}, "a", id="X-Request-Id"),
+        pytest.param({"X-Amzn-RequestId": "b"}, "b", id="X-Amzn-RequestId"),
+        pytest.param({"X-Amzn-Request-Id": "c"}, "c", id="X-Amzn-Request-Id"),
+        pytest.param({"Apigw-RequestId": "d"}, "d", id="Apigw-RequestId"),
+        pytest.param({"Apigw-RequestId": "d", "X-Request-Id": "a"}, "a", id="the first of two"),
+        pytest.param({"X-Request-Id": "", "Apigw-RequestId": "d"}, "d", id="one that is empty"),
+        pytest.param({"X-Request-Id": "a" * 200}, "a" * 200, id="as long as may be"),
+        pytest.param({"X-Request-Id": "a" * 8000}, "a" * 200, id="too long"),
+    ],
+)
+def test_request_id(headers: dict[str, str], expected: str | None) -> None:
+    """A reply's id is the first header that names one, cut to what can be quoted."""
+    assert Response(500, headers, b"").request_id == expected
+
+
+RETRY_AFTER = [
+    pytest.param("0", 0.0, id="R1 zero"),
+    pytest.param("5", 5.0, id="seconds"),
+    pytest.param("1.5", 1.5, id="R3 a fraction"),
+    pytest.param("86400", 86400.0, id="R4 a day"),
+    pytest.param("1000000000", LONGEST_RETRY_AFTER, id="R3 thirty years"),
+    pytest.param("9" * 400, LONGEST_RETRY_AFTER, id="R3 400 digits"),
+    pytest.param("1." + "3" * 400, 4 / 3, id="R3 400 digits of a fraction"),
+    pytest.param(None, None, id="R2 none"),
+    pytest.param("", None, id="R3 empty"),
+    pytest.param(" ", None, id="R3 blank"),
+    pytest.param("-1", None, id="R3 negative"),
+    pytest.param("nan", None, id="R3 nan"),
+    pytest.param("inf", None, id="R3 inf"),
+    pytest.param("1e9", None, id="R3 an exponent"),
+    pytest.param("+5", None, id="R3 a sign"),
+    pytest.param("5.", None, id="R3 half a fraction"),
+    pytest.param(".5", None, id="R3 the other half"),
+    pytest.param("1_0", None, id="R3 an underscore"),
+    pytest.param("0x10", None, id="R3 hexadecimal"),
+    pytest.param("5, 6", None, id="R3 two"),
+    pytest.param("\N{ARABIC-INDIC DIGIT FIVE}", None, id="R3 other digits"),
+    pytest.param("soon", None, id="R3 a word"),
+    pytest.param("Wed, 21 Oct 2026 07:28:30 GMT", 30.0, id="H15 a date"),
+    pytest.param("Wed, 21 Oct 2026 07:28:00 GMT", 0.0, id="H15 now"),
+    pytest.param("Wed, 21 Oct 2026 09:28:30 +0200", 30.0, id="H15 another zone"),
+    pytest.param("Wed, 21 Oct 2026 07:28:30", 30.0, id="R5 without zone"),
+    pytest.param("Wed, 21 Oct 2026 07:28:30 -0000", 30.0, id="R5 zone unknown"),
+    pytest.param("Wed, 21 Oct 2026 07:27:59 GMT", None, id="R5 in the past"),
+    pytest.param("Thu, 22 Oct 2026 07:28:00 GMT", 86400.0, id="R5 a day ahead"),
+    pytest.param("Thu, 22 Oct 2026 07:28:01 GMT", None, id="R5 more than a day ahead"),
+    pytest.param("Wed, 99 Oct 2026 07:28:00 GMT", None, id="R5 no such day"),
+    pytest.param("Wed, 21 Oct 99999 07:28:00 GMT", None, id="R5 no such year"),
+    pytest.param("Wed, 21 Oct 2026 07:28:00 +99999999999", None, id="R5 no such zone"),
+    pytest.param("Mon, 01 Jan 0001 00:00:00 +2359", None, id="R5 before all time"),
+]
+
+
+@pytest.mark.parametrize(("value", "expected"), RETRY_AFTER)
+def test_retry_after(value: str | None, expected: float | None) -> None:
+    """Every form of Retry-After is seconds to wait, or says nothing."""
+    assert parse_retry_after(value, SERVED) == expected
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        pytest.param(None, id="R6 missing"),
+        pytest.param("", id="R6 empty"),
+        pytest.param("Thu, 01 Jan 1970 00:00:00 GMT", id="R6 in 1970"),
+        pytest.param("yesterday", id="R6 no date"),
+        pytest.param("Wed, 21 Oct 2026 08:28:00 GMT", id="R5 an hour later"),
+    ],
+)
+def test_date_without_a_date_to_compare(date: str | None) -> None:
+    """A date says nothing where the reply's own `Date` is missing or makes no sense of it."""
+    assert parse_retry_after("Wed, 21 Oct 2026 07:28:30 GMT", date) is None
+
+
+@pytest.mark.parametrize("date", [None, "", "Thu, 01 Jan 1970 00:00:00 GMT", "yesterday"])
+def test_seconds_need_no_date(date: str | None) -> None:
+    """R6: seconds are seconds, whatever the reply's `Date`."""
+    assert parse_retry_after("7", date) == 7.0
+
+
+@given(st.integers(0, 86400), seconds)
+def test_dates_are_compared(wait: int, now: int) -> None:
+    """A date's wait is the difference to the reply's `Date`, whenever that is."""
+    until, served = (formatdate(moment, usegmt=True) for moment in (now + wait, now))
+    assert parse_retry_after(until, served) == wait
+
+
+DATE_WORDS = ["Wed,", "21", "Oct", "2026", "07:28:00", "GMT", "+0000", "-9999"]
+ODD_WORDS = ["99999", "7:8", "1:2:3:4", "24:00:00", "+99999999999", "0", "-1", "nan", "\x00", "("]
+header_values = (
+    st.text()
+    | http_dates
+    | st.integers().map(str)
+    | st.floats().map(str)
+    | st.lists(st.sampled_from(DATE_WORDS + ODD_WORDS)).map(" ".join)
+)
+
+
+@given(header_values, st.none() | header_values)
+def test_any_retry_after(value: str, date: str | None) -> None:
+    """R3: any two strings give a finite wait that is not negative, or nothing."""
+    wait = parse_retry_after(value, date)
+    assert wait is None or 0 <= wait <= LONGEST_RETRY_AFTER
+
+
+@given(st.dictionaries(st.sampled_from(["X-RateLimit-Limit", "Date"]), header_values))
+def test_any_headers(headers: dict[str, str]) -> None:
+    """R11: any headers are read, and a limit is positive where there is one."""
+    read = RateLimitHeaders.parse(headers)
+    assert read.limit is None or read.limit > 0
+
+
+LIMIT, REMAINING = "X-RateLimit-Limit", "X-RateLimit-Remaining"
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        pytest.param({}, RateLimitHeaders(), id="R11 none"),
+        pytest.param(
+            {LIMIT: "100", REMAINING: "99", "Date": SERVED},
+            RateLimitHeaders(limit=100, remaining=99, date=SERVED),
+            id="a passed request",
+        ),
+        pytest.param(
+            {LIMIT: "100", REMAINING: "0", "Retry-After": "17", "X-RateLimit-Reset": "1"},
+            RateLimitHeaders(limit=100, remaining=0, retry_after=17.0),
+            id="a 429",
+        ),
+        pytest.param(
+            {"Retry-After": "Wed, 21 Oct 2026 07:28:30 GMT", "Date": SERVED},
+            RateLimitHeaders(retry_after=30.0, date=SERVED),
+            id="H15 maintenance",
+        ),
+        pytest.param({LIMIT: "0"}, RateLimitHeaders(), id="R11 no limit to speak of"),
+        pytest.param({LIMIT: "-1"}, RateLimitHeaders(), id="R11 negative limit"),
+        pytest.param({REMAINING: "-5"}, RateLimitHeaders(remaining=0), id="R11 negative rest"),
+        pytest.param(
+            {LIMIT: "10", REMAINING: "99"},
+            RateLimitHeaders(limit=10, remaining=99),
+            id="R11 more left than the limit",
+        ),
+        pytest.param({LIMIT: "1.5", REMAINING: "1.5"}, RateLimitHeaders(), id="R11 fractions"),
+        pytest.param({LIMIT: "", REMAINING: ""}, RateLimitHeaders(), id="R11 empty"),
+        pytest.param({LIMIT: "1_0", REMAINING: "+1"}, RateLimitHeaders(), id="R11 odd integers"),
+        pytest.param(
+            {LIMIT: "9" * 9, REMAINING: "9" * 10},
+            RateLimitHeaders(limit=999_999_999),
+            id="R11 ten digits",
+        ),
+        pytest.param({LIMIT: "9" * 5000}, RateLimitHeaders(), id="R11 5000 digits"),
+        pytest.param({LIMIT: "100, 100"}, RateLimitHeaders(), id="R11 twice"),
+    ],
+)
+def test_rate_limit_headers(headers: dict[str, str], expected: RateLimitHeaders) -> None:
+    """Numbers that cannot be meant are absent; all others are what they are."""
+    assert RateLimitHeaders.parse(headers) == expected
+
+
+@pytest.mark.parametrize(
+    ("date", "expected"),
+    [
+        (None, None),
+        ("", None),
+        ("never", None),
+        ("Thu, 01 Jan 1970 00:00:10 GMT", 10.0),
+        ("Thu, 01 Jan 1970 00:00:10", 10.0),
+        (SERVED, 1_792_567_680.0),
+    ],
+)
+def test_served_at(date: str | None, expected: float | None) -> None:
+    """The server's clock is its `Date` in epoch seconds, where there is one."""
+    assert RateLimitHeaders(date=date).served_at == expected

@@ -1,0 +1,262 @@
+"""The models as values: frozen, comparable, to be kept and sent elsewhere, silent about content."""
+
+import copy
+import pickle
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import attrs
+import pytest
+from attrs.exceptions import FrozenInstanceError
+from hypothesis import given, settings
+
+from raydocs_async import (
+    Document,
+    DocumentRef,
+    DocumentStatus,
+    Parsing,
+    ParsingStatus,
+    Result,
+    ResultStatus,
+    Session,
+    SessionStatus,
+    Source,
+)
+from raydocs_async._converter import decode
+from raydocs_async.models import WIRE_NAMES
+from tests.strategies import GUIDE, REFERENCE, encoded, sessions, varied
+
+MODELS = [Session, Document, Parsing, Result, DocumentRef, Source]
+AN_ID = UUID("770e8400-e29b-41d4-a716-446655440000")
+
+
+def parts(session: Session) -> list[Any]:
+    """The session, and one of everything in it."""
+    document, result = session.documents[0], session.results[0]
+    ref = result.document_refs[0]
+    return [session, document, document.parsings[0], result, ref, ref.source]
+
+
+PARTS = [pytest.param(part, id=type(part).__name__) for part in parts(decode(REFERENCE, Session))]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "values"),
+    [
+        (SessionStatus, "pending processing completed failed"),
+        (DocumentStatus, "uploaded pending parsing parsed processing processed ready failed"),
+        (ParsingStatus, "queued processing ready failed"),
+        (ResultStatus, "created pending parsing_pending processing completed failed"),
+    ],
+)
+def test_statuses(statuses: type[StrEnum], values: str) -> None:
+    """The enumerations have the documented values, named as they read."""
+    assert {each.name: each.value for each in statuses} == {
+        value.upper(): value for value in values.split()
+    }
+
+
+def test_parts_are_of_all_models() -> None:
+    """The reference has one of every model."""
+    assert [type(part) for part in parts(decode(REFERENCE, Session))] == MODELS
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_frozen(part: Any) -> None:
+    """A field cannot be set."""
+    with pytest.raises(FrozenInstanceError):
+        part.extra = {}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_slotted(part: Any) -> None:
+    """There is no dictionary in which a misspelt field could be set."""
+    assert not hasattr(part, "__dict__")
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_keywords_only(model: type[Any]) -> None:
+    """Fields are given by name, so that new ones can come anywhere."""
+    assert all(each.kw_only for each in attrs.fields(model))
+
+
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("part", PARTS)
+def test_pickle(part: Any, protocol: int) -> None:
+    """Every model goes through pickle and comes back equal, wire keys included."""
+    back = pickle.loads(pickle.dumps(part, protocol))
+    assert (back, back.wire_keys) == (part, part.wire_keys)
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
+@pytest.mark.parametrize("part", PARTS)
+def test_copy(part: Any, duplicate: Any) -> None:
+    """Every model copies, shallowly and deeply, wire keys included."""
+    back = duplicate(part)
+    assert (back, back.wire_keys) == (part, part.wire_keys)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(varied((), {"settings": []}), id="M4 settings"),
+        pytest.param(varied(("documents", 0), {"workspace_id": 2**70}), id="M8 workspace_id"),
+        pytest.param(varied(("results", 0), {"data": []}), id="M4 data"),
+    ],
+)
+def test_pickle_keeps_how_it_came(body: bytes) -> None:
+    """What remembers how it came still does after pickle: types and all."""
+    session = decode(body, Session)
+    back = pickle.loads(pickle.dumps(session))
+    assert [
+        type(back.settings),
+        type(back.documents[0].workspace_id),
+        type(back.results[0].data),
+    ] == [
+        type(session.settings),
+        type(session.documents[0].workspace_id),
+        type(session.results[0].data),
+    ]
+
+
+@given(sessions)
+@settings(deadline=None)
+def test_any_session_is_hashable(payload: Any) -> None:
+    """Two readings of one reply are equal, and equal in their hash."""
+    first, second = (decode(encoded(payload), Session) for _ in range(2))
+    assert (first, hash(first)) == (second, hash(second))
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_equality_is_by_type(part: Any) -> None:
+    """An object equals no tuple of its values, and no object of another model."""
+    others = [each.values[0] for each in PARTS if each.values[0] is not part]
+    assert part not in [*others, attrs.astuple(part, recurse=False)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("name", "x"),
+        ("status", "new"),
+        ("settings", {"a": 1}),
+        ("extra", {"a": 1}),
+        ("documents", ()),
+    ],
+)
+def test_equality_is_of_every_field(name: str, value: Any) -> None:
+    """One field that differs makes two objects unequal, free-form ones included."""
+    session = decode(REFERENCE, Session)
+    assert attrs.evolve(session, **{name: value}) != session
+
+
+def test_wire_keys_do_not_matter() -> None:
+    """How the reply was spelled and ordered makes no difference between two objects."""
+    session = decode(GUIDE, Session)
+    assert attrs.evolve(session, wire_keys=()) == session
+
+
+def test_integer_workspace() -> None:
+    """M8: an id that came as a number equals the one that came as a string, hash and all."""
+    documents = {
+        decode(varied(("documents", 0), {"workspace_id": value}), Session).documents[0]
+        for value in (12, "12")
+    }
+    assert len(documents) == 1
+
+
+DEFAULTS = [
+    pytest.param(Source, {}, "type url", id="Source"),
+    pytest.param(
+        DocumentRef,
+        {"document_id": AN_ID},
+        "kind workspace_id filename mime size sha256 source created_at",
+        id="DocumentRef",
+    ),
+    pytest.param(
+        Parsing,
+        {"id": AN_ID, "status": "ready"},
+        "config_hash parser_version updated_at",
+        id="Parsing",
+    ),
+    pytest.param(
+        Document,
+        {"id": AN_ID, "filename": "a.pdf", "status": "ready"},
+        "workspace_id mime size sha256 source_type source_url source extraction_session_id "
+        "created_at",
+        id="Document",
+    ),
+    pytest.param(
+        Result,
+        {"id": AN_ID, "status": "created"},
+        "title extraction_session_id config_hash data audit_data created_at updated_at "
+        "completed_at",
+        id="Result",
+    ),
+]
+"""Each model, what it asks for, and the fields that are ``None`` without being given."""
+
+
+@pytest.mark.parametrize(("model", "required", "nothing"), DEFAULTS)
+def test_defaults(model: type[Any], required: dict[str, Any], nothing: str) -> None:
+    """What a reply may leave out is ``None``, or empty where it is a collection."""
+    values = attrs.asdict(model(**required), recurse=False)
+    collections: dict[str, Any] = {
+        "extra": {},
+        "wire_keys": (),
+        "meta": {},
+        "parsings": (),
+        "document_refs": (),
+    }
+    expected = {**required, **dict.fromkeys(nothing.split())}
+    expected |= {name: empty for name, empty in collections.items() if name in values}
+    assert values == expected
+
+
+@pytest.mark.parametrize("name", sorted(each.name for each in attrs.fields(Session)))
+def test_what_a_session_asks_for(name: str) -> None:
+    """Of a session only the status, and what the library keeps itself, may be left out."""
+    optional = attrs.fields_dict(Session)[name].default is not attrs.NOTHING
+    assert optional == (name in {"status", "extra", "wire_keys"})
+
+
+def test_no_shared_defaults() -> None:
+    """Two objects do not share the mapping that they are empty of."""
+    first, second = Source(), Source()
+    assert first.extra is not second.extra
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "spellings"),
+    [
+        (Document, "mime", ("mime", "mime_type")),
+        (Result, "audit_data", ("audit_data", "reasoning")),
+        (DocumentRef, "kind", ("kind", "type")),
+        (DocumentRef, "document_id", ("documentId",)),
+        (DocumentRef, "workspace_id", ("workspaceId",)),
+        (DocumentRef, "created_at", ("createdAt",)),
+    ],
+)
+def test_spellings(model: type[Any], name: str, spellings: tuple[str, ...]) -> None:
+    """The current spelling of a field comes first, the older one after it."""
+    assert attrs.fields_dict(model)[name].metadata[WIRE_NAMES] == spellings
+
+
+def test_repr() -> None:
+    """A ``repr`` tells what it is and how far, and counts what is in it."""
+    assert repr(decode(GUIDE, Session)) == (
+        "Session(id=UUID('770e8400-e29b-41d4-a716-446655440000'), name='Q1 2024 Invoices', "
+        "documents=<1>, results=<1>, status=None)"
+    )
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_repr_does_not_show_content(part: Any) -> None:
+    """S4: what was extracted, where it came from and what is not known is in no ``repr``."""
+    marked = {
+        name: "MARKER"
+        for name in ("extra", "settings", "meta", "data", "audit_data", "url", "source_url")
+        if name in attrs.fields_dict(type(part))
+    }
+    assert "MARKER" not in repr(attrs.evolve(part, **marked))

@@ -1,0 +1,843 @@
+"""One exchange: what the transport makes of aiohttp, of sockets, and of a borrowed session."""
+
+import asyncio
+import datetime
+import importlib
+import inspect
+import pkgutil
+import ssl
+import tracemalloc
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from types import ModuleType
+from typing import Any
+from unittest.mock import AsyncMock
+
+import aiohttp
+import pytest
+import trustme
+
+from raydocs_async import ConfigurationError
+from raydocs_async._http import Failure, FailureKind, Response
+from raydocs_async._transport import (
+    CONNECT_TIMEOUT,
+    ERROR_BODY_LIMIT,
+    ERROR_BODY_TIMEOUT,
+    Transport,
+    parse_base_url,
+    translate,
+)
+from tests.support.clients import GET, SESSION_ID, TOKEN, transport_for, until
+from tests.support.network import Resolver, black_hole, free_port, session_by
+from tests.support.wire import (
+    CHUNKED,
+    GZIP,
+    Answer,
+    Drip,
+    End,
+    Endless,
+    Pause,
+    Step,
+    WireServer,
+    bomb,
+    chunk,
+    good,
+    gzipped,
+    reply,
+    session_json,
+)
+
+pytestmark = pytest.mark.usefixtures("no_task_left")
+
+GOOD = reply(session_json(SESSION_ID))
+MIB = 2**20
+
+
+@asynccontextmanager
+async def open_transport(base_url: str, **options: Any) -> AsyncIterator[Transport]:
+    """A transport that is closed in the end."""
+    transport = transport_for(base_url, **options)
+    try:
+        yield transport
+    finally:
+        await transport.close()
+
+
+async def failure_of(transport: Transport) -> Failure:
+    """The failure that the next exchange ends in."""
+    outcome = await transport.send(GET)
+    assert isinstance(outcome, Failure)
+    return outcome
+
+
+async def response_of(transport: Transport) -> Response:
+    """The response that the next exchange brings."""
+    outcome = await transport.send(GET)
+    assert isinstance(outcome, Response)
+    return outcome
+
+
+# -- the exception table ------------------------------------------------------------------
+
+
+UNREACHABLE = {
+    # what aiohttp raises within, and turns into another before a caller sees it
+    "BadHttpMessage": "a ClientResponseError or a ClientPayloadError",
+    "EofStream": "a stream's own end",
+    "HttpProcessingError": "a ClientResponseError",
+    "WebSocketError": "not by a GET",
+    "WSHandshakeError": "not by a GET",
+    "WSMessageTypeError": "not by a GET",
+    "BadContentDispositionHeader": "a warning, of multipart bodies",
+    "BadContentDispositionParam": "a warning, of multipart bodies",
+    "LookupError": "of multipart bodies and payloads",
+}
+
+
+def client_modules() -> Iterator[ModuleType]:
+    """All of aiohttp that is not its server."""
+    for module in pkgutil.iter_modules(aiohttp.__path__, "aiohttp."):
+        name = module.name.rpartition(".")[2]
+        if not name.startswith(("web", "pytest_plugin", "worker", "test_utils")):
+            yield importlib.import_module(module.name)
+
+
+def exceptions_of_aiohttp() -> list[type[Exception]]:
+    """Each class of exception that aiohttp's client side defines."""
+    found = {
+        value
+        for module in client_modules()
+        for value in vars(module).values()
+        if inspect.isclass(value)
+        and issubclass(value, Exception)
+        and value.__module__.startswith("aiohttp.")
+        and not {base.__name__ for base in value.__mro__} & UNREACHABLE.keys()
+    }
+    return sorted(found, key=lambda kind: kind.__name__)
+
+
+@pytest.mark.parametrize("kind", exceptions_of_aiohttp(), ids=lambda kind: kind.__name__)
+def test_the_exception_table_is_total(kind: type[Exception]) -> None:
+    """Every exception that aiohttp's client can raise for a GET has a row."""
+    assert translate(kind.__new__(kind)) is not None
+
+
+def test_the_exceptions_of_aiohttp_are_found() -> None:
+    """The list that the table is checked against is not empty by accident."""
+    names = {kind.__name__ for kind in exceptions_of_aiohttp()}
+    assert {"ClientOSError", "ServerTimeoutError", "InvalidURL", "ClientPayloadError"} <= names
+    assert len(names) >= 25
+
+
+@pytest.mark.parametrize(
+    ("exc", "kind", "sent"),
+    [
+        pytest.param(aiohttp.ConnectionTimeoutError(), FailureKind.TIMEOUT, False, id="connect"),
+        pytest.param(aiohttp.SocketTimeoutError(), FailureKind.TIMEOUT, True, id="read"),
+        pytest.param(TimeoutError(), FailureKind.TIMEOUT, True, id="bare"),
+        pytest.param(
+            aiohttp.ServerFingerprintMismatch(b"", b"", "", 0),
+            FailureKind.CERTIFICATE,
+            False,
+            id="fingerprint",
+        ),
+        pytest.param(aiohttp.ClientPayloadError(), FailureKind.CUT, True, id="payload"),
+        pytest.param(aiohttp.ClientConnectionError(), FailureKind.DISCONNECT, True, id="closed"),
+        pytest.param(ssl.SSLError(), FailureKind.DISCONNECT, True, id="TLS in mid-stream"),
+        pytest.param(aiohttp.InvalidURL("/"), FailureKind.SETUP, False, id="URL"),
+        pytest.param(ValueError(), FailureKind.SETUP, False, id="value"),
+        pytest.param(RuntimeError(), FailureKind.SETUP, False, id="run time"),
+    ],
+)
+def test_each_exception_has_its_kind(exc: Exception, kind: FailureKind, sent: bool) -> None:
+    """An exception is the failure it stands for, and tells whether the server may have counted."""
+    failure = translate(exc)
+    assert failure is not None
+    assert (failure.kind, failure.sent) == (kind, sent)
+
+
+def test_a_defect_is_not_translated() -> None:
+    """An exception that no exchange should raise has no row."""
+    assert translate(ZeroDivisionError()) is None
+
+
+async def test_a_defect_passes_through() -> None:
+    """An exception that no exchange should raise reaches the caller as it is."""
+
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_start.append(broken)
+    async with open_transport("http://127.0.0.1", trace_configs=[trace]) as transport:
+        with pytest.raises(ZeroDivisionError):
+            await transport.send(GET)
+
+
+@pytest.mark.parametrize(
+    ("exc", "reason"),
+    [
+        pytest.param(
+            aiohttp.ClientOSError(104, "Connection reset by peer"),
+            "ClientOSError: Connection reset by peer",
+            id="OSError",
+        ),
+        pytest.param(aiohttp.ServerDisconnectedError(), "ServerDisconnectedError", id="plain"),
+    ],
+)
+def test_a_reason_is_in_words(exc: Exception, reason: str) -> None:
+    """A failure names the exception and the system's word on it, nothing that quotes headers."""
+    failure = translate(exc)
+    assert failure is not None
+    assert failure.reason == reason
+
+
+# -- the wire ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("greeting", "answer", "requests"),
+    [
+        pytest.param((End.CLOSE,), (), 0, id="N8 FIN at once"),
+        pytest.param((), (End.CLOSE,), 1, id="N8 FIN after the request"),
+        pytest.param((End.RESET,), (), 0, id="N9 RST at once"),
+        pytest.param((), (End.RESET,), 1, id="N9 RST after the request"),
+        pytest.param((), (GOOD[:40], End.CLOSE), 1, id="N10 FIN in the headers"),
+        pytest.param((), (GOOD[:40], End.RESET), 1, id="N10 RST in the headers"),
+    ],
+)
+async def test_one_exchange_is_one_request(
+    greeting: tuple[Step, ...], answer: tuple[Step, ...], requests: int
+) -> None:
+    """A lost connection is reported, and the request not silently sent again."""
+    server = WireServer(answer, greeting=greeting)
+    async with server, open_transport(server.url) as transport:
+        failure = await failure_of(transport)
+    assert (failure.kind, failure.sent) == (FailureKind.DISCONNECT, True)
+    assert (server.connections, len(server.requests)) == (1, requests)
+
+
+async def test_a_stale_connection_is_not_resent_either() -> None:
+    """N11: a pooled connection that closes on its second request is one failed exchange."""
+    async with WireServer(good, (End.CLOSE,)) as server, open_transport(server.url) as transport:
+        await response_of(transport)
+        failure = await failure_of(transport)
+    assert failure.kind is FailureKind.DISCONNECT
+    assert (server.connections, len(server.requests)) == (1, 2)
+
+
+async def test_connections_are_kept() -> None:
+    """One exchange after the other uses the same connection."""
+    async with WireServer(good) as server, open_transport(server.url) as transport:
+        for _ in range(3):
+            await response_of(transport)
+    assert (server.connections, len(server.requests)) == (1, 3)
+
+
+async def test_connections_are_bounded() -> None:
+    """No more connections than `max_connections` are open at a time."""
+    gate = asyncio.Event()
+    server = WireServer((gate, GOOD))
+    async with server, open_transport(server.url, max_connections=2) as transport:
+        sends = [asyncio.create_task(transport.send(GET)) for _ in range(5)]
+        await until(lambda: len(server.requests) == 2)
+        gate.set()
+        await asyncio.gather(*sends)
+    assert (server.connections, len(server.requests)) == (2, 5)
+
+
+async def test_the_reply_is_plain_values() -> None:
+    """A response has status, case-insensitive headers and the body's bytes."""
+    answer = reply(b"{}", status="418 Odd", headers={"X-REQUEST-ID": "r-1"})
+    async with WireServer(answer) as server, open_transport(server.url) as transport:
+        response = await response_of(transport)
+    assert (response.status, response.body, response.request_id) == (418, b"{}", "r-1")
+
+
+async def test_headers_as_sent() -> None:
+    """JSON is the one type accepted, with the token and the user agent, and no cookie ever."""
+    answer = reply(session_json(SESSION_ID), headers={"Set-Cookie": "a=b"})
+    async with WireServer(answer) as server:
+        by_name = server.url.replace("127.0.0.1", "localhost")  # no jar takes an address's cookies
+        async with open_transport(by_name) as transport:
+            await response_of(transport)
+            await response_of(transport)
+    headers = server.requests[1].headers
+    assert headers["accept"] == "application/json"
+    assert headers["authorization"] == f"Bearer {TOKEN}"
+    assert headers["user-agent"] == "tests"
+    assert "cookie" not in headers
+
+
+@pytest.mark.parametrize("path", ["", "/api/v2", "/a%2Fb/%C3%A9"])
+async def test_the_base_path_is_kept(path: str) -> None:
+    """C20: a base URL's path comes before the endpoint's, encoded as it was."""
+    async with WireServer(good) as server, open_transport(server.url + path) as transport:
+        await response_of(transport)
+    assert server.requests[0].target == f"{path}/extractions/sessions/{SESSION_ID}"
+
+
+# -- reaching the server -------------------------------------------------------------------
+
+
+async def test_a_refused_port() -> None:
+    """N1: a port where nobody listens is a failure to connect; nothing was sent."""
+    async with open_transport(f"http://127.0.0.1:{free_port()}") as transport:
+        failure = await failure_of(transport)
+    assert (failure.kind, failure.sent) == (FailureKind.CONNECT, False)
+    assert "Connect call failed" in failure.reason or "refused" in failure.reason
+
+
+async def test_a_name_that_does_not_resolve() -> None:
+    """N2: a failed DNS look-up is a failure to connect; nothing was sent."""
+    resolver = Resolver(OSError(-2, "Name or service not known"))
+    async with (
+        session_by(resolver) as session,
+        open_transport("http://api.localhost", http_session=session) as transport,
+    ):
+        failure = await failure_of(transport)
+    assert (failure.kind, failure.sent) == (FailureKind.CONNECT, False)
+    assert "Name or service not known" in failure.reason
+    assert resolver.asked == 1
+
+
+@pytest.mark.looptime
+async def test_a_dns_that_hangs() -> None:
+    """N3: a DNS look-up without an end is ended by the attempt's time-out."""
+    async with (
+        session_by(Resolver(asyncio.Event())) as session,
+        open_transport("http://api.localhost", http_session=session) as transport,
+    ):
+        assert (await failure_of(transport)).kind is FailureKind.TIMEOUT
+    assert asyncio.get_running_loop().time() == pytest.approx(5)
+
+
+@pytest.mark.looptime
+async def test_a_black_hole() -> None:
+    """N4: an address that never answers a SYN is given up after the connect time-out."""
+    with black_hole() as url:
+        async with open_transport(url, attempt_timeout=60.0) as transport:
+            failure = await failure_of(transport)
+    assert (failure.kind, failure.sent) == (FailureKind.TIMEOUT, False)
+    assert asyncio.get_running_loop().time() == pytest.approx(CONNECT_TIMEOUT, abs=1)
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param((End.HANG,), id="N13 silent"),
+        pytest.param((Drip(GOOD),), id="N14 drips headers"),
+        pytest.param((GOOD[:-60], Drip(GOOD[-60:])), id="N15 drips the body"),
+        pytest.param((GOOD[:-1], End.HANG), id="N13 silent at the last byte"),
+    ],
+)
+async def test_an_exchange_has_one_timer(answer: tuple[Step, ...]) -> None:
+    """However the bytes trickle, an exchange ends after `attempt_timeout`."""
+    async with WireServer(answer) as server, open_transport(server.url) as transport:
+        failure = await failure_of(transport)
+    assert (failure.kind, failure.sent) == (FailureKind.TIMEOUT, True)
+    assert asyncio.get_running_loop().time() == pytest.approx(5)
+    assert len(server.requests) == 1
+
+
+# -- TLS -----------------------------------------------------------------------------------
+
+
+CA = trustme.CA()
+OTHER_CA = trustme.CA()
+EXPIRED = datetime.datetime(2001, 1, 1, tzinfo=datetime.UTC)
+
+
+def server_tls(
+    ca: trustme.CA, host: str = "127.0.0.1", not_after: datetime.datetime | None = None
+) -> ssl.SSLContext:
+    """What a server for `host` needs to speak TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    not_before = None if not_after is None else not_after - datetime.timedelta(days=1)
+    ca.issue_cert(host, not_before=not_before, not_after=not_after).configure_cert(context)
+    return context
+
+
+@asynccontextmanager
+async def trusting_session() -> AsyncIterator[aiohttp.ClientSession]:
+    """A session to borrow that trusts `CA`."""
+    context = ssl.create_default_context()
+    CA.configure_trust(context)
+    connector = aiohttp.TCPConnector(ssl=context)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        yield session
+
+
+@pytest.mark.parametrize(
+    ("tls", "says"),
+    [
+        pytest.param(server_tls(OTHER_CA), "certificate verify failed", id="N5 self-signed"),
+        pytest.param(server_tls(CA, "other.example"), "mismatch", id="N5 wrong host"),
+        pytest.param(server_tls(CA, not_after=EXPIRED), "expired", id="N5 expired"),
+    ],
+)
+async def test_a_bad_certificate(tls: ssl.SSLContext, says: str) -> None:
+    """A certificate that is not accepted is a failure of its own kind; nothing was sent."""
+    async with (
+        WireServer(good, tls=tls) as server,
+        trusting_session() as session,
+        open_transport(server.url, http_session=session) as transport,
+    ):
+        failure = await failure_of(transport)
+    assert (failure.kind, failure.sent) == (FailureKind.CERTIFICATE, False)
+    assert says in failure.reason
+    assert server.requests == []
+
+
+async def test_an_unknown_ca_by_our_own_session() -> None:
+    """N5: the transport's own connections verify certificates."""
+    async with (
+        WireServer(good, tls=server_tls(CA)) as server,
+        open_transport(server.url) as transport,
+    ):
+        assert (await failure_of(transport)).kind is FailureKind.CERTIFICATE
+
+
+async def test_a_good_certificate() -> None:
+    """A certificate that the session trusts is fine."""
+    async with (
+        WireServer(good, tls=server_tls(CA)) as server,
+        trusting_session() as session,
+        open_transport(server.url, http_session=session) as transport,
+    ):
+        assert (await response_of(transport)).status == 200
+
+
+@pytest.mark.looptime
+async def test_a_tls_handshake_that_hangs() -> None:
+    """N6: a server that never answers the TLS handshake is given up in time."""
+    server = WireServer(good, greeting=(End.HANG,))
+    async with (
+        server,
+        open_transport(server.url.replace("http:", "https:"), attempt_timeout=60.0) as transport,
+    ):
+        assert (await failure_of(transport)).kind is FailureKind.TIMEOUT
+    assert asyncio.get_running_loop().time() <= 60
+
+
+async def test_a_tls_handshake_that_is_closed() -> None:
+    """N7: a connection closed in the TLS handshake is a failure to connect, which may pass."""
+    async with (
+        WireServer(good, greeting=(End.CLOSE,)) as server,
+        open_transport(server.url.replace("http:", "https:")) as transport,
+    ):
+        assert (await failure_of(transport)).kind in {FailureKind.CONNECT, FailureKind.DISCONNECT}
+
+
+# -- bodies --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        pytest.param((GOOD[:-9], End.CLOSE), FailureKind.CUT, id="B1 length"),
+        pytest.param(
+            (reply(b"5\r\nabc", framed=False, headers=CHUNKED), End.CLOSE),
+            FailureKind.CUT,
+            id="B2 chunked",
+        ),
+        pytest.param((reply(b"x" * 9, headers=GZIP),), FailureKind.CUT, id="B4 not gzip"),
+        pytest.param((reply(bytes(64 * 1024 + 1)),), FailureKind.TOO_LARGE, id="B8 one too many"),
+    ],
+)
+async def test_a_body_that_fails(answer: Answer, kind: FailureKind) -> None:
+    """A body that is cut or too long is a failure; the request was sent."""
+    async with WireServer(answer) as server, open_transport(server.url) as transport:
+        failure = await failure_of(transport)
+    assert (failure.kind, failure.sent) == (kind, True)
+
+
+async def test_a_body_as_long_as_the_cap() -> None:
+    """A body of exactly `max_response_bytes` is read."""
+    async with (
+        WireServer(reply(bytes(64 * 1024))) as server,
+        open_transport(server.url) as transport,
+    ):
+        assert len((await response_of(transport)).body) == 64 * 1024
+
+
+async def test_a_chunked_body_one_byte_over_the_cap() -> None:
+    """B7: where no length is promised, the bytes are counted, to the byte."""
+    answer = reply(chunk(bytes(64 * 1024 + 1)) + chunk(b""), framed=False, headers=CHUNKED)
+    async with WireServer(answer) as server, open_transport(server.url) as transport:
+        assert (await failure_of(transport)).kind is FailureKind.TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param((reply(bomb(64), headers=GZIP), End.HANG), id="B6 gzip bomb"),
+        pytest.param(
+            (reply(framed=False, headers=CHUNKED), Endless(chunk(bytes(4096)))), id="B7 endless"
+        ),
+        pytest.param((reply(headers={"Content-Length": str(10 * 2**30)}), End.HANG), id="B8 10 GB"),
+    ],
+)
+async def test_a_body_over_the_cap_ends_its_connection(answer: Answer) -> None:
+    """What is too large is not read to its end: the connection is dropped, the next is good."""
+    async with WireServer(answer, good) as server, open_transport(server.url) as transport:
+        assert (await failure_of(transport)).kind is FailureKind.TOO_LARGE
+        assert (await response_of(transport)).body == session_json(SESSION_ID)
+        await until(lambda: server.open_connections == 1)
+    assert server.connections == 2
+
+
+async def test_the_memory_for_a_gzip_bomb_is_bounded() -> None:
+    """B6: 512 kB that inflate to 512 MiB cost no more than some megabytes, and no long halt."""
+    answer = reply(bomb(512), headers=GZIP)
+    async with WireServer(answer) as server, open_transport(server.url) as transport:
+        tracemalloc.start()
+        try:
+            await transport.send(GET)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak < 16 * MIB
+
+
+@pytest.mark.parametrize(
+    ("status", "answer"),
+    [
+        pytest.param(
+            status,
+            (
+                reply(framed=False, status=f"{status} Odd", headers=CHUNKED),
+                Endless(chunk(b"x" * 4096)),
+            ),
+            id=f"B9 endless {status}",
+        )
+        for status in (302, 404, 429, 500)
+    ],
+)
+async def test_the_body_of_an_error_is_capped(status: int, answer: Answer) -> None:
+    """An error with a huge body keeps its status and the beginning of its body."""
+    async with WireServer(answer) as server, open_transport(server.url) as transport:
+        response = await response_of(transport)
+        await until(lambda: server.open_connections == 0)
+    assert response.status == status
+    assert response.body == b"x" * ERROR_BODY_LIMIT
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param((End.CLOSE,), id="B1 cut"),
+        pytest.param((End.RESET,), id="N9 reset"),
+    ],
+)
+async def test_an_error_without_its_body_keeps_its_status(answer: tuple[Step, ...]) -> None:
+    """An error whose body is lost counts by its status."""
+    head = reply(b"{", status="404 Not Found", headers={"Content-Length": "99"})
+    async with WireServer((head, *answer)) as server, open_transport(server.url) as transport:
+        response = await response_of(transport)
+    assert (response.status, response.body) == (404, b"")
+
+
+@pytest.mark.looptime
+async def test_the_body_of_an_error_is_not_waited_for() -> None:
+    """An error's body has seconds of its own, after which the status counts alone."""
+    head = reply(status="404 Not Found", headers={"Content-Length": "99"})
+    async with (
+        WireServer((head, End.HANG)) as server,
+        open_transport(server.url, attempt_timeout=60.0) as transport,
+    ):
+        assert (await response_of(transport)).status == 404
+    assert asyncio.get_running_loop().time() == pytest.approx(ERROR_BODY_TIMEOUT)
+
+
+@pytest.mark.looptime
+async def test_an_errors_status_survives_the_end_of_the_attempt() -> None:
+    """A status that is known counts, also when the attempt's time ends within the body."""
+    head = reply(status="404 Not Found", headers={"Content-Length": "99"})
+    async with (
+        WireServer((Pause(3.0), head, End.HANG)) as server,
+        open_transport(server.url, attempt_timeout=5.0) as transport,
+    ):
+        assert (await response_of(transport)).status == 404
+
+
+# -- distrust ------------------------------------------------------------------------------
+
+
+async def test_ten_stale_connections_are_dropped_together() -> None:
+    """N12: after one stale connection the other nine are not tried; the next is a fresh one."""
+    gate = asyncio.Event()
+    first = [(gate, GOOD)] * 10
+    async with (
+        WireServer(*first, (End.CLOSE,), good) as server,
+        open_transport(server.url) as transport,
+    ):
+        sends = [asyncio.create_task(transport.send(GET)) for _ in range(10)]
+        await until(lambda: len(server.requests) == 10)
+        gate.set()
+        await asyncio.gather(*sends)
+        assert (await failure_of(transport)).kind is FailureKind.DISCONNECT
+        await response_of(transport)
+        await until(lambda: server.open_connections == 1)
+    assert server.requests[-1].connection == 11
+
+
+async def test_a_retired_pool_closes_after_its_last_exchange() -> None:
+    """Connections that are not trusted any more still finish what is under way, then close."""
+    gate = asyncio.Event()
+    half = (GOOD[:-9], gate, GOOD[-9:])
+    async with (
+        WireServer(half, (End.CLOSE,), good) as server,
+        open_transport(server.url) as transport,
+    ):
+        slow = asyncio.create_task(transport.send(GET))
+        await until(lambda: len(server.requests) == 1)
+        await failure_of(transport)
+        await response_of(transport)
+        assert server.open_connections == 2
+        gate.set()
+        outcome = await slow
+        await until(lambda: server.open_connections == 1)
+    assert isinstance(outcome, Response)
+    assert server.requests[-1].connection == 3
+
+
+async def test_two_failures_retire_one_pool_once() -> None:
+    """A failure on a pool that is already retired leaves the new pool in use."""
+    gate = asyncio.Event()
+    async with (
+        WireServer((gate, End.CLOSE), (End.CLOSE,), good) as server,
+        open_transport(server.url) as transport,
+    ):
+        slow = asyncio.create_task(transport.send(GET))
+        await until(lambda: len(server.requests) == 1)
+        await failure_of(transport)
+        await response_of(transport)
+        gate.set()
+        await slow
+        await response_of(transport)
+    assert [each.connection for each in server.requests] == [1, 2, 3, 3]
+
+
+async def test_closing_closes_retired_pools_too() -> None:
+    """`close` leaves no connection open, those of retired pools included."""
+    gate = asyncio.Event()
+    async with WireServer((gate, GOOD), (End.CLOSE,), good) as server:
+        transport = transport_for(server.url)
+        slow = asyncio.create_task(transport.send(GET))
+        await until(lambda: len(server.requests) == 1)
+        await failure_of(transport)
+        await response_of(transport)
+        await transport.close()
+        gate.set()
+        await slow
+        await until(lambda: server.open_connections == 0)
+
+
+async def test_a_distrusted_reply_drops_its_connection() -> None:
+    """H19: after `distrust` no idle connection is used again."""
+    async with WireServer(good) as server, open_transport(server.url) as transport:
+        await transport.distrust(await response_of(transport))
+        await response_of(transport)
+    assert [each.connection for each in server.requests] == [1, 2]
+
+
+async def test_a_distrusted_reply_drops_its_borrowed_connection() -> None:
+    """H19: of a borrowed session, the connection of a distrusted reply is used up and closed."""
+    async with (
+        WireServer(good) as server,
+        aiohttp.ClientSession() as session,
+        open_transport(server.url, http_session=session) as transport,
+    ):
+        await transport.distrust(await response_of(transport))
+        await response_of(transport)
+        await response_of(transport)
+    assert [each.headers.get("connection") for each in server.requests] == [None, "close", "close"]
+
+
+# -- a borrowed session --------------------------------------------------------------------
+
+
+interfere = AsyncMock(side_effect=AssertionError("the borrowed session's own hook was run"))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({"headers": {"Authorization": "Bearer other", "Accept": "*/*"}}, id="headers"),
+        pytest.param({"headers": {"user-agent": "other", "accept": "text/html"}}, id="lower case"),
+        pytest.param({"skip_auto_headers": ["User-Agent", "Accept"]}, id="skipped headers"),
+        pytest.param({"raise_for_status": True}, id="raise_for_status"),
+        pytest.param({"raise_for_status": interfere}, id="raise_for_status, a function"),
+        pytest.param({"base_url": "http://elsewhere.example/"}, id="base_url"),
+        pytest.param({"auto_decompress": False}, id="auto_decompress"),
+        pytest.param({"timeout": aiohttp.ClientTimeout(total=1e-9)}, id="total"),
+        pytest.param({"timeout": aiohttp.ClientTimeout(sock_read=1e-9)}, id="sock_read"),
+        pytest.param({"middlewares": (interfere,)}, id="middlewares"),
+        pytest.param({"cookie_jar": aiohttp.DummyCookieJar}, id="cookie jar"),
+        pytest.param({"trust_env": True}, id="trust_env"),
+        pytest.param({"read_bufsize": 1}, id="read_bufsize"),
+    ],
+)
+async def test_a_borrowed_session_does_no_harm(options: dict[str, Any]) -> None:
+    """C19: what a borrowed session was set up with does not change what is sent or read."""
+    answers = (
+        reply(gzipped(session_json(SESSION_ID)), headers=GZIP),
+        reply(b"{}", status="404 Not Found"),
+    )
+    made = {name: value() if name == "cookie_jar" else value for name, value in options.items()}
+    async with (
+        WireServer(*answers) as server,
+        aiohttp.ClientSession(**made) as session,
+        open_transport(server.url, http_session=session) as transport,
+    ):
+        assert (await response_of(transport)).body == session_json(SESSION_ID)
+        assert (await response_of(transport)).status == 404
+    for received in server.requests:
+        assert received.headers["authorization"] == f"Bearer {TOKEN}"
+        assert received.headers["accept"] == "application/json"
+        assert received.headers["user-agent"] == "tests"
+
+
+async def test_a_borrowed_session_is_not_closed() -> None:
+    """C19: closing the transport leaves a borrowed session open, and its connections."""
+    async with WireServer(good) as server, aiohttp.ClientSession() as session:
+        async with open_transport(server.url, http_session=session) as transport:
+            await response_of(transport)
+        assert not session.closed
+        assert server.open_connections == 1
+
+
+async def test_a_borrowed_session_is_not_closed_by_failures() -> None:
+    """C19: a lost connection does not retire a borrowed session."""
+    async with (
+        WireServer((End.CLOSE,), good) as server,
+        aiohttp.ClientSession() as session,
+        open_transport(server.url, http_session=session) as transport,
+    ):
+        await failure_of(transport)
+        assert (await response_of(transport)).status == 200
+        assert not session.closed
+
+
+async def test_a_borrowed_session_sends_once() -> None:
+    """N8: the hidden resend is prevented on a borrowed session, too."""
+    async with (
+        WireServer((End.CLOSE,)) as server,
+        aiohttp.ClientSession() as session,
+        open_transport(server.url, http_session=session) as transport,
+    ):
+        await failure_of(transport)
+    assert len(server.requests) == 1
+
+
+async def test_a_borrowed_session_that_was_closed() -> None:
+    """C19: a borrowed session that its owner has closed is a failure that says so."""
+    async with aiohttp.ClientSession() as session:
+        pass
+    async with open_transport("http://127.0.0.1", http_session=session) as transport:
+        failure = await failure_of(transport)
+    assert (failure.kind, failure.sent) == (FailureKind.SETUP, False)
+    assert "closed" in failure.reason
+
+
+# -- base URLs -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("https://api.example", "https://api.example"),
+        ("https://api.example/", "https://api.example"),
+        ("https://api.example/v2", "https://api.example/v2"),
+        ("https://api.example/v2/", "https://api.example/v2"),
+        ("https://api.example//", "https://api.example"),
+        ("HTTPS://API.Example", "https://api.example"),
+        ("https://api.example:443", "https://api.example"),
+        ("https://api.example:8443", "https://api.example:8443"),
+        ("https://exämple.example", "https://xn--exmple-cua.example"),
+        ("https://api.example/é", "https://api.example/%C3%A9"),
+        ("https://api.example/a/../b", "https://api.example/b"),
+        ("http://localhost:8000/x", "http://localhost:8000/x"),
+        ("http://api.localhost", "http://api.localhost"),
+        ("http://127.0.0.1:1", "http://127.0.0.1:1"),
+        ("http://127.9.9.9", "http://127.9.9.9"),
+        ("http://[::1]:80", "http://[::1]"),
+    ],
+)
+def test_a_base_url_is_normalised(value: str, expected: str) -> None:
+    """C20: a base URL comes out absolute and without a final slash."""
+    assert parse_base_url(value, allow_http=False) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        *(
+            pytest.param(value, "absolute", id=f"C20 {value!r}")
+            for value in (
+                *("", "/", "api.example", "//api.example", "api.example:443", "ftp://api.example"),
+                *("https://", "https:///v2", "file:///etc", "https://[", "https://a:b:c"),
+                *("https://api.example:99999", 7, None, b"https://api.example"),
+            )
+        ),
+        *(
+            pytest.param(value, "credentials", id=f"C20 {value!r}")
+            for value in (
+                *("https://u:hidden-pw@api.example", "https://u@api.example"),
+                "https://:hidden-pw@api.example",
+            )
+        ),
+        *(
+            pytest.param(value, "query or a fragment", id=f"C20 {value!r}")
+            for value in ("https://api.example/?a=b", "https://api.example/#a")
+        ),
+        *(
+            pytest.param(value, "shows the token", id=f"S8 {value!r}")
+            for value in (
+                *("http://api.example", "http://127.evil.example", "http://localhost.evil.example"),
+                *("http://127.0.0.1.evil.example", "http://evillocalhost", "http://0.0.0.0"),
+                *("http://10.0.0.1", "http://[::2]", "http://2130706433", "http://0x7f.1"),
+            )
+        ),
+    ],
+)
+def test_a_base_url_is_refused(value: Any, says: str) -> None:
+    """A base URL that cannot work, or would show the token, is refused; no secret is quoted."""
+    with pytest.raises(ConfigurationError, match=says) as caught:
+        parse_base_url(value, allow_http=False)
+    assert "hidden-pw" not in str(caught.value)
+
+
+def test_http_to_elsewhere_if_asked_for() -> None:
+    """S8: plain http to another machine is taken when it is asked for by name."""
+    assert parse_base_url("http://api.example", allow_http=True) == "http://api.example"
+
+
+# -- home ----------------------------------------------------------------------------------
+
+
+def test_it_belongs_to_one_loop() -> None:
+    """C11: a second event loop is refused in words, not by aiohttp's puzzles."""
+    transport = transport_for("http://127.0.0.1")
+
+    async def use() -> None:
+        transport.check_home()
+        transport.check_home()
+
+    asyncio.run(use())
+    with pytest.raises(ConfigurationError, match="another event loop"):
+        asyncio.run(use())
+
+
+async def test_repr_tells_where_to() -> None:
+    """A transport shows its server, and nothing else."""
+    assert repr(transport_for("https://api.example")) == "<Transport to https://api.example>"
+
+
+async def test_closing_what_never_opened() -> None:
+    """`close` before the first exchange, and after itself, is fine."""
+    transport = transport_for("http://127.0.0.1")
+    await transport.close()
+    await transport.close()

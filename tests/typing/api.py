@@ -1,0 +1,155 @@
+"""The public API as the type checkers see it; never run."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, assert_type
+from uuid import UUID
+
+import aiohttp
+
+from raydocs_async import (
+    APIConnectionError,
+    APIResponseValidationError,
+    APIStatusError,
+    APITimeoutError,
+    Attempt,
+    AuthenticationError,
+    BadRequestError,
+    ClientClosedError,
+    ConfigurationError,
+    Document,
+    DocumentRef,
+    DocumentStatus,
+    InternalServerError,
+    InvalidSessionIdError,
+    NotFoundError,
+    Parsing,
+    ParsingStatus,
+    PermissionDeniedError,
+    RateLimit,
+    RateLimiter,
+    RateLimitError,
+    RateLimitStatus,
+    RaydocsClient,
+    RaydocsError,
+    Result,
+    ResultStatus,
+    RetryPolicy,
+    Session,
+    SessionStatus,
+    Source,
+    UnprocessableEntityError,
+    WaitTimeoutError,
+)
+
+
+async def building(http_session: aiohttp.ClientSession, trace: aiohttp.TraceConfig) -> None:
+    """A client needs nothing, and takes what it takes by name."""
+    RaydocsClient()
+    RaydocsClient("token")
+    RaydocsClient(token="token", base_url="https://api.example", timeout=None)
+    RaydocsClient(rate_limit=None, retry=RetryPolicy(attempts=1, initial=0.1, maximum=2))
+    RaydocsClient(rate_limit=RateLimit(requests=10, per=1, max_wait=5, reserve=2))
+    RaydocsClient(rate_limit=RateLimiter(RateLimit(), max_in_flight=4))
+    RaydocsClient(http_session=http_session, max_response_bytes=10, max_connections=2)
+    RaydocsClient(allow_http=True, attempt_timeout=1, trace_configs=[trace])
+    RaydocsClient("token", "https://api.example")  # type: ignore[call-arg]
+    RaydocsClient(b"token")  # type: ignore[arg-type]
+    RaydocsClient(tokn="token")  # type: ignore[call-arg]
+
+
+async def life(client: RaydocsClient) -> None:
+    """A client is its own context manager."""
+    async with client as entered:
+        assert_type(entered, RaydocsClient)
+    assert_type(await client.close(), None)
+
+
+async def calls(client: RaydocsClient, session_id: UUID) -> None:
+    """A call takes a string or a UUID."""
+    assert_type(await client.get_session(session_id), Session)
+    assert_type(await client.get_session(str(session_id)), Session)
+    assert_type(await client.get_session(session_id, timeout=2), Session)
+    assert_type(await client.get_session(session_id, timeout=None), Session)
+    await client.get_session(7)  # type: ignore[arg-type]
+    await client.get_session(session_id, 2)  # type: ignore[call-arg]
+    await client.get_session(session_id, timeout="2")  # type: ignore[arg-type]
+
+
+def limits(client: RaydocsClient) -> None:
+    """The rate limit's state is typed, what is unknown included."""
+    status = client.rate_limit_status
+    assert_type(status, RateLimitStatus)
+    assert_type(status.limit, int | None)
+    assert_type(status.remaining, int | None)
+    assert_type(status.resets_in, float | None)
+    assert_type(status.in_flight, int)
+    assert_type(status.waiting, int)
+    assert_type(status.foreign, int)
+    client.rate_limit_status = status  # type: ignore[misc]
+
+
+def sessions(session: Session) -> None:
+    """A session's fields have types, and no setter."""
+    assert_type(session.id, UUID)
+    assert_type(session.name, str)
+    assert_type(session.status, SessionStatus | str | None)
+    assert_type(session.created_at, datetime)
+    assert_type(session.settings, Mapping[str, Any])
+    assert_type(session.documents, tuple[Document, ...])
+    assert_type(session.results, tuple[Result, ...])
+    assert_type(session.extra, Mapping[str, Any])
+    session.name = "other"  # type: ignore[misc]
+
+
+def documents(document: Document, parsing: Parsing) -> None:
+    """So have those of its documents."""
+    assert_type(document.id, UUID)
+    assert_type(document.status, DocumentStatus | str)
+    assert_type(document.workspace_id, str | None)
+    assert_type(document.size, int | None)
+    assert_type(document.meta, Mapping[str, Any])
+    assert_type(document.parsings, tuple[Parsing, ...])
+    assert_type(document.source, Source | None)
+    assert_type(parsing.status, ParsingStatus | str)
+
+
+def results(result: Result, reference: DocumentRef) -> None:
+    """So have those of its results; what the customer shapes is anything."""
+    assert_type(result.status, ResultStatus | str)
+    assert_type(result.data, Any)
+    assert_type(result.document_refs, tuple[DocumentRef, ...])
+    assert_type(result.completed_at, datetime | None)
+    assert_type(reference.document_id, UUID)
+
+
+def errors(error: RaydocsError, invalid: APIResponseValidationError) -> None:
+    """Every error tells the same things."""
+    assert_type(error.message, str)
+    assert_type(error.session_id, str | None)
+    assert_type(error.status, int | None)
+    assert_type(error.retry_after, float | None)
+    assert_type(error.request_id, str | None)
+    assert_type(error.body_excerpt, str)
+    assert_type(error.attempts, tuple[Attempt, ...])
+    assert_type(error.attempts[0].at, float)
+    assert_type(error.attempts[0].status, int | None)
+    assert_type(error.attempts[0].error, str | None)
+    assert_type(error.attempts[0].waited, float)
+    assert_type(invalid.payload, bytes)
+
+
+def waiting(error: WaitTimeoutError) -> None:
+    """The session that was not finished in time is at hand."""
+    assert_type(error.session, Session | None)
+
+
+def tree() -> None:
+    """Whoever catches a base class catches these."""
+    base: list[type[RaydocsError]] = [ConfigurationError, ClientClosedError, APIConnectionError]
+    values: list[type[ValueError]] = [ConfigurationError, InvalidSessionIdError]
+    connection: type[APIConnectionError] = APITimeoutError
+    statuses: list[type[APIStatusError]] = [
+        *(BadRequestError, AuthenticationError, PermissionDeniedError, NotFoundError),
+        *(UnprocessableEntityError, RateLimitError, InternalServerError),
+    ]
