@@ -224,6 +224,14 @@ def test_notes(kind: type[RaydocsError]) -> None:
 
 
 @every_error
+def test_notes_are_pickled(kind: type[RaydocsError]) -> None:
+    """S6: what was noted on an error goes with it to another process."""
+    error = kind("m")
+    error.add_note("while fetching invoices")
+    assert pickle.loads(pickle.dumps(error)).__notes__ == ["while fetching invoices"]
+
+
+@every_error
 def test_hashable(kind: type[RaydocsError]) -> None:
     """Errors compare by identity, as exceptions do, even with what cannot be hashed in them."""
     error, other = full(kind), full(kind)

@@ -62,18 +62,12 @@ async def test_interrupting_ends_all_scopes() -> None:
 async def test_interrupting_twice_cancels_once() -> None:
     """A scope takes back the one cancellation it made; a second one would stay."""
     scopes = Scopes()
-
-    async def interrupted() -> int:
-        await sleep_until_ended(scopes, math.inf)
-        task = asyncio.current_task()
-        assert task is not None
-        return task.cancelling()
-
-    task = asyncio.create_task(interrupted())
+    task = asyncio.create_task(sleep_until_ended(scopes, math.inf))
     await asyncio.sleep(1)
     scopes.interrupt()
     scopes.interrupt()
-    assert await task == 0
+    await task
+    assert task.cancelling() == 0
 
 
 async def test_a_nested_scope_that_ends_with_the_outer_one_leaves_it_the_word() -> None:
