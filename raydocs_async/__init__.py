@@ -8,6 +8,7 @@
 
 import logging
 
+from raydocs_async._bulk import Outcome, Progress, SessionStream
 from raydocs_async._converter import converter
 from raydocs_async._limiter import RateLimit, RateLimiter, RateLimitStatus
 from raydocs_async._policy import RetryPolicy
@@ -60,9 +61,11 @@ __all__ = [
     "InternalServerError",
     "InvalidSessionIdError",
     "NotFoundError",
+    "Outcome",
     "Parsing",
     "ParsingStatus",
     "PermissionDeniedError",
+    "Progress",
     "RateLimit",
     "RateLimitError",
     "RateLimitStatus",
@@ -74,6 +77,7 @@ __all__ = [
     "RetryPolicy",
     "Session",
     "SessionStatus",
+    "SessionStream",
     "Source",
     "UnprocessableEntityError",
     "WaitTimeoutError",

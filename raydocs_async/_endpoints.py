@@ -57,7 +57,7 @@ def parse_session_id(value: object) -> UUID:
         return value
     if isinstance(value, str) and _usual_form(value):
         return UUID(value)
-    shown = repr(value)[:_SHOWN] if isinstance(value, str) else f"a {type(value).__name__}"
+    shown = repr(value)[:_SHOWN] if isinstance(value, str) else type(value).__name__
     raise InvalidSessionIdError(
         f"not a session id: {shown}; it is a UUID such as 770e8400-e29b-41d4-a716-446655440000"
     )

@@ -16,10 +16,10 @@ import logging
 import math
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import attrs
-from attrs import define, field
+from attrs import define, field, frozen
 
 from raydocs_async._classify import Done, Failed, Retry, Throttled, classify
 from raydocs_async._converter import decode
@@ -76,6 +76,17 @@ class _Call:
         )
 
 
+@frozen(kw_only=True)
+class Completed(Generic[M]):
+    """What a call came to: a model or an error."""
+
+    model: M | None = field(default=None, repr=False)
+    error: RaydocsError | None = None
+    transient: bool = False
+    """Whether the error may pass, and only the retries were used up."""
+    attempts: tuple[Attempt, ...] = ()
+
+
 @define
 class _Decoded:
     """The model that a good reply holds."""
@@ -118,6 +129,20 @@ class Engine:
     async def call(
         self, endpoint: Endpoint[M], request: Request, *, timeout: float | None, lane: Lane
     ) -> M:
+        """As `complete`, with the error raised.
+
+        Raises:
+            RaydocsError: the right kind of it, with the history of attempts.
+        """
+        completed = await self.complete(endpoint, request, timeout=timeout, lane=lane)
+        if completed.error is not None:
+            raise completed.error
+        assert completed.model is not None
+        return completed.model
+
+    async def complete(
+        self, endpoint: Endpoint[M], request: Request, *, timeout: float | None, lane: Lane
+    ) -> Completed[M]:
         """Make `request` until there is a model or nothing left to try.
 
         Args:
@@ -127,17 +152,24 @@ class Engine:
             lane: Where to queue.
 
         Raises:
-            RaydocsError: the right kind of it, with the history of attempts.
+            ClientClosedError: it was closed before.
+            ConfigurationError: it was opened elsewhere.
         """
         self.check_usable()
         now = self._now()
         deadline = math.inf if timeout is None else now + timeout
         call = _Call(request, endpoint.model, lane, now, deadline, idle_since=now)
         outcome = await self._within_deadline(call)
+        history = tuple(call.history)
         if isinstance(outcome, _Decoded):
-            model: M = outcome.model
-            return model
-        raise _finished(call, outcome.error)
+            return Completed(model=outcome.model, attempts=history)
+        error = attrs.evolve(outcome.error, session_id=str(request.session_id), attempts=history)
+        return Completed(error=error, transient=isinstance(outcome, Retry), attempts=history)
+
+    @property
+    def retries_exhausted(self) -> bool:
+        """Whether the retry quota, which all calls share, is used up."""
+        return self._quota.exhausted
 
     def check_usable(self) -> None:
         """Refuse to work when closed, in another event loop, or after a fork.
@@ -161,7 +193,7 @@ class Engine:
             await self._idle.wait()
         await self._transport.close()
 
-    async def _within_deadline(self, call: _Call) -> _Decoded | Failed:
+    async def _within_deadline(self, call: _Call) -> _Decoded | Retry | Failed:
         """Run the call, and turn the end of its time, or of the client, into its error."""
         scope = self._scopes.until(call.deadline)
         try:
@@ -177,12 +209,10 @@ class Engine:
         seconds = call.deadline - call.started
         return Failed(APITimeoutError(f"no answer within {seconds:g} s; still {call.doing}"))
 
-    async def _run(self, call: _Call) -> _Decoded | Failed:
+    async def _run(self, call: _Call) -> _Decoded | Retry | Failed:
         verdict = await self._attempt(call)
         if isinstance(verdict, Retry):
             verdict = await self._retry(call, verdict)
-        if isinstance(verdict, Retry):
-            return Failed(verdict.error)
         if isinstance(verdict, _Decoded):
             self._quota.refund()
         return verdict
@@ -261,7 +291,7 @@ class Engine:
         opens_in = wait.until - self._now()
         last = call.history[-1].status if call.history else None
         return RateLimitError(
-            f"the rate limit opens again in {opens_in:.1f} s, later than this call may wait",
+            "the rate limit's window is shut for longer than this call may wait",
             status=last if last == HTTPStatus.TOO_MANY_REQUESTS else None,
             retry_after=opens_in,
         )
@@ -277,10 +307,3 @@ def _read(call: _Call, response: Response) -> _Decoded | Retry | Failed:
     except APIResponseValidationError as exc:
         error = attrs.evolve(exc, status=response.status, request_id=response.request_id)
     return Retry(error) if error.truncated else Failed(error)
-
-
-def _finished(call: _Call, error: RaydocsError) -> RaydocsError:
-    """The error with what is known of its call."""
-    return attrs.evolve(
-        error, session_id=str(call.request.session_id), attempts=tuple(call.history)
-    )

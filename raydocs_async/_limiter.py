@@ -23,7 +23,10 @@ MAX_IN_FLIGHT = 32
 
 @frozen(kw_only=True)
 class RateLimit:
-    """What is known of the rate limit beforehand; what the server's headers say always wins.
+    """What is known of the rate limit beforehand.
+
+    The server's headers win over `requests`. They do not tell a window's length: `per` is
+    believed, unless a refusal contradicts it.
 
     Raises:
         ConfigurationError: a value that makes no sense.
@@ -52,6 +55,8 @@ class RateLimitStatus:
 
     limit: int | None
     """Hits a window; ``None`` while nothing is known."""
+    per: float | None
+    """Seconds a window lasts; ``None`` while nothing is known."""
     remaining: int | None
     """Hits that may still be sent in this window; ``None`` while that is unknown."""
     resets_in: float | None
@@ -111,6 +116,7 @@ class RateLimiter:
         resets_in = max(window.ends.high, window.shut_until) - now
         return RateLimitStatus(
             limit=window.limit,
+            per=window.per,
             remaining=max(0, int(window.free)) if finite else None,
             resets_in=max(0.0, resets_in) if math.isfinite(resets_in) else None,
             in_flight=window.in_flight,

@@ -71,9 +71,14 @@ class RetryQuota:
         self.capacity = self.tokens = capacity
         self.cost = cost
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether there is not enough left for a retry."""
+        return self.tokens < self.cost
+
     def take(self) -> bool:
         """Pay for a retry, if there is enough left."""
-        if self.tokens < self.cost:
+        if self.exhausted:
             return False
         self.tokens -= self.cost
         return True

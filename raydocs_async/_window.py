@@ -125,6 +125,7 @@ class Window:
     _lowest: Ticket | None = None
     _lowest_at: float = -math.inf
     _unseen_at: float = -math.inf
+    _refused_at: float = -math.inf
     _opening: Opening | None = None
 
     # -- asking ---------------------------------------------------------------------------
@@ -166,7 +167,9 @@ class Window:
         return self.foreign > 0 or self._foreign_before > 0
 
     def _end_is_known(self, now: float) -> bool:
-        return self.ends.high - max(self.ends.low, now) <= KNOWN_ENOUGH
+        # A server that never told of the limit would not tell of its end either.
+        doubt = self.ends.high - max(self.ends.low, now)
+        return doubt <= KNOWN_ENOUGH or (self._lowest is None and doubt < math.inf)
 
     def _probe(self, now: float) -> Ticket | Wait:
         if now < self._probed_at + PROBE_PATIENCE:
@@ -189,7 +192,7 @@ class Window:
         if ticket.sent_at < self._began:
             return
         if headers.remaining is None:
-            self._count_unseen(now)
+            self._count_unseen(ticket, now)
         else:
             self._see(ticket, headers, min(headers.remaining, self.limit or math.inf), now)
         self._bound_end(-math.inf, now + self.per if self.per else math.inf)
@@ -197,13 +200,17 @@ class Window:
     def refused(self, ticket: Ticket, headers: RateLimitHeaders, now: float, pause: float) -> None:
         """The server answered 429; `pause` is how long to wait if it did not say."""
         self.in_flight -= 1
-        self.refusals += 1
+        is_first = ticket.sent_at >= self._refused_at
+        if is_first:  # and not another one of the same burst
+            self.refusals += 1
+            self._refused_at = now
         if ticket.sent_at < self._began:
             return
         self._probed_at = -math.inf
         if headers.retry_after is None:
             self.left = None
-            self.shut_until = max(self.shut_until, now + pause)
+            if is_first:
+                self.shut_until = max(self.shut_until, now + pause)
             return
         low, high = ticket.sent_at + headers.retry_after - 1, now + headers.retry_after + 1
         self._learn_period(ticket, headers, now)
@@ -222,8 +229,9 @@ class Window:
                 self.unseen += 1
                 self._unseen_at = now
 
-    def _count_unseen(self, now: float) -> None:
-        if self.left is None:
+    def _count_unseen(self, ticket: Ticket, now: float) -> None:
+        # What was sent before a refusal says nothing about the time after it.
+        if self.left is None and ticket.sent_at >= self._refused_at:
             self.left = math.inf if self.limit is None else self.limit
             self.unseen = 0
         self.unseen += 1

@@ -8,22 +8,32 @@ import re
 from collections.abc import Sequence
 from enum import Enum
 from importlib.metadata import version
-from types import TracebackType
-from typing import Final, NoReturn, Self
+from types import TracebackType, UnionType
+from typing import Final, Literal, NoReturn, Self, overload
 from uuid import UUID
 
+from raydocs_async._bulk import Ids, Service, SessionStream, open_stream
 from raydocs_async._endpoints import GET_SESSION, build
-from raydocs_async._engine import Engine
+from raydocs_async._engine import Completed, Engine
 from raydocs_async._http import Secret
 from raydocs_async._limiter import MAX_IN_FLIGHT, Lane, RateLimit, RateLimiter, RateLimitStatus
 from raydocs_async._policy import RetryPolicy
 from raydocs_async._scopes import Scopes
 from raydocs_async._transport import ClientSession, TraceConfig, Transport, parse_base_url
-from raydocs_async.errors import ConfigurationError
+from raydocs_async.errors import (
+    APITimeoutError,
+    ConfigurationError,
+    RateLimitError,
+    RaydocsError,
+    WaitTimeoutError,
+)
 from raydocs_async.models import Session
 
 BASE_URL: Final = "https://api.raydocs.com"
 MAX_RESPONSE_BYTES: Final = 16 * 1024 * 1024
+CONCURRENCY: Final = 32
+LONGEST_INTERVAL: Final = 30.0
+"""Seconds between two looks at a session that is waited for, at most."""
 
 _token_characters = re.compile(r"[\x21-\x7e]+").fullmatch
 
@@ -89,7 +99,11 @@ class RaydocsClient:
             base_url or os.environ.get("RAYDOCS_BASE_URL") or BASE_URL, allow_http=allow_http
         )
         self._timeout = _check_timeout("timeout", timeout)
+        _check_type("attempt_timeout", attempt_timeout, int | float)
         _check_timeout("attempt_timeout", attempt_timeout)
+        _check_type("retry", retry, RetryPolicy)
+        _check_type("rate_limit", rate_limit, RateLimit | RateLimiter | None)
+        _check_type("http_session", http_session, ClientSession | None)
         _check_positive("max_response_bytes", max_response_bytes)
         _check_positive("max_connections", max_connections)
         self._limiter = (
@@ -186,6 +200,118 @@ class RaydocsClient:
             lane=Lane.SINGLE,
         )
 
+    def stream_sessions(
+        self, ids: Ids, *, concurrency: int = CONCURRENCY, ordered: bool = False
+    ) -> SessionStream:
+        """Fetch many sessions, and yield one `Outcome` for each id as it comes.
+
+        Ids are taken from `ids` no faster than outcomes are consumed. The same id twice at a time
+        is one request and two outcomes. Bulk work queues behind single calls.
+
+        Args:
+            ids: Any iterable or async iterable of ids.
+            concurrency: Ids under way at a time, those included whose outcome has not been taken.
+            ordered: Yield in the order of `ids`, not of completion.
+
+        Returns:
+            An async iterator. Use it with ``async with`` to be sure that nothing is under way
+            when the block is left.
+
+        Raises:
+            ConfigurationError: `concurrency` is below 1, or `ids` is a single id.
+            RaydocsError: while iterating, once, for what would fail for every id: 401, 403, a
+                rate limit shut for longer than ``max_wait``, an outage that takes longer than
+                that, a closed client. Everything finished before has been yielded.
+        """
+        service = Service(
+            fetch=self._fetch_in_bulk,
+            exhausted=lambda: self._engine.retries_exhausted,
+            status=lambda: self.rate_limit_status,
+            sleep=asyncio.sleep,
+            max_wait=self._limiter.max_wait,
+        )
+        return open_stream(ids, service, concurrency=concurrency, ordered=ordered)
+
+    @overload
+    async def get_sessions(
+        self, ids: Ids, *, concurrency: int = ..., return_exceptions: Literal[False] = ...
+    ) -> list[Session]: ...
+
+    @overload
+    async def get_sessions(
+        self, ids: Ids, *, concurrency: int = ..., return_exceptions: bool
+    ) -> list[Session | RaydocsError]: ...
+
+    async def get_sessions(
+        self, ids: Ids, *, concurrency: int = CONCURRENCY, return_exceptions: bool = False
+    ) -> list[Session] | list[Session | RaydocsError]:
+        """Fetch many sessions into a list, in the order of their ids.
+
+        Args:
+            ids: Any iterable or async iterable of ids.
+            concurrency: Ids under way at a time.
+            return_exceptions: Put an id's error into its place, as `asyncio.gather` does; by
+                default the first error is raised, and the rest is cancelled.
+
+        Raises:
+            RaydocsError: as `get_session` and `stream_sessions`.
+        """
+        found: list[Session | RaydocsError] = []
+        async with self.stream_sessions(ids, concurrency=concurrency, ordered=True) as stream:
+            async for outcome in stream:
+                if outcome.session is not None:
+                    found.append(outcome.session)
+                elif outcome.error is not None and return_exceptions:
+                    found.append(outcome.error)
+                elif outcome.error is not None:
+                    raise outcome.error
+        return found
+
+    async def wait_for_session(
+        self, session_id: str | UUID, *, timeout: float | None = 600.0, interval: float = 2.0
+    ) -> Session:
+        """Fetch a session again and again until it is finished.
+
+        Args:
+            session_id: As for `get_session`.
+            timeout: Seconds to wait in all; ``None`` for no end.
+            interval: Seconds between the first two looks; it grows by half from one to the next,
+                up to 30 s.
+
+        Returns:
+            The finished session (`Session.is_finished`), a failed one included.
+
+        Raises:
+            WaitTimeoutError: it was not finished in time; has the session as last seen.
+            RaydocsError: as `get_session`.
+        """
+        _check_timeout("interval", interval)
+        _check_timeout("timeout", timeout)
+        clock = asyncio.get_running_loop().time
+        deadline = math.inf if timeout is None else clock() + timeout
+        session: Session | None = None
+        while (left := deadline - clock()) > 0:
+            try:
+                session = await self.get_session(
+                    session_id, timeout=None if timeout is None else left
+                )
+            except (APITimeoutError, RateLimitError) as error:
+                if clock() + (error.retry_after or 0.0) < deadline:
+                    raise
+                break
+            if session.is_finished:
+                return session
+            await asyncio.sleep(min(interval, max(0.0, deadline - clock())))
+            interval = min(LONGEST_INTERVAL, 1.5 * interval)
+        raise WaitTimeoutError(
+            f"not finished within {timeout:g} s", session_id=str(session_id), session=session
+        )
+
+    async def _fetch_in_bulk(self, session_id: UUID) -> Completed[Session]:
+        """In the bulk lane, without a deadline: attempts and ``max_wait`` bound it as well."""
+        request = build(GET_SESSION, session_id=session_id)
+        return await self._engine.complete(GET_SESSION, request, timeout=None, lane=Lane.BULK)
+
     @property
     def rate_limit_status(self) -> RateLimitStatus:
         """What is known of the rate limit just now; to be read inside the event loop."""
@@ -208,10 +334,16 @@ def _check_token(token: Secret) -> Secret:
 def _check_timeout(name: str, seconds: float | None) -> float | None:
     number: object = seconds
     if number is not None and not (isinstance(number, int | float) and 0 < number < math.inf):
-        raise ConfigurationError(f"{name} must be a number of seconds above 0")
+        raise ConfigurationError(f"{name} must be a finite number of seconds above 0")
     return seconds
 
 
+def _check_type(name: str, value: object, expected: type | UnionType) -> None:
+    if not isinstance(value, expected):
+        raise ConfigurationError(f"{name} cannot be of the type {type(value).__name__}")
+
+
 def _check_positive(name: str, number: int) -> None:
+    _check_type(name, number, int)
     if number < 1:
         raise ConfigurationError(f"{name} must be 1 or more")

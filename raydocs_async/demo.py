@@ -5,6 +5,7 @@ HTTP, through a few faults, as an application would.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 
 from raydocs_async import RateLimit, RaydocsClient, RaydocsError, Session
@@ -21,7 +22,7 @@ async def main() -> None:
     faults = Chaos(rate=0.04, faults=(Fault.status(503), Fault.reset(), Fault.cut()), seed=1)
     async with Sandbox(limit=LIMIT, window=WINDOW, latency=0.03, chaos=faults) as api:
         print(f"A stand-in for the Raydocs API is at {api.url}:")
-        print(f"{LIMIT} requests in {WINDOW:g} s, and one reply in 25 fails.\n")
+        print(f"{LIMIT} requests in {WINDOW:g} s, and now and then a reply fails.\n")
         clock = asyncio.get_running_loop().time
         started = clock()
         told = RateLimit(requests=LIMIT, per=WINDOW)
@@ -41,7 +42,7 @@ async def main() -> None:
 
 
 async def fetch(client: RaydocsClient, ids: Iterable[str]) -> list[Session]:
-    """All sessions, a line of progress a window."""
+    """All sessions, with a line of progress a second."""
     sessions: list[Session] = []
 
     async def fetch_one(session_id: str) -> None:
@@ -80,4 +81,5 @@ def show(sessions: list[Session]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(main())

@@ -78,7 +78,7 @@ class RaydocsError(Exception):
         tried = f" (attempts: {len(self.attempts)})" if len(self.attempts) > 1 else ""
         back = "" if self.retry_after is None else f"; retry after {math.ceil(self.retry_after)} s"
         hint = f". {self.hint}" if self.hint else ""
-        return f"{about}{self.message}{tried}{back}{hint}"
+        return f"{about}{self.message.removesuffix('.')}{tried}{back}{hint}"
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"
@@ -160,7 +160,7 @@ class PermissionDeniedError(APIStatusError):
 class NotFoundError(APIStatusError):
     """404: the session does not exist, or the token may not see it."""
 
-    hint = "It does not exist, or this token may not see it"
+    hint = "There is none, or this token may not see it, or base_url is not right"
 
 
 class UnprocessableEntityError(APIStatusError):

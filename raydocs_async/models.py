@@ -2,7 +2,8 @@
 
 Read from a reply, an object keeps all of it: keys that no field knows are in `extra`, a status
 that is not in the enumeration stays a plain string, and `wire_keys` remembers which keys were
-there, under which spelling, so that writing the object gives the same JSON again.
+there, under which spelling, so that writing the object gives the same keys and values again
+(times as the same instants, UUIDs in their usual spelling).
 
 A field without a default is in every reply that the reference documents. All other fields are
 ``None``, or empty, where a reply leaves them out. Times are aware; one that names no zone is UTC,
@@ -222,3 +223,15 @@ class Session(_Model):
     """What was extracted."""
     status: SessionStatus | str | None = None
     """How far it is; some replies leave it out."""
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it is completed or failed, and will not change.
+
+        Without a status, whether there are results and all of them are. A status that is not
+        known counts as unfinished.
+        """
+        if self.status is not None:
+            return self.status in (SessionStatus.COMPLETED, SessionStatus.FAILED)
+        over = (ResultStatus.COMPLETED, ResultStatus.FAILED)
+        return bool(self.results) and all(result.status in over for result in self.results)

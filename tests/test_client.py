@@ -129,7 +129,9 @@ async def test_arguments_before_the_environment(monkeypatch: pytest.MonkeyPatch)
     ("options", "says"),
     [
         *(
-            pytest.param({name: value}, f"^{name} must be a number", id=f"C18 {name} {value}")
+            pytest.param(
+                {name: value}, f"^{name} must be a finite number", id=f"C18 {name} {value}"
+            )
             for name in ("timeout", "attempt_timeout")
             for value in (0, -1, math.nan, math.inf, -math.inf)
         ),

@@ -112,9 +112,9 @@ def test_message_is_short_and_printable(value: object) -> None:
         ("abc", "'abc'"),
         ("a\r\nb", r"'a\r\nb'"),
         ("x" * 60, "'" + "x" * 59),
-        (b"abc", "a bytes"),
-        (7, "a int"),
-        (None, "a NoneType"),
+        (b"abc", "bytes"),
+        (7, "int"),
+        (None, "NoneType"),
     ],
 )
 def test_message(value: object, shown: str) -> None:

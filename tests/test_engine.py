@@ -388,7 +388,7 @@ async def test_a_refusal_for_too_long_fails_at_once(retry_after: str) -> None:
         WireServer(error_reply(429, Retry_After=retry_after)) as server,
         client_for(server.url, timeout=None) as client,
     ):
-        with pytest.raises(RateLimitError, match="later than this call may wait") as caught:
+        with pytest.raises(RateLimitError, match="longer than this call may wait") as caught:
             await client.get_session(SESSION_ID)
     assert now() == 0
     assert caught.value.status == 429
@@ -406,7 +406,7 @@ async def test_a_pause_is_for_everybody() -> None:
     ):
         first = asyncio.create_task(client.get_session(SESSION_ID))
         await until(lambda: client.rate_limit_status.waiting)
-        with pytest.raises(RateLimitError, match=r"opens again in 31\.0 s") as caught:
+        with pytest.raises(RateLimitError, match=r"retry after 31 s") as caught:
             await client.get_session(OTHER_ID, timeout=10)
         assert now() == pytest.approx(0, abs=0.01)
         await first

@@ -288,7 +288,7 @@ def test_str(fields: dict[str, Any], expected: str) -> None:
     [
         (AuthenticationError, "Check the token; the service does not know it"),
         (PermissionDeniedError, "The token needs the ability 'sessions-read'"),
-        (NotFoundError, "It does not exist, or this token may not see it"),
+        (NotFoundError, "There is none, or this token may not see it, or base_url is not right"),
     ],
 )
 def test_hints(kind: type[RaydocsError], hint: str) -> None:

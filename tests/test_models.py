@@ -260,3 +260,23 @@ def test_repr_does_not_show_content(part: Any) -> None:
         if name in attrs.fields_dict(type(part))
     }
     assert "MARKER" not in repr(attrs.evolve(part, **marked))
+
+
+@pytest.mark.parametrize(
+    ("status", "results", "finished"),
+    [
+        ("completed", [], True),
+        ("failed", [], True),
+        ("processing", ["completed"], False),
+        ("something new", ["completed"], False),
+        (None, [], False),
+        (None, ["completed", "failed"], True),
+        (None, ["completed", "processing"], False),
+        (None, ["something new"], False),
+    ],
+)
+def test_finished(status: str | None, results: list[str], finished: bool) -> None:
+    """By its status; without one, when there are results and all of them are finished."""
+    found = tuple(Result(id=AN_ID, status=each) for each in results)
+    session = attrs.evolve(decode(REFERENCE, Session), status=status, results=found)
+    assert session.is_finished is finished

@@ -317,6 +317,34 @@ def test_without_headers_and_without_a_limit_everything_goes() -> None:
         permit(window, 0.2)
 
 
+def test_a_server_that_tells_nothing_is_not_asked_for_the_end() -> None:
+    """Without headers nobody asks for the window's end by a request that is refused."""
+    window = told(limit=1)
+    window.passed(permit(window, 0.0), RateLimitHeaders(), 0.1)
+    assert refusal(window, 1.0) == pytest.approx(60.1)
+
+
+def test_a_burst_of_refusals_is_one() -> None:
+    """R2: what was under way when the first 429 came neither counts nor lengthens the pause."""
+    window = told(limit=None, per=None)
+    window.passed(permit(window, 0.0), RateLimitHeaders(), 0.1)
+    for ticket in [permit(window, 0.2) for _ in range(30)]:
+        window.refused(ticket, RateLimitHeaders(), 0.3, pause=2.0**window.refusals)
+    assert window.refusals == 1
+    assert window.shut_until == pytest.approx(1.3)
+
+
+def test_a_late_reply_does_not_reopen_a_refused_window() -> None:
+    """R7: a 200 that was under way before the 429 does not replace the probe after it."""
+    window = told(limit=None, per=None)
+    window.passed(permit(window, 0.0), RateLimitHeaders(), 0.1)
+    late, refused = permit(window, 0.2), permit(window, 0.2)
+    window.refused(refused, RateLimitHeaders(), 0.3, pause=1.0)
+    window.passed(late, RateLimitHeaders(), 0.4)
+    permit(window, 1.4)
+    assert refusal(window, 1.4) == pytest.approx(1.4 + PROBE_PATIENCE)
+
+
 @pytest.mark.parametrize(
     ("limit", "remaining", "expected"),
     [

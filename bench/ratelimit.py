@@ -1,0 +1,433 @@
+"""600 sessions through a rate limit: this library, what people use instead, and hard cases.
+
+    python bench/ratelimit.py [--real] [--write-docs] [--only NAME]
+
+Every run has a server of its own, in its own process, and each contender is a process, too; they
+run one after the other. `--real` runs the service's own limit instead, once, for two minutes.
+`--only` runs what has NAME in its name. `--write-docs` puts the tables and the picture into the
+documentation. The exit code is 1 if the library misses one of its targets.
+
+The peers are in the dependency group ``peers``; how each is set up, and why, is in
+``bench/ratelimit_contenders.py``.
+"""
+
+import argparse
+import contextlib
+import json
+import math
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import attrs
+from ratelimit_contenders import LIMIT, WINDOW, Outcome
+from ratelimit_plot import Lane, draw
+from ratelimit_server import Hit, Setup
+
+HERE = Path(__file__).parent
+PAGE = HERE.parent / "docs" / "explanation" / "rate-limit-benchmark.md"
+PICTURE = HERE.parent / "docs" / "_static" / "rate-limit.svg"
+PACKAGES = (
+    "raydocs-async", "aiohttp", "aiohttp-retry", "openai", "elastic-transport", "aiolimiter",
+    "tenacity",
+)  # fmt: skip
+
+FLOOR = 5 * WINDOW
+"""Seconds that 600 requests take at least: the sixth window is the last, and need not end."""
+
+Process = subprocess.Popen[str]
+
+
+@attrs.frozen(kw_only=True)
+class Target:
+    """What the library has promised for a scenario; `None` is no promise."""
+
+    refused: int | None = None
+    """429s, at most."""
+    share: float | None = None
+    """429s for each request, at most."""
+    ratio: float | None = None
+    """Seconds for each of the floor's, at most."""
+    seconds: float | None = None
+    """Seconds, at most."""
+
+    def __str__(self) -> str:
+        parts = ["0 lost"]
+        if self.refused is not None:
+            parts.append(f"≤ {self.refused} 429s")
+        if self.share is not None:
+            parts.append(f"≤ {self.share * 100:g} % 429s")
+        if self.ratio is not None:
+            parts.append(f"≤ {self.ratio:.2f} ×")
+        if self.seconds is not None:
+            parts.append(f"≤ {self.seconds:g} s")
+        return ", ".join(parts)
+
+    def is_met(self, run: "Run") -> bool:
+        """Whether `run` keeps the promise."""
+        return (
+            run.lost == 0
+            and (self.refused is None or run.refused <= self.refused)
+            and (self.share is None or run.refused <= self.share * run.requests)
+            and (self.ratio is None or run.seconds <= self.ratio * run.floor)
+            and (self.seconds is None or run.seconds <= self.seconds)
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Scenario:
+    """Something to run."""
+
+    name: str
+    clients: tuple[str, ...]
+    """Contenders, each in a process, that share the sessions evenly and start together."""
+    sessions: int = 600
+    floor: float | None = FLOOR
+    """Seconds that the limit itself costs; ``None``: by the hits, those of others included."""
+    setup: Setup = attrs.field(factory=Setup)
+    others: str | None = None
+    """In which way others take half of the window."""
+    target: Target | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Run:
+    """What became of a scenario."""
+
+    scenario: Scenario
+    outcomes: list[Outcome]
+    hits: list[Hit]
+    """In the order of arrival."""
+
+    @property
+    def own(self) -> list[Hit]:
+        """The contender's hits."""
+        return [hit for hit in self.hits if not hit.foreign]
+
+    @property
+    def done(self) -> int:
+        """Sessions that came."""
+        return sum(outcome.done for outcome in self.outcomes)
+
+    @property
+    def lost(self) -> int:
+        """Sessions that did not."""
+        return self.scenario.sessions - self.done
+
+    @property
+    def requests(self) -> int:
+        """Requests on the wire, by the server's count."""
+        return len(self.own)
+
+    @property
+    def refused(self) -> int:
+        """429s, by the server's count."""
+        return sum(hit.refused for hit in self.own)
+
+    @property
+    def seconds(self) -> float:
+        """From the first start to the last end."""
+        ended = max(outcome.ended for outcome in self.outcomes)
+        return ended - min(outcome.started for outcome in self.outcomes)
+
+    @property
+    def misses(self) -> bool:
+        """Whether there is a target, and this is not it."""
+        target = self.scenario.target
+        return target is not None and not target.is_met(self)
+
+    @property
+    def floor(self) -> float:
+        """Seconds that the limit itself costs: all windows but the last one."""
+        if self.scenario.floor is not None:
+            return self.scenario.floor
+        end = max(hit.at for hit in self.own)
+        counted = sum(not hit.refused and hit.at <= end for hit in self.hits)
+        return (math.ceil(counted / LIMIT) - 1) * WINDOW
+
+
+CONTENDERS = (
+    Scenario(
+        name="raydocs_async, told the limit",
+        clients=("told",),
+        target=Target(refused=3, ratio=1.03),
+    ),
+    Scenario(
+        name="raydocs_async, told nothing", clients=("told nothing",), target=Target(ratio=1.15)
+    ),
+    Scenario(name="aiohttp_retry", clients=("aiohttp_retry",)),
+    Scenario(name="AsyncOpenAI().get", clients=("openai",)),
+    Scenario(name="elastic-transport", clients=("elastic-transport",)),
+    Scenario(name="aiolimiter + tenacity", clients=("aiolimiter",)),
+    Scenario(name="aiohttp, sleeping Retry-After", clients=("by hand",)),
+)
+
+HARD_CASES = (
+    Scenario(
+        name="two processes",
+        clients=("told", "told"),
+        target=Target(share=0.05, ratio=1.10),
+    ),
+    Scenario(
+        name="half taken by others, evenly",
+        clients=("told",),
+        sessions=300,
+        floor=None,
+        others="evenly",
+        target=Target(share=0.05),
+    ),
+    Scenario(
+        name="half taken by others, greedily",
+        clients=("told",),
+        sessions=300,
+        floor=None,
+        others="greedily",
+        target=Target(share=0.05),
+    ),
+    Scenario(  # 100, 100, 50 and thrice 40
+        name="limit changed, 100 → 40",
+        clients=("told",),
+        sessions=370,
+        setup=Setup(change_after=250, changed=40),
+        target=Target(),
+    ),
+    Scenario(  # 0.8 seconds are left of the window that the others took
+        name="Retry-After: 0",
+        clients=("told",),
+        setup=Setup(emptied=2.2, phase=0.9),
+        floor=0.8 + FLOOR,
+        target=Target(),
+    ),
+    Scenario(
+        name="no headers, told the limit",
+        clients=("told",),
+        setup=Setup(headers=False),
+        target=Target(),
+    ),
+    Scenario(
+        name="no headers, told nothing",
+        clients=("told nothing",),
+        setup=Setup(headers=False),
+        target=Target(),
+    ),
+)
+
+REAL = (
+    Scenario(
+        name="250 sessions, 100 in 60 s",
+        clients=("as it comes",),
+        sessions=250,
+        floor=120.0,
+        setup=Setup(window=60.0),
+        target=Target(seconds=121.5),
+    ),
+)
+
+GROUPS = {"contenders": CONTENDERS, "cases": HARD_CASES}
+
+
+@contextlib.contextmanager
+def process(script: str, *arguments: object) -> Iterator[Process]:
+    """One of the scripts beside this one; it has ended afterwards."""
+    command = [sys.executable, str(HERE / script), *map(str, arguments)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
+
+
+def next_line(child: Process) -> str:
+    """Wait for a line of its output."""
+    assert child.stdout
+    return child.stdout.readline().strip()
+
+
+def tell(child: Process, line: str) -> None:
+    """Write a line to its input."""
+    assert child.stdin
+    child.stdin.write(f"{line}\n")
+    child.stdin.flush()
+
+
+def final(child: Process) -> Any:
+    """End its input, and read what it then prints."""
+    output, _ = child.communicate()
+    return json.loads(output)
+
+
+@contextlib.contextmanager
+def contestants(scenario: Scenario) -> Iterator[list[Process]]:
+    """The scenario's contenders, ready to start."""
+    count, rest = divmod(scenario.sessions, len(scenario.clients))
+    assert not rest
+    with contextlib.ExitStack() as stack:
+        yield [
+            stack.enter_context(process("ratelimit_contenders.py", name, index * count, count))
+            for index, name in enumerate(scenario.clients)
+        ]
+
+
+@contextlib.contextmanager
+def other_traffic(scenario: Scenario) -> Iterator[list[Process]]:
+    """The others, if there are any, ready to start."""
+    if scenario.others is None:
+        yield []
+        return
+    with process("ratelimit_others.py", scenario.others, LIMIT // 2, WINDOW) as others:
+        yield [others]
+
+
+def execute(scenario: Scenario) -> Run:
+    """Run it, everybody starting at once and with a fresh server."""
+    with contestants(scenario) as clients, other_traffic(scenario) as others:
+        everybody = [*others, *clients]
+        for child in everybody:
+            next_line(child)
+        with process("ratelimit_server.py", json.dumps(attrs.asdict(scenario.setup))) as server:
+            url = next_line(server)
+            for child in everybody:
+                tell(child, url)
+            outcomes = [Outcome(**final(client)) for client in clients]
+            for other in others:
+                other.kill()
+                other.wait()  # else it would miss the server
+            hits = [Hit(*fields) for fields in final(server)]
+    return Run(scenario=scenario, outcomes=outcomes, hits=hits)
+
+
+HEAD = ("", "done", "lost", "requests", "429s", "seconds", "× floor", "target", "")
+
+
+def row(run: Run) -> tuple[str, ...]:
+    """A line of the table. A run that lost sessions has no ratio: giving up is fast."""
+    target = run.scenario.target
+    return (
+        run.scenario.name,
+        f"{run.done}",
+        f"{run.lost}",
+        f"{run.requests:,}".replace(",", " "),
+        f"{run.refused:,}".replace(",", " "),
+        f"{run.seconds:.2f}",
+        "–" if run.lost else f"{run.seconds / run.floor:.3f}",
+        str(target or ""),
+        "" if target is None else "**miss**" if run.misses else "pass",
+    )
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table that is a table in a terminal, too."""
+    lines = [HEAD, *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    left = (0, len(HEAD) - 2, len(HEAD) - 1)
+
+    def line(cells: Sequence[str]) -> str:
+        padded = (
+            cell.ljust(width) if index in left else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
+        return f"| {' | '.join(padded)} |"
+
+    rule = [
+        "-" * width if index in left else "-" * (width - 1) + ":"
+        for index, width in enumerate(widths)
+    ]
+    return "\n".join([line(HEAD), line(rule), *map(line, rows)])
+
+
+def notes(run: Run) -> Iterator[str]:
+    """What the table has no column for."""
+    for outcome in run.outcomes:
+        for error, times in outcome.errors.items():
+            yield f"{times} × {error}"
+    if others := [hit for hit in run.hits if hit.foreign]:
+        refused = sum(hit.refused for hit in others)
+        yield f"others: {len(others) - refused} hits and {refused} 429s"
+
+
+def versions() -> str:
+    """Of what the benchmark ran with."""
+    of_packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    return f"CPython {platform.python_version()}, {of_packages}."
+
+
+def lanes(runs: Sequence[Run]) -> list[Lane]:
+    """What the picture shows."""
+    return [
+        Lane(
+            name=run.scenario.name,
+            lost=run.lost,
+            hits=run.hits,
+            seconds=run.seconds,
+            window=run.scenario.setup.window,
+        )
+        for run in runs
+    ]
+
+
+def replace(page: str, name: str, content: str) -> str:
+    """Put `content` between the two comments that mark the place called `name`."""
+    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
+    assert pattern.search(page), f"{PAGE} has no place for {name}"
+    return pattern.sub(lambda _: f"{begin}\n\n{content}\n\n{end}", page)
+
+
+def write_docs(runs: Mapping[str, Sequence[Run]]) -> None:
+    """Put tables, versions and picture where they belong."""
+    page = PAGE.read_text(encoding="utf-8")
+    for name, group in runs.items():
+        page = replace(page, name, table([row(run) for run in group]))
+    if "contenders" in runs:
+        page = replace(page, "versions", versions())
+        PICTURE.write_text(draw(lanes(runs["contenders"]), FLOOR), encoding="utf-8")
+    PAGE.write_text(page, encoding="utf-8")
+
+
+def run_all(groups: Mapping[str, Sequence[Scenario]], only: str) -> dict[str, list[Run]]:
+    """Run the scenarios that have `only` in their names, and print as they come."""
+    runs: dict[str, list[Run]] = {}
+    for name, scenarios in groups.items():
+        for scenario in scenarios:
+            if only not in scenario.name:
+                continue
+            run = execute(scenario)
+            runs.setdefault(name, []).append(run)
+            print(f"{scenario.name}: {run.seconds:.2f} s", *notes(run), sep="; ", flush=True)
+    return runs
+
+
+def options() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--real", action="store_true", help="run the service's own limit instead")
+    parser.add_argument("--write-docs", action="store_true", help="write tables and picture")
+    parser.add_argument("--only", default="", metavar="NAME", help="run what has NAME in its name")
+    chosen = parser.parse_args()
+    if chosen.only and chosen.write_docs:
+        parser.error("the documentation wants all of them")
+    return chosen
+
+
+def main() -> int:
+    """Run, print, and perhaps write; the exit code."""
+    chosen = options()
+    print(versions(), flush=True)
+    runs = run_all({"real": REAL} if chosen.real else GROUPS, chosen.only)
+    for group in runs.values():
+        print(f"\n{table([row(run) for run in group])}")
+    if chosen.write_docs:
+        write_docs(runs)
+    everything = [run for group in runs.values() for run in group]
+    return int(any(run.misses for run in everything))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
