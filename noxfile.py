@@ -106,7 +106,14 @@ def bench(session: nox.Session) -> None:
     """Measure JSON libraries, and a session's CPU time; what watches the tests is off."""
     install_wheel(session, *group("bench"))
     quiet = ["-p", "no:randomly", "-p", "no:looptime"]
-    quiet += ["-o", "asyncio_debug=false", "-o", "timeout=0"]
+    quiet += ["-o", "asyncio_debug=false", "-o", "timeout=0", "-o", "python_functions=bench_*"]
     env = {"PYTHONSAFEPATH": "1"}
     session.run("python", "-m", "pytest", "bench", *quiet, *session.posargs, env=env)
     session.run("python", "bench/session_cost.py")
+
+
+@nox.session(default=False, requires=["wheel"])
+def ratelimit(session: nox.Session) -> None:
+    """Compare with what people use instead, on one rate limit; takes five minutes."""
+    install_wheel(session, *group("peers"))
+    session.run("python", "bench/ratelimit.py", *session.posargs)

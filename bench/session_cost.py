@@ -53,7 +53,7 @@ def url(base: str, asked: str) -> str:
 
 @contextlib.asynccontextmanager
 async def plain(base: str) -> AsyncIterator[Fetch]:
-    """aiohttp and ``await r.json()``: dictionaries, no retries, no limit."""
+    """Aiohttp and ``await r.json()``: dictionaries, no retries, no limit."""
     async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {TOKEN}"}) as http:
 
         async def fetch(asked: str) -> Any:
@@ -123,7 +123,7 @@ class ObviousSession:
 
 @contextlib.asynccontextmanager
 async def obvious(base: str) -> AsyncIterator[Fetch]:
-    """tenacity's decorator, ``await r.json()`` and cattrs as it comes."""
+    """Tenacity's decorator, ``await r.json()`` and cattrs as it comes."""
     converter = cattrs.Converter()
     converter.register_structure_hook(UUID, lambda value, _: UUID(value))
     converter.register_structure_hook(datetime, lambda value, _: datetime.fromisoformat(value))

@@ -1,6 +1,6 @@
 """The public API as the type checkers see it; never run."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Any, assert_type
 from uuid import UUID
@@ -23,9 +23,11 @@ from raydocs_async import (
     InternalServerError,
     InvalidSessionIdError,
     NotFoundError,
+    Outcome,
     Parsing,
     ParsingStatus,
     PermissionDeniedError,
+    Progress,
     RateLimit,
     RateLimiter,
     RateLimitError,
@@ -37,6 +39,7 @@ from raydocs_async import (
     RetryPolicy,
     Session,
     SessionStatus,
+    SessionStream,
     Source,
     UnprocessableEntityError,
     WaitTimeoutError,
@@ -74,6 +77,32 @@ async def calls(client: RaydocsClient, session_id: UUID) -> None:
     await client.get_session(7)  # type: ignore[arg-type]
     await client.get_session(session_id, 2)  # type: ignore[call-arg]
     await client.get_session(session_id, timeout="2")  # type: ignore[arg-type]
+
+
+async def bulk(client: RaydocsClient, ids: list[UUID], more: AsyncIterator[str]) -> None:
+    """Ids are any iterable or async iterable; each has an outcome."""
+    stream = client.stream_sessions(ids, concurrency=4, ordered=True)
+    assert_type(stream, SessionStream)
+    async with client.stream_sessions(more) as entered:
+        async for outcome in entered:
+            assert_type(outcome, Outcome)
+            assert_type(outcome.session_id, str | UUID)
+            assert_type(outcome.session, Session | None)
+            assert_type(outcome.error, RaydocsError | None)
+            assert_type(outcome.attempts, tuple[Attempt, ...])
+    assert_type(stream.progress, Progress)
+    assert_type(stream.progress.eta, float | None)
+    assert_type(stream.progress.rate_limit, RateLimitStatus)
+    assert_type(await stream.aclose(), None)
+    assert_type(await client.get_sessions(ids), list[Session])
+    assert_type(await client.get_sessions(more, concurrency=2), list[Session])
+    assert_type(
+        await client.get_sessions(ids, return_exceptions=True), list[Session | RaydocsError]
+    )
+    session = await client.wait_for_session(ids[0], timeout=None, interval=5)
+    assert_type(session, Session)
+    assert_type(session.is_finished, bool)
+    client.stream_sessions(7)  # type: ignore[arg-type]
 
 
 def limits(client: RaydocsClient) -> None:
