@@ -36,7 +36,7 @@ def run_tests(session: nox.Session) -> None:
         "PYTHONSAFEPATH": "1",  # keeps the source tree off sys.path
     }
     session.run("coverage", "erase", env=env)
-    session.run("coverage", "run", "-m", "pytest", *session.posargs, env=env)
+    session.run("coverage", "run", "-m", "pytest", "-n", "auto", *session.posargs, env=env)
     session.run("coverage", "combine", "--quiet", env=env)
     if not session.posargs:  # a part of the suite covers a part of the code
         session.run("coverage", "report", env=env)

@@ -259,12 +259,11 @@ class RaydocsClient:
         found: list[Session | RaydocsError] = []
         async with self.stream_sessions(ids, concurrency=concurrency, ordered=True) as stream:
             async for outcome in stream:
-                if outcome.session is not None:
-                    found.append(outcome.session)
-                elif outcome.error is not None and return_exceptions:
-                    found.append(outcome.error)
-                elif outcome.error is not None:
+                if outcome.error is not None and not return_exceptions:
                     raise outcome.error
+                got = outcome.session or outcome.error
+                assert got is not None  # an outcome has one of the two
+                found.append(got)
         return found
 
     async def wait_for_session(

@@ -46,6 +46,7 @@ async def fetch(client: RaydocsClient, ids: Iterable[str]) -> list[Session]:
     sessions: list[Session] = []
 
     async def fetch_one(session_id: str) -> None:
+        """One session, or a line that says why not."""
         try:
             sessions.append(await client.get_session(session_id))
         except RaydocsError as error:

@@ -140,6 +140,17 @@ async def test_arguments_before_the_environment(monkeypatch: pytest.MonkeyPatch)
             for name in ("max_response_bytes", "max_connections")
             for value in (0, -1)
         ),
+        *(
+            pytest.param({name: "3"}, f"^{name} cannot be of the type str", id=f"C18 {name} a str")
+            for name in (
+                "attempt_timeout",
+                "max_connections",
+                "max_response_bytes",
+                "retry",
+                "rate_limit",
+                "http_session",
+            )
+        ),
         pytest.param({"base_url": "api.example"}, "absolute", id="C20 base_url"),
         pytest.param({"base_url": "http://api.example"}, "shows the token", id="S8 http"),
         pytest.param({"token": ""}, "no token", id="S1 empty token"),
