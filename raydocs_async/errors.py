@@ -78,7 +78,9 @@ class RaydocsError(Exception):
         tried = f" (attempts: {len(self.attempts)})" if len(self.attempts) > 1 else ""
         back = "" if self.retry_after is None else f"; retry after {math.ceil(self.retry_after)} s"
         hint = f". {self.hint}" if self.hint else ""
-        return f"{about}{self.message.removesuffix('.')}{tried}{back}{hint}"
+        more = f"{tried}{back}{hint}"
+        message = self.message.removesuffix(".") if more else self.message
+        return f"{about}{message}{more}"
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"

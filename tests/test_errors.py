@@ -305,7 +305,7 @@ def test_no_other_hints() -> None:
 @given(st.text(), st.floats(0, 1e9) | st.none())
 def test_message_is_always_in_the_string(message: str, retry_after: float | None) -> None:
     """Whatever the message and the wait, an error can be printed, and begins with its message."""
-    assert str(RaydocsError(message, retry_after=retry_after)).startswith(message)
+    assert str(RaydocsError(message, retry_after=retry_after)).startswith(message.removesuffix("."))
 
 
 def test_caught_as_value_error() -> None:
