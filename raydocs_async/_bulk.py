@@ -298,6 +298,7 @@ class Job:
             async with self._outage.turn:
                 await self._wait_for_service(completed)
                 completed = await self._try(session_id)
+        self._outage.end()  # whatever is wrong, it is not everybody's
         return completed
 
     async def _try(self, session_id: UUID) -> Completed[Session]:

@@ -164,10 +164,13 @@ def _model_reader(model: Any, converter: Converter) -> Reader:
     fields: dict[str, Any] = {name: override(omit=True) for name in _OURS}
     fields |= {each.name: _reading(key, each, converter) for key, each in shape.fields.items()}
     plain = make_dict_structure_fn(model, converter, **fields)
+    can_be_empty = all(each.default is not attrs.NOTHING for each in shape.fields.values())
 
     def read(value: Any, _: Any) -> Any:
         if value.__class__ is not dict:
-            raise Mismatch("an object", value)
+            if value != [] or not can_be_empty:
+                raise Mismatch("an object", value)
+            value = {}  # as PHP writes it
         if value.keys() <= names:
             instance = plain(value, model)
         else:

@@ -252,7 +252,7 @@ class Engine:
         """Send, and give the slot back, whatever happens."""
         call.doing = "waiting for the reply"
         try:
-            outcome = await self._transport.send(call.request)
+            outcome = await self._transport.send(call.request, call.deadline)
         except BaseException:
             self._limiter.abandon(ticket, sent=True)
             call.history.append(call.attempt(ticket, error="interrupted"))

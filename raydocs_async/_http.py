@@ -43,6 +43,18 @@ class Secret(str):
         raise TypeError("an API token cannot be pickled or copied into another process")
 
 
+class SecretBytes(bytes):
+    """As `Secret`, for bytes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return REDACTED
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("an API token cannot be pickled or copied into another process")
+
+
 @frozen
 class Request:
     """One API call, ready to be sent any number of times; the token is the transport's."""

@@ -25,8 +25,8 @@ MAX_IN_FLIGHT = 32
 class RateLimit:
     """What is known of the rate limit beforehand.
 
-    The server's headers win over `requests`. They do not tell a window's length: `per` is
-    believed, unless a refusal contradicts it.
+    The server's headers win over `requests`. They do not tell a window's length, so `per` is
+    believed.
 
     Raises:
         ConfigurationError: a value that makes no sense.
@@ -42,10 +42,13 @@ class RateLimit:
     """Hits of each window that bulk work leaves to single calls."""
 
     def __attrs_post_init__(self) -> None:
+        counts = (self.requests, self.reserve)
+        if not all(isinstance(count, int) for count in counts):
+            raise ConfigurationError("requests and reserve must be whole numbers")
         if self.requests < 1 or not 0 <= self.reserve < self.requests:
             raise ConfigurationError("requests must be 1 or more, and reserve from 0 to below it")
         for name in ("per", "max_wait"):
-            if not 0 < getattr(self, name) < math.inf:
+            if not 0 < getattr(self, name) < 1e9:
                 raise ConfigurationError(f"{name} must be a number of seconds above 0")
 
 
@@ -96,13 +99,14 @@ class RateLimiter:
     ) -> None:
         if max_in_flight < 1:
             raise ConfigurationError("max_in_flight must be 1 or more")
-        told = rate_limit or RateLimit()
+        self._told = told = rate_limit or RateLimit()
         self.max_wait, self.max_in_flight = told.max_wait, max_in_flight
         self._reserve = {Lane.SINGLE: 0, Lane.BULK: told.reserve}
         self._window = Window(
             limit=told.requests if rate_limit else None, per=told.per if rate_limit else None
         )
         self._lanes = {lane: OrderedDict[asyncio.Future[Ticket | Wait], float]() for lane in Lane}
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._told_until = -math.inf
 
@@ -135,8 +139,11 @@ class RateLimiter:
         Returns:
             The permission, or at once a `Wait` when it is known that none is to be had before
             `deadline` (in the event loop's seconds), or within `max_wait`.
+
+        Raises:
+            ConfigurationError: it is in use in another event loop.
         """
-        now = asyncio.get_running_loop().time()
+        now = self._come_home().time()
         if not any(self._lanes[each] for each in Lane if each <= lane):
             admitted = self._admit(lane, now)
             if isinstance(admitted, Ticket):
@@ -157,16 +164,36 @@ class RateLimiter:
         now = asyncio.get_running_loop().time()
         if isinstance(outcome, Failure):
             self._window.lost(ticket, now, sent=outcome.sent)
-        elif outcome.status == HTTPStatus.TOO_MANY_REQUESTS:
-            self._window.refused(ticket, RateLimitHeaders.parse(outcome.headers), now, pause)
         else:
-            self._window.passed(ticket, RateLimitHeaders.parse(outcome.headers), now)
+            self._read(ticket, outcome, now, pause)
         self._pump()
+
+    def _read(self, ticket: Ticket, response: Response, now: float, pause: float) -> None:
+        headers = RateLimitHeaders.parse(response.headers)
+        if response.status == HTTPStatus.TOO_MANY_REQUESTS:
+            self._window.refused(ticket, headers, now, pause)
+        elif headers.remaining is None and (response.status == 401 or response.status >= 500):
+            # Neither tells whether there is a limit: a 401 comes before it, a gateway without it.
+            self._window.lost(ticket, now, sent=response.status != 401)
+        else:
+            self._window.passed(ticket, headers, now)
 
     def abandon(self, ticket: Ticket, *, sent: bool) -> None:
         """Give the permission back when nobody is left to see what became of the request."""
         self._window.lost(ticket, asyncio.get_running_loop().time(), sent=sent)
         self._pump()
+
+    def _come_home(self) -> asyncio.AbstractEventLoop:
+        """Belong to the running event loop; what an earlier one left behind went with it."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            if self._loop is not None and not self._loop.is_closed():
+                raise ConfigurationError("this RateLimiter is in use in another event loop")
+            self._loop, self._timer = loop, None
+            self._window.in_flight = 0
+            for waiters in self._lanes.values():
+                waiters.clear()
+        return loop
 
     async def _queue(self, lane: Lane, deadline: float) -> Ticket | Wait:
         waiter: asyncio.Future[Ticket | Wait] = asyncio.get_running_loop().create_future()
@@ -179,12 +206,15 @@ class RateLimiter:
             granted = waiter.result() if waiter.done() and not waiter.cancelled() else None
             if isinstance(granted, Ticket):
                 self.abandon(granted, sent=False)
+            self._drop_idle_timer()
             raise
 
     def _admit(self, lane: Lane, now: float) -> Ticket | Wait:
         if self._window.in_flight >= self.max_in_flight:
             return Wait(math.inf)
-        return self._window.admit(now, self._reserve[lane])
+        # Of a limit that is not the one that was told, the same share is reserved.
+        limit = self._window.limit or self._told.requests
+        return self._window.admit(now, self._reserve[lane] * limit // self._told.requests)
 
     def _pump(self) -> None:
         """Let through whoever may go, and set the timer for the next one who may not yet."""
@@ -199,6 +229,12 @@ class RateLimiter:
                         return
                     waiter.set_result(admitted)
                 del waiters[waiter]
+        self._drop_idle_timer()
+
+    def _drop_idle_timer(self) -> None:
+        if self._timer is not None and not any(self._lanes.values()):
+            self._timer.cancel()
+            self._timer = None
 
     def _wait(self, until: float, now: float) -> None:
         if math.isinf(until):

@@ -6,6 +6,7 @@ of its parse errors claims to be an HTTP 400).
 """
 
 import asyncio
+import math
 import os
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
@@ -23,7 +24,15 @@ from attrs import define, field
 from multidict import CIMultiDict
 from yarl import URL
 
-from raydocs_async._http import Failure, FailureKind, Request, Response, Secret
+from raydocs_async._http import (
+    REDACTED,
+    Failure,
+    FailureKind,
+    Request,
+    Response,
+    Secret,
+    SecretBytes,
+)
 from raydocs_async._scopes import Scopes
 from raydocs_async.errors import ConfigurationError
 
@@ -146,11 +155,12 @@ class Transport:
         user_agent: str,
     ) -> None:
         self._base_url = base_url
+        self._token = SecretBytes(token.encode())
+        self._authorization = Secret(f"Bearer {token!s}")
         self._headers = CIMultiDict[str](
             {
                 # Anything else in first place, and the framework answers errors in HTML.
                 "Accept": "application/json",
-                "Authorization": Secret(f"Bearer {token!s}"),
                 "User-Agent": user_agent,
             }
         )
@@ -184,11 +194,13 @@ class Transport:
                 f"this client was opened in another {where}; build one client in each"
             )
 
-    async def send(self, request: Request) -> Response | Failure:
-        """Make one exchange; whatever comes of it is returned."""
+    async def send(self, request: Request, deadline: float = math.inf) -> Response | Failure:
+        """Make one exchange, by `deadline` at the latest; whatever comes of it is returned."""
         pool = self._lease()
+        until = min(deadline, asyncio.get_running_loop().time() + self._attempt_timeout)
         try:
-            return await self._exchange(pool, request)
+            with self._scopes.until(until):
+                return await self._exchange(pool, request, until)
         except Exception as exc:
             failure = translate(exc)
             if failure is None:
@@ -217,17 +229,24 @@ class Transport:
             if pool.session is not self._borrowed:
                 await pool.session.close()
 
-    async def _exchange(self, pool: _Pool, request: Request) -> Response:
+    async def _exchange(self, pool: _Pool, request: Request, until: float) -> Response:
         url = URL(self._base_url + request.path, encoded=True)
-        with self._scopes.until(asyncio.get_running_loop().time() + self._attempt_timeout):
-            reply = await pool.session.request(
-                request.method, url, allow_redirects=False, **self._next_overrides()
-            )
-            body = await self._read(reply) if reply.status == 200 else None
-        if body is None:
-            body = await _read_error(reply)
+        reply = await pool.session.request(
+            request.method, url, allow_redirects=False, **self._next_overrides()
+        )
+        if reply.status == 200:
+            body = await self._read(reply)
+        else:
+            body = (await _read_error(reply, until)).replace(self._token, REDACTED.encode())
         reply.release()
         return Response(reply.status, reply.headers, body, pool)
+
+    async def _authorize(
+        self, request: ClientRequest, handler: ClientHandlerType
+    ) -> ClientResponse:
+        """An aiohttp middleware that puts our token in the place of a borrowed session's own."""
+        request.headers["Authorization"] = self._authorization
+        return await handler(request)
 
     def _next_overrides(self) -> Mapping[str, Any]:
         if not self._closing:
@@ -240,7 +259,7 @@ class Transport:
         return {
             "headers": self._headers,
             "auto_decompress": True,
-            "middlewares": (one_exchange,),
+            "middlewares": (self._authorize, one_exchange),
             "raise_for_status": False,
             "timeout": aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
         }
@@ -280,7 +299,7 @@ class Transport:
             connector=aiohttp.TCPConnector(limit=self._max_connections),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=self._headers,
-            middlewares=(one_exchange,),
+            middlewares=(self._authorize, one_exchange),
             # The whole exchange has one timer, ours; aiohttp's would be one more for each request.
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
             trace_configs=self._trace_configs,
@@ -304,10 +323,11 @@ async def _read_up_to(reply: ClientResponse, limit: int) -> bytes:
     return b"".join(chunks)
 
 
-async def _read_error(reply: ClientResponse) -> bytes:
+async def _read_error(reply: ClientResponse, until: float) -> bytes:
     """The beginning of an error's body, if it can be had; the status counts without it, too."""
+    left = until - asyncio.get_running_loop().time()
     try:
-        async with asyncio.timeout(ERROR_BODY_TIMEOUT):
+        async with asyncio.timeout(min(ERROR_BODY_TIMEOUT, left / 2)):
             return (await _read_up_to(reply, ERROR_BODY_LIMIT))[:ERROR_BODY_LIMIT]
     except (aiohttp.ClientError, TimeoutError):
         return b""

@@ -26,15 +26,17 @@ What is not known, and how it is bounded
     second, so that one slow reply does not hold up everybody.
 
 What is assumed, and what it costs when wrong
-    *The period* is what the caller said, or is learned: the first 429 after a window that we saw
-    opening gives it in whole seconds. Too short a period means a probe that is refused, once: the
-    refusal proves a longer one. Too long a period leaves the end of each window unused.
+    *The period* is what the caller said. If nothing was said it is learned: the first 429 by this
+    limit after a window that we saw opening gives it in whole seconds. Too short a period means a
+    probe that is refused, once a window; too long a one leaves the end of each window unused. It is
+    not changed by a 429 that contradicts it, which counts for its own window alone: gateways and
+    firewalls send their own, and one of them must not slow down a process for its whole life.
     *The end of a window that others opened* is asked for, with one request that will be refused,
     when there is nothing left and its end is not known to within two seconds. That costs a 429,
     which the server does not count, in place of up to a period of waiting.
     *A request without a reply* was counted. If it was not, one hit of the window goes unused.
     *No headers at all* mean that the configured limit is the truth, or with none configured, that
-    there is no limit.
+    there is no limit. One reply without them, from a server that has sent them, means nothing.
 
 Everything here is a pure function of what was observed and of `now`, in seconds on any clock that
 does not jump. Nothing waits; `admit` says until when to.
@@ -42,7 +44,7 @@ does not jump. Nothing waits; `admit` says until when to.
 
 import math
 
-from attrs import define, frozen
+from attrs import Factory, define, field, frozen
 
 from raydocs_async._http import RateLimitHeaders
 
@@ -127,6 +129,8 @@ class Window:
     _unseen_at: float = -math.inf
     _refused_at: float = -math.inf
     _opening: Opening | None = None
+    _learns: bool = field(default=Factory(lambda self: self.per is None, takes_self=True))
+    _mended: bool = False
 
     # -- asking ---------------------------------------------------------------------------
 
@@ -139,7 +143,7 @@ class Window:
         if self.left is None:
             return self._probe(now)
         if self._crowded and self.in_flight >= max(1, (self.left - self.unseen) // CAUTION):
-            return Wait(math.inf)
+            return Wait(self.ends.high)
         if self.free > reserve:
             return self._grant(now)
         if self.in_flight or self._end_is_known(now):
@@ -230,6 +234,8 @@ class Window:
                 self._unseen_at = now
 
     def _count_unseen(self, ticket: Ticket, now: float) -> None:
+        if self.left is None and self._lowest is not None:
+            return  # a server that tells, and this time did not: the window stays unknown
         # What was sent before a refusal says nothing about the time after it.
         if self.left is None and ticket.sent_at >= self._refused_at:
             self.left = math.inf if self.limit is None else self.limit
@@ -240,6 +246,8 @@ class Window:
     def _see(self, ticket: Ticket, headers: RateLimitHeaders, remaining: float, now: float) -> None:
         """Take in a ``Remaining``; after a lower one, it can only be a new window's."""
         if self.left is not None and remaining > self.left and ticket.sent_at >= self._lowest_at:
+            if self._learns and now < self.ends.low:
+                self.per = None  # it was too long: this window should not have been over
             self._turn(ticket.sent_at)
             low = self._lowest.sent_at + self.per if self._lowest and self.per else -math.inf
             self.ends, self._spent = Interval(low), self.in_flight + 1
@@ -264,18 +272,20 @@ class Window:
         self._spent, self._began, self._probed_at = self.in_flight, now, -math.inf
 
     def _learn_period(self, ticket: Ticket, headers: RateLimitHeaders, now: float) -> None:
-        """Take the period from a refusal in a window whose opening was seen.
+        """Take a period that nobody told from a refusal in a window whose opening was seen.
 
         Both clocks of ``Retry-After`` are cut to whole seconds, and so are the replies' ``Date``s:
         their difference is exact, but for an opening reply that was slow to be dated. That makes
-        the period too short by a second, which a refusal just after the expected end mends.
+        the period too short by a second, which a refusal just after the expected end mends, once.
+        A refusal that is not by this limit (a gateway's, a firewall's) teaches nothing.
         """
         opening, wait = self._opening, headers.retry_after
-        if opening is None or wait is None:
+        if not self._learns or opening is None or wait is None or headers.limit != self.limit:
             return
         if opening.sent_at < self._began:
-            if self.per and wait <= 1 and self.left is None:
-                self.per += 1
+            if self.per and wait <= 1 and not self._mended:
+                late = ticket.sent_at - opening.received_at - self.per
+                self.per, self._mended = self.per + (late < 1), True
         elif not self._period_fits(opening, ticket, wait, now):
             elapsed = math.floor(now - opening.sent_at) + 1.0
             if opening.served_at is not None and headers.served_at is not None:

@@ -332,7 +332,7 @@ def _check_token(token: Secret) -> Secret:
 
 def _check_timeout(name: str, seconds: float | None) -> float | None:
     number: object = seconds
-    if number is not None and not (isinstance(number, int | float) and 0 < number < math.inf):
+    if number is not None and not (isinstance(number, int | float) and 0 < number < 1e9):
         raise ConfigurationError(f"{name} must be a finite number of seconds above 0")
     return seconds
 

@@ -399,6 +399,14 @@ async def test_a_404_is_a_sign_of_life() -> None:
     assert len(await collect(stub.stream(numbers(10)))) == 10
 
 
+async def test_an_outage_ends_when_the_quota_is_filled_by_others() -> None:
+    """A failure that turns out to be one session's own lets the workers go on."""
+    stub = Stub(exhausted=True, answer=lambda sid: down() if sid.int == 0 else found(sid))
+    asyncio.get_running_loop().call_later(1.5, setattr, stub, "exhausted", False)
+    outcomes = await collect(stub.stream(numbers(4), concurrency=1))
+    assert len(outcomes) == 4
+
+
 def test_pauses_grow_to_a_bound() -> None:
     """The first pause is a second, each is twice the one before, none is longer than the bound."""
     outage = Outage()

@@ -918,3 +918,15 @@ def test_many_bad_results() -> None:
         result["title"] = 1
     places = [f"$.results[{index}].title is an integer, not a string" for index in range(3)]
     assert problem(encoded(payload)) == "; ".join(places)
+
+
+@pytest.mark.parametrize("where", ["documents", "document_refs"])
+def test_an_empty_source_as_php_writes_it(where: str) -> None:
+    """M4: ``[]`` for an object of which nothing is required is an empty one."""
+    session = json.loads(REFERENCE)
+    owner = session["documents"][0] if where == "documents" else None
+    owner = owner or session["results"][0]["document_refs"][0]
+    owner["source"] = []
+    read = decode(encoded(session), Session)
+    parts = read.documents if where == "documents" else read.results[0].document_refs
+    assert parts[0].source == Source()

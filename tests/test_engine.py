@@ -801,3 +801,12 @@ async def test_unprocessable_keeps_what_the_service_said() -> None:
 def test_the_test_token_is_visible_ascii() -> None:
     """The token of these tests is one that a client takes."""
     assert repr(RaydocsClient(TOKEN)) == "<RaydocsClient for https://api.raydocs.com, open>"
+
+
+@pytest.mark.looptime
+async def test_a_known_status_survives_the_deadline() -> None:
+    """A 404 whose body does not come is a 404, also when the call's time is nearly over."""
+    head = reply(status="404 Not Found", headers={"Content-Length": "99"})
+    async with WireServer((head, End.HANG)) as server, client_for(server.url) as client:
+        with pytest.raises(NotFoundError):
+            await client.get_session(SESSION_ID, timeout=2)

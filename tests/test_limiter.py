@@ -322,6 +322,48 @@ async def test_progress_against_a_server_that_only_refuses() -> None:
     assert probes <= 50 + 600 / 20 + 6
 
 
+@pytest.mark.parametrize("status", [401, 500, 502, 504])
+async def test_a_gateways_reply_to_the_probe_opens_nothing(status: int) -> None:
+    """A reply that comes from before the limit, or from without it, is followed by a probe."""
+    limiter = RateLimiter()
+    limiter.settle(await acquire(limiter), Response(status, {}, b""), pause=1)
+    await acquire(limiter)
+    second = asyncio.create_task(acquire(limiter))
+    await asyncio.sleep(0.5)
+    assert not second.done()
+    second.cancel()
+
+
+async def test_a_reserve_follows_the_servers_limit() -> None:
+    """Of a limit of 20, where 100 were told, a fifth of the reserve is kept: bulk goes on."""
+    limiter = RateLimiter(RateLimit(reserve=20))
+    limiter.settle(await acquire(limiter), reply(19, limit=20), pause=1)
+    for _ in range(15):
+        await acquire(limiter, Lane.BULK)
+    waiting = asyncio.create_task(acquire(limiter, Lane.BULK))
+    await asyncio.sleep(1)
+    assert not waiting.done()
+    waiting.cancel()
+
+
+async def test_no_timer_outlives_the_last_waiter() -> None:
+    """R14: when the last waiter is cancelled nothing is left that would wake anybody."""
+    limiter = await exhausted()
+    waiting = asyncio.create_task(acquire(limiter))
+    await asyncio.sleep(1)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    assert limiter._timer is None
+
+
+async def test_a_limiter_in_use_elsewhere_is_refused() -> None:
+    """C12: one event loop at a time."""
+    limiter = RateLimiter()
+    await acquire(limiter)
+    with pytest.raises(ConfigurationError, match="another event loop"):
+        await asyncio.to_thread(asyncio.run, acquire(limiter))
+
+
 async def test_the_status_tells_what_is_known() -> None:
     """Limit, what is left, when it resets, who waits, who else is there."""
     limiter = await exhausted(limit=3)
@@ -339,6 +381,22 @@ async def test_the_status_admits_what_is_not_known() -> None:
     assert (status.limit, status.remaining, status.resets_in) == (None, None, None)
 
 
+def test_a_limiter_goes_on_in_the_next_event_loop() -> None:
+    """C11: what is known of the window stays; what an ended loop left behind is dropped."""
+    limiter = RateLimiter(RateLimit(requests=1, per=0.03))
+
+    async def leave_a_timer() -> None:
+        limiter.settle(await acquire(limiter), reply(0, limit=1), pause=1)
+        limiter._wait(now() + 1000, now())
+
+    async def go_on() -> None:
+        await asyncio.wait_for(acquire(limiter), 5)
+
+    asyncio.run(leave_a_timer())
+    asyncio.run(go_on())
+    asyncio.set_event_loop(None)
+
+
 def test_the_repr_tells_the_state() -> None:
     """What is known can be read off the object, also outside of an event loop."""
     assert "limit=100" in repr(RateLimiter())
@@ -349,6 +407,9 @@ def test_the_repr_tells_the_state() -> None:
     [
         {"requests": 0},
         {"requests": -1},
+        {"requests": 1.5},
+        {"requests": "5"},
+        {"per": 1e10},
         {"per": 0.0},
         {"per": math.nan},
         {"per": math.inf},

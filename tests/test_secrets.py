@@ -14,7 +14,7 @@ import pytest
 from attrs import field, frozen
 
 from raydocs_async import ConfigurationError, RaydocsClient, RaydocsError
-from raydocs_async._http import Secret
+from raydocs_async._http import Secret, SecretBytes
 from tests.support.clients import (
     OTHER_ID,
     SESSION_ID,
@@ -32,6 +32,7 @@ from tests.support.wire import (
     Answer,
     End,
     Endless,
+    Received,
     WireServer,
     chunk,
     good,
@@ -288,7 +289,7 @@ async def test_proxies_and_netrc_are_ignored(
 async def test_a_borrowed_session_with_netrc(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """S5: where a borrowed session reads netrc, a call works or fails with a typed error."""
+    """S5: where a borrowed session reads netrc, it is our token that is sent."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login somebody password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
@@ -297,7 +298,26 @@ async def test_a_borrowed_session_with_netrc(
         aiohttp.ClientSession(trust_env=True) as session,
         client_for(server.url, http_session=session) as client,
     ):
-        with pytest.raises(ConfigurationError) as caught:
+        await client.get_session(SESSION_ID)
+    assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
+
+
+async def test_a_token_that_the_server_repeats_is_not_told() -> None:
+    """S2: a server that quotes the request in its error does not make us tell the token."""
+
+    def quote(request: Received) -> bytes:
+        said = request.headers["authorization"]
+        return reply(f'{{"message": "not valid: {said}"}}'.encode(), status="401 Unauthorized")
+
+    async with WireServer(quote) as server, client_for(server.url) as client:
+        with pytest.raises(RaydocsError, match="not valid: Bearer <hidden>") as caught:
             await client.get_session(SESSION_ID)
-    assert server.requests == []
     assert TOKEN not in everything_told(caught.value)
+
+
+def test_the_token_as_bytes_is_as_hidden() -> None:
+    """S2: the form that is looked for in replies is neither shown nor pickled."""
+    token = SecretBytes(TOKEN.encode())
+    assert repr(token) == repr(Secret(TOKEN))
+    with pytest.raises(TypeError):
+        pickle.dumps(token)

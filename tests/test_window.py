@@ -251,6 +251,14 @@ def test_a_late_refusal_of_the_old_window_does_not_shut_the_new_one(sent_before:
     assert (window.shut_until > 60.3) is not sent_before
 
 
+def test_one_silent_request_does_not_hold_a_shared_window_past_its_end() -> None:
+    """With others about, a reply that does not come holds up nobody for longer than the window."""
+    window = opened(limit=10, remaining=5)
+    permit(window, 0.2)
+    assert refusal(window, 0.3) == pytest.approx(60.1)
+    permit(window, 60.2)
+
+
 # -- hits without a Remaining -------------------------------------------------------------------
 
 
@@ -367,6 +375,14 @@ def test_a_remaining_without_a_limit_is_believed() -> None:
     assert (window.limit, window.free) == (None, 5)
 
 
+def test_one_reply_without_headers_does_not_open_a_window() -> None:
+    """A gateway's reply to the probe says nothing, from a server that has told before."""
+    window = opened(remaining=0)
+    window.refused(permit(window, 1.0), says(0, retry_after=30), 1.1, pause=1)
+    window.passed(permit(window, 60.2), RateLimitHeaders(), 60.3)
+    assert refusal(window, 60.4) == pytest.approx(61.2)
+
+
 # -- others on the address ----------------------------------------------------------------------
 
 
@@ -388,7 +404,7 @@ def test_with_others_about_a_share_of_what_is_left_is_in_flight() -> None:
     window = opened(remaining=40)
     for _ in range(40 // CAUTION):
         permit(window, 0.2)
-    assert refusal(window, 0.2) == math.inf
+    assert refusal(window, 0.2) == pytest.approx(60.1)
 
 
 def test_with_others_about_one_request_may_always_be_in_flight() -> None:
@@ -402,7 +418,7 @@ def test_caution_outlasts_the_window_by_one() -> None:
     window.passed(permit(window, 60.2), says(LIMIT - 1), 60.3)
     for _ in range((LIMIT - 1) // CAUTION):
         permit(window, 60.4)
-    assert refusal(window, 60.4) == math.inf
+    assert refusal(window, 60.4) == pytest.approx(120.3)
 
 
 def test_an_unexpected_refusal_is_foreign_use() -> None:
@@ -457,25 +473,75 @@ def test_a_told_period_that_fits_is_kept() -> None:
     assert window.per == PER
 
 
-def test_a_told_period_that_does_not_fit_is_replaced() -> None:
-    """The server's word wins over what was configured."""
+@pytest.mark.parametrize("retry_after", [8, 280, 3600])
+def test_a_told_period_outlives_a_refusal_that_contradicts_it(retry_after: int) -> None:
+    """A gateway's or a firewall's own 429 counts for its window, not for all that follow."""
     window = told()
-    refused_after_opening(window, opened_at=DATES[10], refused_at=DATES[12], retry_after=8)
-    assert window.per == 10
+    refused_after_opening(
+        window, opened_at=DATES[10], refused_at=DATES[12], retry_after=retry_after
+    )
+    assert window.per == PER
+    assert window.ends.high == pytest.approx(3.1 + retry_after)
 
 
-def test_a_refusal_just_after_the_expected_end_proves_a_longer_period() -> None:
+@pytest.mark.parametrize("limit", [None, 7])
+def test_a_refusal_by_another_limit_teaches_nothing(limit: int | None) -> None:
+    """Only a 429 of the limit that is being followed tells its period."""
+    window = told(None, None)
+    window.passed(permit(window, 0.0), says(0, limit=1), 0.1)
+    window.refused(permit(window, 2.0), says(0, limit=limit, retry_after=58), 2.1, pause=1)
+    assert window.per is None
+
+
+def learned() -> Window:
+    """A window that has learned a period of 60 s."""
+    window = told(None, None)
+    refused_after_opening(window, opened_at=DATES[10], refused_at=DATES[12], retry_after=58)
+    return window
+
+
+def test_a_learned_period_that_fits_is_kept() -> None:
+    """Another refusal in the same window changes nothing."""
+    window = learned()
+    window.refused(Ticket(3.0), says(0, limit=1, retry_after=57, date=DATES[13]), 3.1, pause=1)
+    assert window.per == PER
+
+
+def test_a_refusal_just_after_the_expected_end_mends_a_learned_period_once() -> None:
     """A period learned a second too short is mended by the first probe that it lets go early."""
-    window = opened()
-    window.refused(permit(window, 60.2), says(0, retry_after=0), 60.3, pause=5)
+    window = learned()
+    ends = window.ends.high
+    window.refused(permit(window, ends), says(0, limit=1, retry_after=0), ends + 0.1, pause=5)
+    again = window.shut_until
+    window.refused(permit(window, again), says(0, limit=1, retry_after=0), again + 0.1, pause=5)
     assert window.per == PER + 1
+
+
+def test_a_refusal_long_after_the_expected_end_does_not_mend_anything() -> None:
+    """A late probe that others have beaten to a window says nothing of the period."""
+    window = learned()
+    window.refused(permit(window, 90.0), says(0, limit=1, retry_after=1), 90.1, pause=5)
+    assert window.per == PER
 
 
 def test_others_who_emptied_the_next_window_do_not_change_the_period() -> None:
     """A refusal early in a window that others have used up says nothing of the period."""
-    window = opened()
-    window.refused(permit(window, 60.2), says(0, retry_after=59), 60.3, pause=5)
+    window = learned()
+    ends = window.ends.high
+    window.refused(permit(window, ends), says(0, limit=1, retry_after=59), ends + 0.1, pause=5)
     assert window.per == PER
+
+
+def test_a_learned_period_that_is_too_long_is_learned_anew() -> None:
+    """A window that turns before its end shows that the period is shorter."""
+    window = told(None, None)
+    window.passed(permit(window, 0.0), says(99, date=DATES[0]), 0.1)
+    window.refused(permit(window, 1.0), says(0, retry_after=50, date=DATES[1]), 1.1, pause=1)
+    ends = window.ends.high
+    window.passed(permit(window, ends), says(99, date=DATES[52]), ends + 0.1)
+    window.passed(permit(window, ends + 1), says(97), ends + 1.1)
+    window.passed(permit(window, ends + 3), says(98), ends + 3.1)
+    assert window.per is None
 
 
 # -- known waits --------------------------------------------------------------------------------
