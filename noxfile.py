@@ -107,6 +107,7 @@ def bench(session: nox.Session) -> None:
     install_wheel(session, *group("bench"))
     quiet = ["-p", "no:randomly", "-p", "no:looptime"]
     quiet += ["-o", "asyncio_debug=false", "-o", "timeout=0", "-o", "python_functions=bench_*"]
+    quiet += ["-o", "pythonpath=bench"]
     env = {"PYTHONSAFEPATH": "1"}
     session.run("python", "-m", "pytest", "bench", *quiet, *session.posargs, env=env)
     session.run("python", "bench/session_cost.py")

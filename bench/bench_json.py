@@ -9,82 +9,23 @@ losslessness that `raydocs_async.converter` adds, which is the last row.
 
 import json
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
 import orjson
 import pytest
-from attrs import frozen
 from cattrs import Converter
 from cattrs.preconf.json import make_converter as make_json_converter
 from cattrs.preconf.msgspec import make_converter as make_msgspec_converter
 from cattrs.preconf.orjson import make_converter as make_orjson_converter
+from obvious_models import Session
 from pytest_benchmark.fixture import BenchmarkFixture
 
 import raydocs_async
 from raydocs_async.sandbox._sessions import build_session, session_id
 
 BODY = json.dumps(build_session(session_id(0))).encode()
-
-
-@frozen
-class Parsing:
-    """As in the reference."""
-
-    id: UUID
-    config_hash: str
-    status: str
-    parser_version: str
-    updated_at: datetime
-
-
-@frozen
-class Document:
-    """As in the reference."""
-
-    id: UUID
-    workspace_id: int
-    filename: str
-    mime: str
-    size: int
-    sha256: str
-    status: str
-    source_type: str
-    source_url: str | None
-    parsings: list[Parsing]
-    created_at: datetime
-
-
-@frozen
-class Result:
-    """As in the reference, its document references left as they are."""
-
-    id: UUID
-    extraction_session_id: UUID
-    status: str
-    config_hash: str
-    document_refs: list[dict[str, Any]]
-    data: dict[str, Any]
-    audit_data: dict[str, Any]
-    created_at: datetime
-    updated_at: datetime
-
-
-@frozen
-class Session:
-    """As in the reference."""
-
-    id: UUID
-    name: str
-    extraction_template_id: UUID
-    settings: dict[str, Any]
-    status: str
-    created_at: datetime
-    updated_at: datetime
-    documents: list[Document]
-    results: list[Result]
 
 
 def with_uuids(converter: Converter) -> Converter:

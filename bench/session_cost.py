@@ -20,9 +20,9 @@ from typing import Any
 from uuid import UUID
 
 import aiohttp
-import attrs
 import cattrs
 import tenacity
+from obvious_models import Session
 from server import BODY
 
 from raydocs_async import RaydocsClient, RetryPolicy
@@ -63,64 +63,6 @@ async def plain(base: str) -> AsyncIterator[Fetch]:
         yield fetch
 
 
-@attrs.frozen
-class ObviousParsing:
-    """As in the reference."""
-
-    id: UUID
-    config_hash: str
-    status: str
-    parser_version: str
-    updated_at: datetime
-
-
-@attrs.frozen
-class ObviousDocument:
-    """As in the reference."""
-
-    id: UUID
-    workspace_id: int
-    filename: str
-    mime: str
-    size: int
-    sha256: str
-    status: str
-    source_type: str
-    source_url: str | None
-    parsings: list[ObviousParsing]
-    created_at: datetime
-
-
-@attrs.frozen
-class ObviousResult:
-    """As in the reference, its document references left as they are."""
-
-    id: UUID
-    extraction_session_id: UUID
-    status: str
-    config_hash: str
-    document_refs: list[dict[str, Any]]
-    data: dict[str, Any]
-    audit_data: dict[str, Any]
-    created_at: datetime
-    updated_at: datetime
-
-
-@attrs.frozen
-class ObviousSession:
-    """As in the reference."""
-
-    id: UUID
-    name: str
-    extraction_template_id: UUID
-    settings: dict[str, Any]
-    status: str
-    created_at: datetime
-    updated_at: datetime
-    documents: list[ObviousDocument]
-    results: list[ObviousResult]
-
-
 @contextlib.asynccontextmanager
 async def obvious(base: str) -> AsyncIterator[Fetch]:
     """Tenacity's decorator, ``await r.json()`` and cattrs as it comes."""
@@ -136,7 +78,7 @@ async def obvious(base: str) -> AsyncIterator[Fetch]:
         )
         async def fetch(asked: str) -> Any:
             async with http.get(url(base, asked), raise_for_status=True) as reply:
-                return converter.structure(await reply.json(), ObviousSession)
+                return converter.structure(await reply.json(), Session)
 
         yield fetch
 

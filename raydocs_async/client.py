@@ -101,9 +101,7 @@ class RaydocsClient:
         self._timeout = _check_timeout("timeout", timeout)
         _check_type("attempt_timeout", attempt_timeout, int | float)
         _check_timeout("attempt_timeout", attempt_timeout)
-        _check_type("retry", retry, RetryPolicy)
-        _check_type("rate_limit", rate_limit, RateLimit | RateLimiter | None)
-        _check_type("http_session", http_session, ClientSession | None)
+        _check_types(retry, rate_limit, http_session)
         _check_positive("max_response_bytes", max_response_bytes)
         _check_positive("max_connections", max_connections)
         self._limiter = (
@@ -340,6 +338,13 @@ def _check_timeout(name: str, seconds: float | None) -> float | None:
 def _check_type(name: str, value: object, expected: type | UnionType) -> None:
     if not isinstance(value, expected):
         raise ConfigurationError(f"{name} cannot be of the type {type(value).__name__}")
+
+
+def _check_types(retry: object, rate_limit: object, http_session: object) -> None:
+    """Refuse now what would be an odd error at the first call."""
+    _check_type("retry", retry, RetryPolicy)
+    _check_type("rate_limit", rate_limit, RateLimit | RateLimiter | None)
+    _check_type("http_session", http_session, ClientSession | None)
 
 
 def _check_positive(name: str, number: int) -> None:
