@@ -36,6 +36,7 @@ from raydocs_async.errors import (
     APITimeoutError,
     Attempt,
     ClientClosedError,
+    ConfigurationError,
     RateLimitError,
     RaydocsError,
 )
@@ -186,6 +187,8 @@ class Engine:
         """End every call with `ClientClosedError`, then close the connections. Idempotent."""
         if self._scopes:  # calls are under way, which only their own event loop can end
             self._transport.check_home()
+        if self._scopes.hold_current_task:
+            raise ConfigurationError("a client cannot be closed from within one of its own calls")
         self.closed = True
         self._scopes.interrupt()
         while self._scopes:

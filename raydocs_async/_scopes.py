@@ -22,7 +22,7 @@ class Scope:
         TimeoutError: in the place of the cancellation that ended it.
     """
 
-    __slots__ = ("_cancelling", "_scopes", "_task", "ended", "until")
+    __slots__ = ("_cancelling", "_scopes", "ended", "task", "until")
 
     def __init__(self, scopes: "Scopes", until: float) -> None:
         self._scopes = scopes
@@ -32,7 +32,7 @@ class Scope:
     def __enter__(self) -> Self:
         task = asyncio.current_task()
         assert task is not None  # a coroutine of ours runs in somebody's task
-        self._task = task
+        self.task = task
         self._cancelling = task.cancelling()
         self._scopes.add(self)
         return self
@@ -41,7 +41,7 @@ class Scope:
         """End the block as soon as the event loop comes to it."""
         if not self.ended:
             self.ended = True
-            self._task.cancel()
+            self.task.cancel()
 
     def __exit__(
         self,
@@ -50,7 +50,7 @@ class Scope:
         traceback: TracebackType | None,
     ) -> None:
         self._scopes.remove(self)
-        if not self.ended or self._task.uncancel() > self._cancelling:
+        if not self.ended or self.task.uncancel() > self._cancelling:
             return
         if kind is not None and issubclass(kind, asyncio.CancelledError):
             raise TimeoutError from None
@@ -66,6 +66,11 @@ class Scopes:
 
     def __len__(self) -> int:
         return len(self._running)
+
+    @property
+    def hold_current_task(self) -> bool:
+        """Whether whoever asks is inside one of them."""
+        return any(scope.task is asyncio.current_task() for scope in self._running)
 
     def until(self, deadline: float) -> Scope:
         """A scope that ends by `deadline`, in the event loop's seconds; it may be infinite."""

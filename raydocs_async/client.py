@@ -156,7 +156,8 @@ class RaydocsClient:
         Closing twice, or twice at once, is fine; a borrowed ``http_session`` stays open.
 
         Raises:
-            ConfigurationError: calls are under way in another event loop or process.
+            ConfigurationError: calls are under way in another event loop or process, or this is
+                one of them (a trace callback's).
         """
         await self._engine.close()
 

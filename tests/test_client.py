@@ -475,3 +475,22 @@ async def test_a_throttled_reply_by_aioresponses() -> None:
         async with RaydocsClient(TOKEN) as client:
             with pytest.raises(RateLimitError):
                 await client.get_session(SESSION_ID)
+
+
+async def test_closing_from_within_a_call_is_refused() -> None:
+    """C7: a call that closes its own client would wait for itself; it is told so."""
+    trace = aiohttp.TraceConfig()
+    errors: list[ConfigurationError] = []
+
+    async def close(*_: object) -> None:
+        with pytest.raises(ConfigurationError, match="its own calls") as caught:
+            await client.close()
+        errors.append(caught.value)
+
+    trace.on_request_start.append(close)
+    async with (
+        WireServer(good) as server,
+        client_for(server.url, trace_configs=[trace]) as client,
+    ):
+        await client.get_session(SESSION_ID)
+    assert len(errors) == 1

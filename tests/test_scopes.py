@@ -80,6 +80,15 @@ async def test_a_nested_scope_that_ends_with_the_outer_one_leaves_it_the_word() 
     assert inner.ended
 
 
+async def test_it_is_known_who_is_inside() -> None:
+    """A task that is in a scope is told from one that is not."""
+    scopes = Scopes()
+    outside = scopes.hold_current_task
+    with scopes.until(math.inf):
+        assert scopes.hold_current_task
+    assert not outside
+
+
 async def test_an_inner_scope_ends_alone() -> None:
     """The outer block goes on after its inner one has timed out."""
     scopes = Scopes()

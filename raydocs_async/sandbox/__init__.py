@@ -14,6 +14,7 @@ assert api.stats.faults == 2
 
 from raydocs_async.sandbox._faults import Chaos, Fault
 from raydocs_async.sandbox._server import Sandbox
-from raydocs_async.sandbox._throttle import Throttle
+from raydocs_async.sandbox._stats import Seen, Stats
+from raydocs_async.sandbox._throttle import Store, Throttle
 
-__all__ = ["Chaos", "Fault", "Sandbox", "Throttle"]
+__all__ = ["Chaos", "Fault", "Sandbox", "Seen", "Stats", "Store", "Throttle"]

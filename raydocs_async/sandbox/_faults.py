@@ -150,6 +150,11 @@ class Plan:
         """Let `faults` hit the next requests for one session, whatever its letter case."""
         self._scripts.setdefault(session_id.lower(), deque()).extend(faults)
 
+    def clear(self) -> None:
+        """Forget what is scripted and has not been taken."""
+        self._script.clear()
+        self._scripts.clear()
+
     def take(self, session_id: str) -> Fault | None:
         """The fault for a request for `session_id`, if one is due; it will not come again."""
         if own := self._scripts.get(session_id.lower()):

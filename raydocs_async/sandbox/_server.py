@@ -184,6 +184,10 @@ class Sandbox:
         """Let `faults` hit the next accepted requests for one session, before any other fault."""
         self._plan.script_for(session_id, faults)
 
+    def clear_script(self) -> None:
+        """Forget the scripted faults that have not hit yet; random ones go on."""
+        self._plan.clear()
+
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request, and keep the books."""
         call = _read(request)

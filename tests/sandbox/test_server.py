@@ -215,6 +215,15 @@ async def test_script(api: Sandbox, http: aiohttp.ClientSession) -> None:
     assert await statuses(http, first, second, first, first) == [500, 502, 503, 200]
 
 
+async def test_a_script_can_be_cleared(api: Sandbox, http: aiohttp.ClientSession) -> None:
+    """What has not hit yet is forgotten, for one session and for all."""
+    first, second = api.ids(2)
+    api.script(Fault.status(500))
+    api.script_for(second, Fault.status(502))
+    api.clear_script()
+    assert await statuses(http, first, second) == [200, 200]
+
+
 async def test_chaos(connect: Connect) -> None:
     """Random faults hit some requests, and the rest go well."""
     async with Sandbox(chaos=Chaos(0.5, (Fault.status(500),), seed=1)) as api:
