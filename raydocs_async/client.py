@@ -69,10 +69,11 @@ class RaydocsClient:
         http_session: An `aiohttp.ClientSession` to borrow, for its proxy, certificates or
             connector. It is never closed; its middlewares do not run.
         max_response_bytes: The longest body that is read, after decompression.
-        max_connections: Connections open at a time, and so requests on the wire.
+        max_connections: Connections open at a time, and so requests on the wire; those are
+            bounded by a shared `RateLimiter`'s own ``max_in_flight``, if one is given.
         allow_http: Allow a `base_url` with plain ``http`` to another machine, which shows the
             token to the network in between.
-        trace_configs: `aiohttp.TraceConfig`s, for instrumentation.
+        trace_configs: `aiohttp.TraceConfig`s, for instrumentation; a borrowed session has its own.
 
     Raises:
         ConfigurationError: an argument that cannot work. It is a `ValueError`, too.
