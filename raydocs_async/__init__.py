@@ -4,84 +4,69 @@
 
     async with RaydocsClient(token="…") as client:
         session = await client.get_session("770e8400-e29b-41d4-a716-446655440000")
+
+The names are loaded when they are first used, so that what needs no HTTP does not pay for it: a
+worker that unpickles sessions, a command that prints its help. Their types are in `__init__.pyi`.
 """
 
 import logging
+from importlib import import_module
+from typing import Final
 
-from raydocs_async._bulk import Outcome, Progress, SessionStream
-from raydocs_async._converter import converter
-from raydocs_async._limiter import RateLimit, RateLimiter, RateLimitStatus
-from raydocs_async._policy import RetryPolicy
-from raydocs_async.client import RaydocsClient
-from raydocs_async.errors import (
-    APIConnectionError,
-    APIResponseValidationError,
-    APIStatusError,
-    APITimeoutError,
-    Attempt,
-    AuthenticationError,
-    BadRequestError,
-    ClientClosedError,
-    ConfigurationError,
-    InternalServerError,
-    InvalidSessionIdError,
-    NotFoundError,
-    PermissionDeniedError,
-    RateLimitError,
-    RaydocsError,
-    UnprocessableEntityError,
-    WaitTimeoutError,
-)
-from raydocs_async.models import (
-    Document,
-    DocumentRef,
-    DocumentStatus,
-    Parsing,
-    ParsingStatus,
-    Result,
-    ResultStatus,
-    Session,
-    SessionStatus,
-    Source,
-)
+_HOMES: Final = {
+    "_bulk": ("Outcome", "Progress", "SessionStream"),
+    "_converter": ("converter",),
+    "_limiter": ("RateLimit", "RateLimitStatus", "RateLimiter"),
+    "_policy": ("RetryPolicy",),
+    "client": ("RaydocsClient",),
+    "errors": (
+        "APIConnectionError",
+        "APIResponseValidationError",
+        "APIStatusError",
+        "APITimeoutError",
+        "Attempt",
+        "AuthenticationError",
+        "BadRequestError",
+        "ClientClosedError",
+        "ConfigurationError",
+        "InternalServerError",
+        "InvalidSessionIdError",
+        "NotFoundError",
+        "PermissionDeniedError",
+        "RateLimitError",
+        "RaydocsError",
+        "UnprocessableEntityError",
+        "WaitTimeoutError",
+    ),
+    "models": (
+        "Document",
+        "DocumentRef",
+        "DocumentStatus",
+        "Parsing",
+        "ParsingStatus",
+        "Result",
+        "ResultStatus",
+        "Session",
+        "SessionStatus",
+        "Source",
+    ),
+}
+_HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = [
-    "APIConnectionError",
-    "APIResponseValidationError",
-    "APIStatusError",
-    "APITimeoutError",
-    "Attempt",
-    "AuthenticationError",
-    "BadRequestError",
-    "ClientClosedError",
-    "ConfigurationError",
-    "Document",
-    "DocumentRef",
-    "DocumentStatus",
-    "InternalServerError",
-    "InvalidSessionIdError",
-    "NotFoundError",
-    "Outcome",
-    "Parsing",
-    "ParsingStatus",
-    "PermissionDeniedError",
-    "Progress",
-    "RateLimit",
-    "RateLimitError",
-    "RateLimitStatus",
-    "RateLimiter",
-    "RaydocsClient",
-    "RaydocsError",
-    "Result",
-    "ResultStatus",
-    "RetryPolicy",
-    "Session",
-    "SessionStatus",
-    "SessionStream",
-    "Source",
-    "UnprocessableEntityError",
-    "WaitTimeoutError",
-    "converter",
-]
+# The stub spells it out for those who cannot run this.
+__all__ = [*_HOME_OF]  # noqa: PLE0604  # pyright: ignore[reportUnsupportedDunderAll]
 
-logging.getLogger("raydocs_async").addHandler(logging.NullHandler())
+logging.getLogger(__name__).addHandler(logging.NullHandler())
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name from the module that defines it, and keep it (PEP 562)."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
