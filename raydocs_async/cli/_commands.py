@@ -1,0 +1,228 @@
+"""The commands and their options; what they do is imported once the command line is read."""
+
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+
+import click
+
+from raydocs_async.cli._exit import Exit
+
+EPILOG = """The token is read from $RAYDOCS_API_TOKEN or --token-file, and is never an argument,
+which others on the machine could see. $RAYDOCS_BASE_URL leads to another server.
+
+Exit codes: 0 all is well; 1 some ids failed, or the command could not be finished; 2 it was used
+wrongly, and nothing was done; 4 the service refuses the token; 130 interrupted."""
+
+
+def runs(module: str, function: str) -> Callable[..., Any]:
+    """Make a command's callback of a function in a module that is imported when it is called."""
+
+    def callback(**options: Any) -> Any:
+        return getattr(import_module(f"raydocs_async.cli.{module}"), function)(**options)
+
+    return callback
+
+
+def parse_rate_limit(value: str) -> tuple[int, float]:
+    """Read ``REQUESTS/SECONDS``, as in ``100/60``.
+
+    Raises:
+        click.BadParameter: it is not of that form.
+    """
+    requests, _, seconds = value.partition("/")
+    try:
+        return int(requests), float(seconds)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not of the form 100/60") from None
+
+
+def parse_shard(value: str) -> tuple[int, int]:
+    """Read ``I/N``, as in ``1/3``.
+
+    Raises:
+        click.BadParameter: it is none of ``1/N`` to ``N/N``.
+    """
+    index, _, count = value.partition("/")
+    if index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count):
+        return int(index), int(count)
+    raise click.BadParameter(f"{value!r} is none of 1/N, 2/N, … N/N")
+
+
+TOKEN_FILE = click.Option(
+    ["--token-file"],
+    type=click.Path(),
+    metavar="PATH|-",
+    help="Read the token from a file, or from standard input.",
+)
+RATE_LIMIT = click.Option(
+    ["--rate-limit"],
+    type=parse_rate_limit,
+    metavar="REQUESTS/SECONDS",
+    default="100/60",
+    show_default=True,
+    help="What the service allows. Its own headers win; they do not tell the seconds.",
+)
+MAX_WAIT = click.Option(
+    ["--max-wait"],
+    type=click.FloatRange(0, min_open=True),
+    default=300.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for a shut rate limit, or for a service that is down.",
+)
+JSON = click.Option(["--json", "as_json"], is_flag=True, help="Print JSON on a terminal, too.")
+QUIET = click.Option(["--quiet", "-q"], is_flag=True, help="No progress and no summary.")
+CONNECTION = [TOKEN_FILE, RATE_LIMIT, MAX_WAIT]
+
+GET = click.Command(
+    "get",
+    help="""Fetch one session and show it.
+
+    On a terminal as a tree of its documents and results; otherwise as one line of JSON.""",
+    params=[click.Argument(["session_id"], metavar="ID"), JSON, *CONNECTION],
+    callback=runs("_session", "get"),
+)
+
+FETCH = click.Command(
+    "fetch",
+    help="""Fetch many sessions, as JSON Lines.
+
+    IDS are session ids; - reads them from standard input, one a line. Each session is written as
+    it arrives, whole and once, whatever stops the command.""",
+    params=[
+        click.Argument(["ids"], nargs=-1, metavar="[IDS|-]..."),
+        click.Option(
+            ["--input", "-i", "inputs"],
+            multiple=True,
+            type=click.Path(),
+            metavar="FILE",
+            help="Read ids from a file, one a line; can be repeated.",
+        ),
+        click.Option(
+            ["--output", "-o"],
+            default="-",
+            type=click.Path(),
+            metavar="OUT.jsonl",
+            help="Where to write; standard output by default.",
+        ),
+        click.Option(
+            ["--errors", "-e"],
+            type=click.Path(),
+            metavar="FILE",
+            help="Write the ids that failed, and why, as JSON Lines, instead of showing them.",
+        ),
+        click.Option(
+            ["--resume"],
+            is_flag=True,
+            help="Go on with an output file: what is in it is not fetched again.",
+        ),
+        click.Option(
+            ["--shard"],
+            type=parse_shard,
+            metavar="I/N",
+            help="Take only the I-th of N parts of the ids, for N machines with N addresses.",
+        ),
+        QUIET,
+        *CONNECTION,
+    ],
+    callback=runs("_fetch", "run"),
+)
+
+WAIT = click.Command(
+    "wait",
+    help="Look at a session until it is finished, then show it as `get` does.",
+    params=[
+        click.Argument(["session_id"], metavar="ID"),
+        click.Option(
+            ["--timeout"],
+            type=click.FloatRange(0, min_open=True),
+            default=600.0,
+            show_default=True,
+            metavar="SECONDS",
+            help="How long to wait at most.",
+        ),
+        JSON,
+        *CONNECTION,
+    ],
+    callback=runs("_session", "wait"),
+)
+
+SANDBOX = click.Command(
+    "sandbox",
+    help="""Run a stand-in for the API on this machine, until it is interrupted.
+
+    It prints the two environment variables that lead the other commands to it.""",
+    params=[
+        click.Option(["--port"], type=click.IntRange(0, 65535), default=0, help="0 is any."),
+        click.Option(
+            ["--rate-limit"],
+            type=parse_rate_limit,
+            metavar="REQUESTS/SECONDS",
+            default="100/60",
+            show_default=True,
+            help="What it allows; tell the clients, too.",
+        ),
+        click.Option(
+            ["--sessions"],
+            type=click.IntRange(0),
+            default=1000,
+            show_default=True,
+            help="How many sessions it has.",
+        ),
+        click.Option(
+            ["--ids"],
+            type=click.Path(),
+            metavar="FILE",
+            help="Write their ids to a file, one a line.",
+        ),
+        click.Option(
+            ["--faults"],
+            type=click.FloatRange(0, 1),
+            default=0.0,
+            metavar="SHARE",
+            help="The share of requests that go wrong at random, from 0 to 1.",
+        ),
+    ],
+    callback=runs("_sandbox", "run"),
+)
+
+DEMO = click.Command(
+    "demo",
+    help="Fetch a few hundred sessions from a sandbox, through its faults and its rate limit.",
+    params=[
+        click.Option(
+            ["--output", "-o"],
+            type=click.Path(),
+            metavar="OUT.jsonl",
+            help="Where to write; a temporary file by default.",
+        ),
+        QUIET,
+    ],
+    callback=runs("_demo", "run"),
+)
+
+GROUP = click.Group(
+    "raydocs-async",
+    help="Read extraction sessions from Raydocs, within its rate limit.",
+    epilog=EPILOG,
+    commands=[GET, FETCH, WAIT, SANDBOX, DEMO],
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+click.version_option(version("raydocs-async"), prog_name="raydocs-async")(GROUP)
+
+
+def execute() -> int:
+    """Run the command line of this process, and return its exit code."""
+    try:
+        code: int | None = GROUP.main(standalone_mode=False)
+    except click.ClickException as exc:
+        exc.show()
+        return exc.exit_code
+    except click.Abort:  # click has turned a KeyboardInterrupt into it
+        return Exit.INTERRUPTED
+    except OSError as exc:
+        click.echo(f"Error: {exc}", err=True)
+        return Exit.FAILED
+    return code or Exit.OK

@@ -1,0 +1,46 @@
+"""``demo``: ``fetch`` at work, on a sandbox of its own."""
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from raydocs_async import RateLimit, RaydocsClient
+from raydocs_async.cli._exit import Exit
+from raydocs_async.cli._fetch import Job, fetch, perform
+from raydocs_async.cli._output import JsonLines, SessionLine
+from raydocs_async.cli._progress import choose
+from raydocs_async.cli._sandbox import FAULTS
+from raydocs_async.sandbox import Chaos, Sandbox
+
+SESSIONS = 300
+LIMIT = 60
+WINDOW = 3.0
+
+
+def run(*, output: str | None, quiet: bool) -> Exit:
+    """Fetch a few hundred sessions, and tell what came of it."""
+    path = output or str(Path(tempfile.mkdtemp(prefix="raydocs-async-"), "sessions.jsonl"))
+    job = Job(JsonLines.open(path, SessionLine), None, choose(quiet=quiet))
+    api = Sandbox(LIMIT, WINDOW, latency=0.03, chaos=Chaos(rate=0.04, faults=FAULTS, seed=1))
+    if not quiet:
+        click.echo(
+            f"A stand-in for the API, on this machine: it allows {LIMIT} requests in {WINDOW:g} s, "
+            "and now and then one goes wrong.",
+            err=True,
+        )
+    return perform(_fetch_all(api, job, quiet=quiet), job, quiet=quiet)
+
+
+async def _fetch_all(api: Sandbox, job: Job, *, quiet: bool) -> None:
+    told = RateLimit(requests=LIMIT, per=WINDOW)
+    async with api:
+        client = RaydocsClient(api.token, base_url=api.url, rate_limit=told)
+        await fetch(client, api.ids(SESSIONS), job)
+    if not quiet:
+        floor = (api.stats.accepted - 1) // LIMIT * WINDOW
+        click.echo(
+            f"{api.stats.requests} requests; {api.stats.faults} went wrong and were repeated, "
+            f"{api.stats.throttled} met the rate limit, which allows no less than {floor:g} s.",
+            err=True,
+        )

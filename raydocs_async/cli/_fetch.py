@@ -1,0 +1,171 @@
+"""``fetch``: many sessions into a file, whatever happens on the way."""
+
+import asyncio
+import shlex
+import sys
+import time
+from collections.abc import AsyncIterable, Coroutine, Iterable
+from pathlib import Path
+from typing import Any, Unpack
+
+import click
+import msgspec
+from attrs import define
+
+from raydocs_async import Outcome, RaydocsClient, RaydocsError, converter
+from raydocs_async.cli import _text
+from raydocs_async.cli._connect import Connection, code_for, open_client
+from raydocs_async.cli._exit import Exit
+from raydocs_async.cli._ids import Id, find_sources, select
+from raydocs_async.cli._output import STDOUT, FailureLine, JsonLines, OutputError, SessionLine
+from raydocs_async.cli._progress import Reporter, choose, reported
+
+
+@define
+class Job:
+    """Where outcomes go, and how many there were."""
+
+    output: JsonLines
+    errors: JsonLines | None
+    reporter: Reporter
+    how_to_resume: str = ""
+    """The command that goes on with it."""
+    written: int = 0
+    failed: int = 0
+
+    def record(self, outcome: Outcome) -> None:
+        """Keep one outcome.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        if outcome.session is not None:
+            self.output.write(converter.dumps(outcome.session))
+            self.written += 1
+            return
+        self.failed += 1
+        if self.errors is not None:
+            self.errors.write(msgspec.json.encode(failure(outcome)))
+        else:
+            self.reporter.say(f"{where(outcome)}: {outcome.error}")
+
+    def close(self) -> None:
+        """Close the files."""
+        self.output.close()
+        if self.errors is not None:
+            self.errors.close()
+
+
+def where(outcome: Outcome) -> str:
+    """Where its id was given."""
+    given = outcome.session_id
+    return given.where if isinstance(given, Id) else str(given)
+
+
+def failure(outcome: Outcome) -> dict[str, Any]:
+    """A failure as it is written."""
+    error = outcome.error
+    assert error is not None
+    return {
+        "id": str(outcome.session_id),
+        "where": where(outcome),
+        "error": {
+            "type": type(error).__name__,
+            "message": error.message,
+            "status": error.status,
+            "retry_after": error.retry_after,
+            "request_id": error.request_id,
+            "attempts": len(outcome.attempts),
+        },
+    }
+
+
+async def fetch(client: RaydocsClient, ids: Iterable[str] | AsyncIterable[str], job: Job) -> None:
+    """Fetch all sessions, and keep what comes of each.
+
+    Raises:
+        RaydocsError: what would go wrong for every id.
+        OutputError: it cannot be written.
+        OSError: the ids cannot be read.
+    """
+    async with client, client.stream_sessions(ids) as stream, reported(stream, job.reporter):
+        async for outcome in stream:
+            job.record(outcome)
+
+
+def run(
+    *,
+    ids: tuple[str, ...],
+    inputs: tuple[str, ...],
+    output: str,
+    errors: str | None,
+    resume: bool,
+    shard: tuple[int, int] | None,
+    quiet: bool,
+    **connection: Unpack[Connection],
+) -> Exit:
+    """Fetch what the options say."""
+    _check(ids, output, errors, connection["token_file"], resume=resume)
+    client = open_client(connection)
+    sources = find_sources(ids, inputs)
+    job = Job(
+        JsonLines.open(output, SessionLine, resume=resume),
+        JsonLines.open(errors, FailureLine, resume=resume) if errors else None,
+        choose(quiet=quiet),
+        _resuming(sys.argv[1:]) if output != STDOUT else "",
+    )
+    if job.errors is not None:
+        job.errors.cut(0)  # all that failed is tried again
+    selected = select(sources, shard or (1, 1), job.output.ids)
+    return perform(fetch(client, selected, job), job, quiet=quiet)
+
+
+def perform(fetching: Coroutine[Any, Any, None], job: Job, *, quiet: bool) -> Exit:
+    """Do the job, and say what became of it."""
+    started = time.monotonic()
+    try:
+        asyncio.run(fetching)
+    except KeyboardInterrupt:
+        code, reason = Exit.INTERRUPTED, "Interrupted"
+    except RaydocsError as error:
+        code, reason = code_for(error), f"Stopped: {error}"
+    except (OutputError, OSError) as error:
+        code, reason = Exit.FAILED, f"Stopped: {error}"
+    else:
+        code, reason = (Exit.FAILED if job.failed else Exit.OK), ""
+    finally:
+        job.close()
+    if reason:
+        click.echo(f"{reason}.", err=True)
+    if not quiet:
+        click.echo(_summary(job, time.monotonic() - started), err=True)
+    if reason and job.how_to_resume:
+        click.echo(f"To go on: {job.how_to_resume}", err=True)
+    return code
+
+
+def _check(
+    ids: tuple[str, ...], output: str, errors: str | None, token_file: str | None, *, resume: bool
+) -> None:
+    """Refuse options that contradict each other."""
+    if resume and output == STDOUT:
+        raise click.UsageError("--resume needs a file to go on with: give it with -o")
+    if errors and Path(errors).resolve() == Path(output).resolve():
+        raise click.UsageError("sessions and errors need a file each")
+    if token_file == "-" and "-" in ids:
+        raise click.UsageError("standard input can be the token's or the ids', not both")
+
+
+def _summary(job: Job, seconds: float) -> str:
+    there = f", {len(job.output.ids)} were there already" if job.output.ids else ""
+    failed = f", {job.failed} failed" if job.failed else ""
+    kept = f" ({job.errors.name} says why)" if job.failed and job.errors else ""
+    wrote = _text.plural(job.written, "session")
+    return (
+        f"{wrote} written to {job.output.name} in {_text.duration(seconds)}{there}{failed}{kept}."
+    )
+
+
+def _resuming(arguments: list[str]) -> str:
+    more = [] if "--resume" in arguments else ["--resume"]
+    return shlex.join(["raydocs-async", *arguments, *more])

@@ -1,0 +1,163 @@
+"""Files of JSON Lines that can be cut off at any moment and gone on with.
+
+A record is one whole line, and a file only grows by whole lines. What a crash or a full disk
+leaves of one is its beginning, and without its end it is no line: it is dropped before anything
+else is written.
+"""
+
+import io
+import os
+import stat
+from collections.abc import Iterable, Set
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Self, TypeAlias
+
+import msgspec
+import portalocker
+
+from raydocs_async.cli._exit import CannotStart
+
+STDOUT = "-"
+
+
+class OutputError(Exception):
+    """It cannot be written any more: a full disk, a closed pipe."""
+
+
+class SessionLine(msgspec.Struct):
+    """What tells a line that holds a session."""
+
+    id: str
+    documents: msgspec.Raw
+
+
+class FailureLine(msgspec.Struct):
+    """What tells a line that says why an id has no session."""
+
+    id: str
+    error: dict[str, Any]
+
+
+Line: TypeAlias = SessionLine | FailureLine
+
+
+class Kept(NamedTuple):
+    """What is good in a file of an earlier run."""
+
+    ids: Set[str] = frozenset()
+    """In lower case."""
+    size: int = 0
+    """Bytes of whole lines."""
+    unended: bytes = b""
+    """A whole record after them that only lacks its line's end."""
+
+
+NOTHING: Final = Kept()
+
+
+def scan(lines: Iterable[bytes], kind: type[Line], name: str) -> Kept:
+    """Read what an earlier run has written.
+
+    A last line without its end is dropped, unless all of the record is there.
+
+    Raises:
+        CannotStart: a line is of another kind, so that this is some other file.
+    """
+    ids: set[str] = set()
+    size, decode = 0, msgspec.json.Decoder(kind).decode
+    for number, line in enumerate(lines, 1):
+        has_end = line.endswith(b"\n")
+        try:
+            ids.add(decode(line).id.lower())
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            if not has_end and (ids or line.startswith(b"{")):
+                break
+            raise CannotStart(f"{name}:{number} was not written by this command") from None
+        if not has_end:
+            return Kept(ids, size, line)
+        size += len(line)
+    return Kept(ids, size)
+
+
+class JsonLines:
+    """A file that grows by whole lines."""
+
+    def __init__(self, file: io.FileIO, name: str, kept: Kept = NOTHING) -> None:
+        self.name = name
+        """For people."""
+        self.ids = kept.ids
+        """The ids that were in it already."""
+        self._file = file
+        self._can_shrink = _is_regular(file)
+        self._size = kept.size
+        """Bytes up to the end of the last whole line."""
+
+    @classmethod
+    def open(cls, path: str, kind: type[Line], *, resume: bool = False) -> Self:
+        """Open a new file, or one of an earlier run, and keep other processes from writing to it.
+
+        Raises:
+            CannotStart: it cannot be written; something is in it, and `resume` is not set, or it
+                is not of this `kind`; another process is writing to it.
+        """
+        if path == STDOUT:
+            return cls(io.FileIO(1, "wb", closefd=False), "standard output")
+        try:
+            file = io.FileIO(path, "ab")
+        except OSError as exc:
+            raise CannotStart(f"{path} cannot be written: {exc.strerror}") from None
+        try:
+            return cls(file, path, _take_over(file, path, kind, resume=resume))
+        except CannotStart:
+            file.close()
+            raise
+
+    def write(self, record: bytes) -> None:
+        """Add one record: JSON without the line's end.
+
+        Raises:
+            OutputError: it could not be added; what was there before is as it was.
+        """
+        line = memoryview(record + b"\n")
+        size = len(line)
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+        except OSError as exc:
+            self.cut(self._size)
+            raise OutputError(f"{self.name} cannot be written any more: {exc.strerror}") from None
+        self._size += size
+
+    def cut(self, size: int) -> None:
+        """Keep the first `size` bytes, where it is a file that can be cut."""
+        if self._can_shrink:
+            self._file.truncate(size)
+            self._size = size
+
+    def close(self) -> None:
+        """See it to the disk, and close it."""
+        if self._can_shrink:
+            os.fsync(self._file.fileno())
+        self._file.close()
+
+
+def _is_regular(file: io.FileIO) -> bool:
+    return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+
+
+def _take_over(file: io.FileIO, path: str, kind: type[Line], *, resume: bool) -> Kept:
+    """Lock a file, and bring it to the end of its last whole line."""
+    if not _is_regular(file):
+        return NOTHING
+    try:
+        portalocker.lock(file, portalocker.LOCK_EX | portalocker.LOCK_NB)
+    except portalocker.AlreadyLocked:
+        raise CannotStart(f"{path}: another process is writing to it") from None
+    if os.fstat(file.fileno()).st_size and not resume:
+        raise CannotStart(f"{path} is there already; go on with it (--resume), or move it away")
+    with Path(path).open("rb") as lines:
+        kept = scan(lines, kind, path)
+    file.truncate(kept.size)
+    if kept.unended:
+        file.write(kept.unended + b"\n")
+    return kept._replace(size=os.fstat(file.fileno()).st_size, unended=b"")

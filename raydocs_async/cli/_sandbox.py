@@ -1,0 +1,43 @@
+"""``sandbox``: a stand-in for the API, to try things on."""
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from raydocs_async.cli._exit import CannotStart
+from raydocs_async.sandbox import Chaos, Fault, Sandbox
+
+FAULTS = (Fault.status(503), Fault.reset(), Fault.cut())
+"""What goes wrong at random."""
+
+
+def run(
+    *, port: int, rate_limit: tuple[int, float], sessions: int, ids: str | None, faults: float
+) -> None:
+    """Serve until interrupted."""
+    limit, window = rate_limit
+    try:
+        api = Sandbox(
+            limit, window, sessions=sessions, port=port, chaos=Chaos(rate=faults, faults=FAULTS)
+        )
+    except ValueError as exc:
+        raise CannotStart(str(exc)) from None
+    if ids is not None:
+        _write_ids(api.ids(sessions), ids)
+    asyncio.run(_serve(api))
+
+
+async def _serve(api: Sandbox) -> None:
+    async with api:
+        click.echo(f"export RAYDOCS_BASE_URL={api.url}")
+        click.echo(f"export RAYDOCS_API_TOKEN={api.token}")
+        click.echo("Serving until Ctrl-C. The lines above lead other commands here.", err=True)
+        await asyncio.get_running_loop().create_future()
+
+
+def _write_ids(ids: list[str], path: str) -> None:
+    try:
+        Path(path).write_text("".join(f"{each}\n" for each in ids), encoding="utf-8")
+    except OSError as exc:
+        raise CannotStart(f"{path} cannot be written: {exc.strerror}") from None

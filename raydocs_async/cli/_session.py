@@ -1,0 +1,96 @@
+"""``get`` and ``wait``: one session, for a person as a tree, or for a program as JSON."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Unpack
+
+import click
+import msgspec
+from rich.console import Console
+from rich.text import Text
+from rich.tree import Tree
+
+from raydocs_async import Document, RaydocsClient, RaydocsError, Result, Session, converter
+from raydocs_async.cli._connect import Connection, code_for, open_client
+from raydocs_async.cli._exit import Exit
+from raydocs_async.cli._text import printable
+
+_STYLES = {"completed": "green", "ready": "green", "failed": "red"}
+
+
+def get(*, session_id: str, as_json: bool, **connection: Unpack[Connection]) -> Exit:
+    """Show it as it is."""
+    return _show(lambda client: client.get_session(session_id), connection, as_json=as_json)
+
+
+def wait(
+    *, session_id: str, timeout: float, as_json: bool, **connection: Unpack[Connection]
+) -> Exit:
+    """Show it when it is finished."""
+    return _show(
+        lambda client: client.wait_for_session(session_id, timeout=timeout),
+        connection,
+        as_json=as_json,
+    )
+
+
+def _show(
+    call: Callable[[RaydocsClient], Awaitable[Session]], connection: Connection, *, as_json: bool
+) -> Exit:
+    async def fetch() -> Session:
+        async with open_client(connection) as client:
+            return await call(client)
+
+    try:
+        session = asyncio.run(fetch())
+    except RaydocsError as error:
+        click.echo(f"Error: {error}", err=True)
+        return code_for(error)
+    show(session, as_json=as_json)
+    return Exit.OK
+
+
+def show(session: Session, *, as_json: bool) -> None:
+    """Print a session: as a tree on a terminal, unless JSON is asked for."""
+    if not sys.stdout.isatty():
+        click.echo(converter.dumps(session))
+    elif as_json:
+        click.echo(msgspec.json.format(converter.dumps(session)))
+    else:
+        Console().print(tree(session))
+
+
+def tree(session: Session) -> Tree:
+    """Its documents with their parsings, and its results."""
+    root = Tree(_label(session.name, session.status, str(session.id)))
+    _branch(root, "documents", map(_document, session.documents))
+    _branch(root, "results", map(_result, session.results))
+    return root
+
+
+def _branch(root: Tree, name: str, children: Iterable[Tree]) -> None:
+    branch = Tree(Text(name, style="bold"))
+    branch.children.extend(children)
+    if branch.children:
+        root.children.append(branch)
+
+
+def _document(document: Document) -> Tree:
+    branch = Tree(_label(document.filename, document.status, document.mime))
+    for parsing in document.parsings:
+        branch.add(_label(f"parsing {parsing.parser_version or ''}".strip(), parsing.status))
+    return branch
+
+
+def _result(result: Result) -> Tree:
+    return Tree(_label(result.title or "result", result.status, str(result.id)))
+
+
+def _label(name: str, status: str | None, more: str | None = None) -> Text:
+    label = Text(printable(name))
+    if status is not None:
+        label.append("  ").append(printable(status), style=_STYLES.get(status, "yellow"))
+    if more is not None:
+        label.append("  ").append(printable(more), style="dim")
+    return label

@@ -1,0 +1,98 @@
+"""What the tests of the command line share: real processes, and a sandbox for them to ask."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from raydocs_async.sandbox import Sandbox
+from tests.support.terminal import Terminal, open_terminal, read_screen
+
+COMMAND = (sys.executable, "-m", "raydocs_async")
+
+
+class Done(NamedTuple):
+    """How a command ended, and what it said."""
+
+    code: int | None
+    out: str
+    err: str
+
+
+Start = Callable[..., Awaitable[Process]]
+Run = Callable[..., Awaitable[Done]]
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[Sandbox]:
+    """A sandbox whose rate limit is out of reach."""
+    async with Sandbox(limit=1_000_000) as running:
+        yield running
+
+
+@pytest.fixture
+def environment(api: Sandbox) -> dict[str, str]:
+    """The environment of a command that asks the sandbox."""
+    kept = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    return kept | {"RAYDOCS_BASE_URL": api.url, "RAYDOCS_API_TOKEN": api.token, "TERM": "xterm"}
+
+
+@pytest.fixture
+async def start(environment: dict[str, str], tmp_path: Path) -> AsyncIterator[Start]:
+    """Starts commands in a directory of their own; ends those that the test has left running."""
+    started: list[Process] = []
+
+    async def start(*arguments: str, **options: Any) -> Process:
+        """Start one, with pipes for all that it says."""
+        pipes: dict[str, Any] = {
+            "stdin": DEVNULL,
+            "stdout": PIPE,
+            "stderr": PIPE,
+            "env": environment,
+        }
+        process = await asyncio.create_subprocess_exec(
+            *COMMAND, *arguments, cwd=tmp_path, **pipes | {"env": environment} | options
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+@pytest.fixture
+def run(start: Start) -> Run:
+    """Runs a command to its end."""
+
+    async def run(*arguments: str, stdin: str | None = None, **options: Any) -> Done:
+        """Run one, with `stdin` as its standard input."""
+        process = await start(*arguments, **{"stdin": DEVNULL if stdin is None else PIPE} | options)
+        out, err = await process.communicate(None if stdin is None else stdin.encode())
+        return Done(process.returncode, (out or b"").decode(), (err or b"").decode())
+
+    return run
+
+
+@pytest.fixture
+def terminal(start: Start, environment: dict[str, str]) -> Terminal:
+    """Runs a command in a terminal; returns its exit code and all that was shown."""
+
+    async def run(*arguments: str, env: dict[str, str] | None = None) -> tuple[int, str]:
+        """Run one, to its end."""
+        ours, theirs = open_terminal()
+        streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+        process = await start(*arguments, env=environment | (env or {}), **streams)
+        os.close(theirs)
+        screen = await read_screen(ours)
+        os.close(ours)
+        return await process.wait(), screen
+
+    return run

@@ -1,0 +1,42 @@
+"""`demo`: what the README shows first; here with windows of a moment's length."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+SHORT = (
+    "from raydocs_async.cli import _demo, main;"
+    "_demo.WINDOW, _demo.SESSIONS = 0.2, 80;"
+    "_demo.tempfile.mkdtemp = lambda prefix: '.';"
+    "main()"
+)
+
+
+def run(directory: Path, *arguments: str) -> tuple[str, str]:
+    """What the demo says, as data and to a person."""
+    done = subprocess.run(
+        [sys.executable, "-c", SHORT, "demo", *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=directory,
+    )
+    return done.stdout, done.stderr
+
+
+def test_everything_is_fetched(tmp_path: Path) -> None:
+    """All sessions are in the file, through faults, and the summary tells how it went."""
+    out, err = run(tmp_path, "-o", "out.jsonl")
+    lines = (tmp_path / "out.jsonl").read_text().splitlines()
+    assert len({json.loads(line)["id"] for line in lines}) == 80
+    assert out == ""
+    assert "80 sessions written to out.jsonl in " in err
+    assert re.search(r"\d+ requests; \d+ went wrong and were repeated, \d+ met the rate limit", err)
+
+
+def test_quiet(tmp_path: Path) -> None:
+    """With --quiet it says nothing, and the file is a temporary one."""
+    assert run(tmp_path, "--quiet") == ("", "")
+    assert (tmp_path / "sessions.jsonl").read_text().count("\n") == 80

@@ -1,0 +1,293 @@
+"""`fetch`: many sessions into a file, as real processes on real HTTP."""
+
+import asyncio
+import json
+import random
+import resource
+import signal
+from asyncio.subprocess import Process
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from raydocs_async.sandbox import Fault, Sandbox
+from tests.cli.conftest import Run, Start
+from tests.support.terminal import Terminal
+
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """Where sessions are written."""
+    return tmp_path / "out.jsonl"
+
+
+@pytest.fixture
+def ids_file(tmp_path: Path, api: Sandbox) -> Path:
+    """A file of 40 ids."""
+    path = tmp_path / "ids.txt"
+    path.write_text("\n".join(api.ids(40)))
+    return path
+
+
+def records(text: str) -> list[dict[str, Any]]:
+    """The objects in JSON Lines, each of which has its line's end."""
+    assert text == "" or text.endswith("\n")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def ids_in(path: Path) -> list[str]:
+    """The ids in a file of JSON Lines, in order."""
+    return sorted(each["id"] for each in records(path.read_text()))
+
+
+async def until_written(process: Process, path: Path, size: int) -> None:
+    """Wait until a file has more than so many bytes."""
+    while not path.exists() or path.stat().st_size <= size:
+        assert process.returncode is None, await process.communicate()
+        await asyncio.sleep(0.002)
+
+
+async def test_arguments_to_standard_output(run: Run, api: Sandbox) -> None:
+    """Ids from the command line come out as JSON Lines, and the summary elsewhere."""
+    done = await run("fetch", *api.ids(3))
+    assert done.code == 0
+    assert sorted(each["id"] for each in records(done.out)) == sorted(api.ids(3))
+    assert done.err.startswith("3 sessions written to standard output in ")
+
+
+async def test_a_file_to_a_file(run: Run, api: Sandbox, ids_file: Path, out: Path) -> None:
+    """Ids from a file are fetched into a file, each once."""
+    done = await run("fetch", "-i", "ids.txt", "-o", "out.jsonl")
+    assert (done.code, done.out) == (0, "")
+    assert ids_in(out) == sorted(api.ids(40))
+
+
+async def test_standard_input(run: Run, api: Sandbox) -> None:
+    """A dash reads ids from a pipe."""
+    done = await run("fetch", "-", stdin="\n".join(api.ids(3)))
+    assert sorted(each["id"] for each in records(done.out)) == sorted(api.ids(3))
+
+
+async def test_ids_are_fetched_while_others_are_awaited(start: Start, api: Sandbox) -> None:
+    """A session comes out before the input has ended."""
+    process = await start("fetch", "-", stdin=asyncio.subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    for session_id in api.ids(2):
+        process.stdin.write(f"{session_id}\n".encode())
+        assert json.loads(await process.stdout.readline())["id"] == session_id
+    process.stdin.close()
+    assert await process.wait() == 0
+
+
+async def test_quiet(run: Run, api: Sandbox) -> None:
+    """With --quiet there is nothing but data."""
+    assert (await run("fetch", "--quiet", UNKNOWN, *api.ids(1))).err == ""
+
+
+async def test_failures_are_told(run: Run, api: Sandbox) -> None:
+    """What failed is told with where it was given, the rest is fetched, and the exit code is 1."""
+    done = await run("fetch", UNKNOWN, *api.ids(1))
+    assert (done.code, len(records(done.out))) == (1, 1)
+    assert f"argument 1: session {UNKNOWN}: HTTP 404" in done.err
+    assert "1 session written to standard output in 1 s, 1 failed.\n" in done.err
+
+
+async def test_an_id_that_is_none(run: Run, api: Sandbox, ids_file: Path, out: Path) -> None:
+    """An id that is none is named with its line, and costs no other id anything."""
+    ids_file.write_text(f"{api.ids(1)[0]}\n\nnonsense\n")
+    done = await run("fetch", "-i", "ids.txt", "-o", "out.jsonl")
+    assert done.code == 1
+    assert "ids.txt:3: not a session id: 'nonsense'" in done.err
+    assert ids_in(out) == api.ids(1)
+
+
+async def test_failures_in_a_file(run: Run, api: Sandbox, tmp_path: Path) -> None:
+    """With --errors, each failed id is a line that says why; the reply's body is not in it."""
+    done = await run("fetch", UNKNOWN, "x", *api.ids(1), "--errors", "errors.jsonl")
+    assert "2 failed (errors.jsonl says why).\n" in done.err
+    assert "404" not in done.err
+    unknown, invalid = sorted(
+        records((tmp_path / "errors.jsonl").read_text()), key=lambda each: str(each["id"])
+    )
+    assert unknown["id"] == UNKNOWN
+    assert unknown["where"] == "argument 1"
+    assert unknown["error"]["type"] == "NotFoundError"
+    assert (unknown["error"]["status"], unknown["error"]["attempts"]) == (404, 1)
+    assert (invalid["id"], invalid["error"]["type"]) == ("x", "InvalidSessionIdError")
+
+
+async def test_resume(run: Run, api: Sandbox, ids_file: Path, out: Path, tmp_path: Path) -> None:
+    """Going on fetches what is not there, tries again what failed, and says how much was there."""
+    first = api.ids(40)[0]
+    errors = tmp_path / "errors.jsonl"
+    command = ("fetch", "-i", "ids.txt", "-o", "out.jsonl", "-e", "errors.jsonl")
+    api.script_for(first, Fault.status(404))
+    assert (await run(*command)).code == 1
+    assert [each["id"] for each in records(errors.read_text())] == [first]
+    done = await run(*command, "--resume")
+    assert done.code == 0
+    assert ", 39 were there already.\n" in done.err
+    assert ids_in(out) == sorted(api.ids(40))
+    assert errors.read_text() == ""
+    assert api.stats.requests == 41
+
+
+async def test_a_file_that_is_there(run: Run, ids_file: Path, out: Path, api: Sandbox) -> None:
+    """Without --resume, an output that has something in it is left alone."""
+    out.write_text("mine\n")
+    done = await run("fetch", "-i", "ids.txt", "-o", "out.jsonl")
+    assert done.code == 2
+    assert "out.jsonl is there already" in done.err
+    assert (out.read_text(), api.stats.requests) == ("mine\n", 0)
+
+
+async def test_shards(run: Run, api: Sandbox, ids_file: Path) -> None:
+    """Three machines with a shard each fetch everything, and nothing twice."""
+    done = [await run("fetch", "-i", "ids.txt", "--shard", f"{n}/3") for n in (1, 2, 3)]
+    found = [each["id"] for one in done for each in records(one.out)]
+    assert sorted(found) == sorted(api.ids(40))
+
+
+async def test_a_refused_token(
+    run: Run, environment: dict[str, str], ids_file: Path, out: Path
+) -> None:
+    """A token that is refused stops everything at once, with an exit code of its own."""
+    done = await run(
+        "fetch", "-i", "ids.txt", "-o", "out.jsonl", env=environment | {"RAYDOCS_API_TOKEN": "old"}
+    )
+    assert done.code == 4
+    assert "Stopped: session " in done.err
+    assert "To go on: raydocs-async fetch -i ids.txt -o out.jsonl --resume\n" in done.err
+    assert out.read_text() == ""
+
+
+async def test_an_outage_ends_it(run: Run, api: Sandbox, ids_file: Path, out: Path) -> None:
+    """A service that stays down stops the job, with what was fetched kept."""
+    api.script(*[Fault.status(503)] * 10_000)
+    done = await run("fetch", "-i", "ids.txt", "-o", "out.jsonl", "--max-wait", "0.1")
+    assert done.code == 1
+    assert "Stopped: session " in done.err
+    assert " HTTP 503" in done.err
+
+
+async def test_a_full_disk(run: Run, ids_file: Path) -> None:
+    """A full disk stops the job, and is named."""
+    done = await run("fetch", "-i", "ids.txt", "-o", "/dev/full")
+    assert done.code == 1
+    assert "Stopped: /dev/full cannot be written any more: No space left on device.\n" in done.err
+    assert "Traceback" not in done.err
+
+
+async def test_a_disk_that_fills_up(
+    start: Start, run: Run, api: Sandbox, ids_file: Path, out: Path
+) -> None:
+    """What fitted is there in whole lines, and the job goes on when there is room again."""
+    command = ("fetch", "-i", "ids.txt", "-o", "out.jsonl")
+    process = await start(
+        *command,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000)),
+    )
+    assert await process.wait() == 1
+    assert 20 < len(records(out.read_text())) < 40
+    assert (await run(*command, "--resume")).code == 0
+    assert ids_in(out) == sorted(api.ids(40))
+
+
+async def test_a_closed_pipe(start: Start, ids_file: Path) -> None:
+    """A reader that has enough (`| head -1`) ends the job, without a traceback."""
+    process = await start("fetch", "-i", "ids.txt")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    await process.stdout.readline()
+    process.stdout._transport.close()  # type: ignore[attr-defined]
+    said = (await process.stderr.read()).decode()
+    assert await process.wait() == 1
+    assert "Stopped: standard output cannot be written any more: Broken pipe.\n" in said
+    assert "Traceback" not in said
+
+
+async def test_input_that_cannot_be_read(run: Run) -> None:
+    """Input that turns out to be unreadable stops the job, in words."""
+    done = await run("fetch", "-i", "/proc/self/mem")
+    assert done.code == 1
+    assert "Stopped: [Errno 5] Input/output error" in done.err
+    assert "Traceback" not in done.err
+
+
+async def test_ctrl_c(start: Start, api: Sandbox, ids_file: Path, out: Path) -> None:
+    """Ctrl-C ends it within a second, between two lines, and says how to go on: exit code 130."""
+    api.script(*[Fault.latency(0)] * 20, *[Fault.stall()] * 100)
+    process = await start("fetch", "-i", "ids.txt", "-o", "out.jsonl")
+    assert process.stderr is not None
+    await until_written(process, out, 0)
+    async with asyncio.timeout(1):
+        process.send_signal(signal.SIGINT)
+        said = (await process.stderr.read()).decode()
+        assert await process.wait() == 130
+    assert said.startswith("Interrupted.\n")
+    assert said.endswith("To go on: raydocs-async fetch -i ids.txt -o out.jsonl --resume\n")
+    assert records(out.read_text())
+
+
+async def test_ctrl_c_while_input_is_awaited(start: Start, api: Sandbox) -> None:
+    """Ctrl-C does not wait for a pipe that says nothing."""
+    process = await start("fetch", "-", stdin=asyncio.subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(f"{api.ids(1)[0]}\n".encode())
+    await process.stdout.readline()
+    async with asyncio.timeout(1):
+        process.send_signal(signal.SIGINT)
+        assert await process.wait() == 130
+
+
+@pytest.mark.timeout(180)  # it starts 21 processes
+async def test_killed_at_any_moment(start: Start, run: Run, api: Sandbox, out: Path) -> None:
+    """Killed at 20 random moments and resumed each time, it ends with every id exactly once."""
+    api.latency = 0.3
+    ids = api.ids(1000)
+    command = ("fetch", "-", "-o", "out.jsonl", "--resume", "--quiet")
+    chance, size = random.Random(), 0
+    for _ in range(20):
+        process = await start(*command, stdin=asyncio.subprocess.PIPE)
+        assert process.stdin is not None
+        process.stdin.write("\n".join(ids).encode())
+        process.stdin.close()
+        await until_written(process, out, size + chance.randrange(100_000))
+        process.kill()
+        assert await process.wait() == -signal.SIGKILL
+        size = out.stat().st_size
+    api.latency = 0
+    assert (await run(*command, stdin="\n".join(ids))).code == 0
+    assert Counter(ids_in(out)) == Counter(ids)
+
+
+async def test_progress_on_a_terminal(
+    terminal: Terminal, api: Sandbox, ids_file: Path, out: Path
+) -> None:
+    """A person sees a bar, how far it is, what failed and the rate limit, and the cursor again."""
+    ids_file.write_text("\n".join([*api.ids(40), UNKNOWN]))
+    code, screen = await terminal("fetch", "-i", "ids.txt", "-o", "out.jsonl")
+    assert code == 1
+    assert "━━━━" in screen
+    assert "41 of 41 sessions" in screen
+    assert "1 failed" in screen
+    assert f"ids.txt:41: session {UNKNOWN}: HTTP 404" in screen
+    assert screen.count("\x1b[?25l") == screen.count("\x1b[?25h") > 0
+
+
+async def test_no_colour(terminal: Terminal, ids_file: Path) -> None:
+    """With NO_COLOR there is none."""
+    _, screen = await terminal("fetch", "-i", "ids.txt", "-o", "out.jsonl", env={"NO_COLOR": "1"})
+    assert "\x1b[3" not in screen
+
+
+async def test_a_dumb_terminal(terminal: Terminal, ids_file: Path) -> None:
+    """Where nothing can be redrawn there are plain lines."""
+    _, screen = await terminal("fetch", "-i", "ids.txt", "-o", "out.jsonl", env={"TERM": "dumb"})
+    assert screen.startswith("40 sessions written to out.jsonl")

@@ -1,0 +1,93 @@
+"""What a person sees while a job runs."""
+
+import io
+
+import pytest
+
+from raydocs_async import Progress, RateLimitStatus, RaydocsClient
+from raydocs_async.cli._progress import Lines, Live, Reporter, choose, reported
+from raydocs_async.sandbox import Sandbox
+from tests.support.terminal import plain
+
+STATUS = RateLimitStatus(
+    limit=100, per=60.0, remaining=0, resets_in=20.0, in_flight=0, waiting=0, foreign=0
+)
+PROGRESS = Progress(total=9, done=3, failed=1, in_flight=2, eta=20.0, rate_limit=STATUS)
+
+
+class Noted(Reporter):
+    """Notes when it was told what."""
+
+    period = 10.0
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, int, float]] = []
+
+    def update(self, progress: Progress, seconds: float) -> None:
+        """Note it."""
+        self.told.append(("update", progress.done, round(seconds)))
+
+    def finish(self, progress: Progress, seconds: float) -> None:
+        """Note it."""
+        self.told.append(("finish", progress.done, round(seconds)))
+
+
+@pytest.mark.looptime
+@pytest.mark.usefixtures("no_task_left")
+async def test_a_job_is_reported() -> None:
+    """A report comes each period, and one at the end."""
+    noted = Noted()
+    async with Sandbox() as api, RaydocsClient(api.token, base_url=api.url) as client:
+        stream = client.stream_sessions(api.ids(150))
+        async with stream, reported(stream, noted):
+            async for _ in stream:
+                pass
+    assert [each for each in noted.told if each[0] == "update"] == [
+        ("update", 100, seconds) for seconds in (10, 20, 30, 40, 50, 60)
+    ]
+    assert noted.told[-1][:2] == ("finish", 150)
+
+
+def test_silence(capsys: pytest.CaptureFixture[str]) -> None:
+    """With --quiet, nothing is said at all."""
+    with choose(quiet=True) as reporter:
+        reporter.update(PROGRESS, 1.0)
+        reporter.say("something")
+        reporter.finish(PROGRESS, 1.0)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where standard error is no terminal, there is a line each time, and none at the end."""
+    with choose(quiet=False) as reporter:
+        assert isinstance(reporter, Lines)
+        reporter.update(PROGRESS, 60.0)
+        reporter.say("something")
+        reporter.finish(PROGRESS, 61.0)
+    assert capsys.readouterr().err == (
+        "3 of 9 sessions, 1 failed, 3 a minute, window opens in 20 s, about 20 s to go\nsomething\n"
+    )
+
+
+class FakeTerminal(io.StringIO):
+    """Says of itself that it is one."""
+
+    def isatty(self) -> bool:
+        """It is, it says."""
+        return True
+
+
+def test_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal there is a bar, and lines stay above it."""
+    screen = FakeTerminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    with choose(quiet=False) as reporter:
+        assert isinstance(reporter, Live)
+        reporter.update(PROGRESS, 60.0)
+        reporter.say("[red]something")
+        reporter.finish(PROGRESS, 61.0)
+    shown = plain(screen.getvalue())
+    assert "3 of 9 sessions 1 failed window opens in 20 s about 20 s to go" in shown
+    assert "[red]something\n" in shown

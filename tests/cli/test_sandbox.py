@@ -1,0 +1,39 @@
+"""`sandbox`: a stand-in to try things on, as a real process."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run, Start
+
+
+async def test_other_commands_find_it(
+    start: Start, run: Run, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """What it prints leads the other commands to it, and its ids are sessions there."""
+    serving = await start("sandbox", "--ids", "ids.txt", "--sessions", "3", "--faults", "0.1")
+    assert serving.stdout is not None
+    said = (await serving.stdout.readline() + await serving.stdout.readline()).decode()
+    exported = dict(line.removeprefix("export ").split("=") for line in said.splitlines())
+    done = await run("fetch", "-i", "ids.txt", env=environment | exported)
+    assert (done.code, done.out.count("\n")) == (0, 3)
+    serving.send_signal(signal.SIGINT)
+    assert await serving.wait() == 130
+
+
+@pytest.mark.parametrize("arguments", [["--faults", "2"], ["--port", "70000"]])
+async def test_options_out_of_range(run: Run, arguments: list[str]) -> None:
+    """An option that cannot be meant is a usage error."""
+    assert (await run("sandbox", *arguments)).code == 2
+
+
+async def test_a_port_that_is_taken(start: Start, run: Run) -> None:
+    """A port that somebody else has is named, without a traceback."""
+    serving = await start("sandbox")
+    assert serving.stdout is not None
+    port = (await serving.stdout.readline()).decode().strip().rpartition(":")[2]
+    done = await run("sandbox", "--port", port)
+    assert done.code == 1
+    assert "address already in use" in done.err
+    assert "Traceback" not in done.err

@@ -1,0 +1,77 @@
+"""Words for people."""
+
+import pytest
+
+from raydocs_async import Progress, RateLimitStatus
+from raydocs_async.cli import _text
+
+
+def status(*, remaining: int | None = None, resets_in: float | None = None) -> RateLimitStatus:
+    """A rate limit of 100 in 60 s."""
+    return RateLimitStatus(
+        limit=100, per=60.0, remaining=remaining, resets_in=resets_in,
+        in_flight=0, waiting=0, foreign=0,
+    )  # fmt: skip
+
+
+def progress(*, total: int | None = 300, failed: int = 0, eta: float | None = 90.0) -> Progress:
+    """120 sessions are there, and the window is shut for 23 s."""
+    return Progress(
+        total=total, done=120, failed=failed, in_flight=0, eta=eta,
+        rate_limit=status(remaining=0, resets_in=22.4),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0, "0 s"),
+        (0.2, "1 s"),
+        (59.0, "59 s"),
+        (59.1, "1 min 0 s"),
+        (125.0, "2 min 5 s"),
+        (3599.0, "59 min 59 s"),
+        (3600.0, "1 h 0 min"),
+        (90_060.0, "25 h 1 min"),
+    ],
+)
+def test_duration(seconds: float, text: str) -> None:
+    """A length of time is told in its two largest units, and never as shorter than it is."""
+    assert _text.duration(seconds) == text
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 ids"), (1, "1 id"), (2, "2 ids")])
+def test_plural(count: int, text: str) -> None:
+    """One is one, and everything else is many."""
+    assert _text.plural(count, "id") == text
+
+
+@pytest.mark.parametrize(
+    ("limit", "text"),
+    [
+        (status(remaining=12, resets_in=40.0), "window open, 12 left"),
+        (status(remaining=0, resets_in=22.4), "window opens in 23 s"),
+        (status(), "window opening"),
+    ],
+)
+def test_window(limit: RateLimitStatus, text: str) -> None:
+    """It says what may be sent, or when."""
+    assert _text.window(limit) == text
+
+
+def test_line() -> None:
+    """A line of a log has all there is to know."""
+    assert _text.line(progress(failed=2), 60.0) == (
+        "120 of 300 sessions, 2 failed, 120 a minute, window opens in 23 s, about 1 min 30 s to go"
+    )
+
+
+def test_line_with_little_to_tell() -> None:
+    """What is not known, or is nothing, is left out."""
+    known = progress(total=None, eta=None)
+    assert _text.line(known, 0.5) == "120 sessions, window opens in 23 s"
+
+
+def test_printable() -> None:
+    """Nothing in a name that came from elsewhere steers a terminal."""
+    assert _text.printable("Müller\x1b[2J\r\n№ 1") == "Müller�[2J��№ 1"
