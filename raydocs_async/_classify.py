@@ -143,6 +143,6 @@ def _message(body: bytes) -> str | None:
 def _printable(text: str, length: int) -> str:
     """One line without control characters, cut to `length`."""
     # Cut first: a server may send megabytes here.
-    shown = "".join(char if char.isprintable() else " " for char in text[: length + 1])
+    shown = "".join(char if char.isprintable() else " " for char in text[:length])
     line = " ".join(shown.split())
     return line if len(text) <= length else line[: length - 1] + "…"

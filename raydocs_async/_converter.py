@@ -45,6 +45,7 @@ Attribute: TypeAlias = "attrs.Attribute[Any]"
 _OURS = ("extra", "wire_keys")
 _MAP = Mapping[str, Any]
 _PROBLEMS_NAMED = 3
+_STATUSES = (SessionStatus, DocumentStatus, ParsingStatus, ResultStatus)
 
 _decode = msgspec.json.Decoder().decode
 _set = object.__setattr__
@@ -264,7 +265,7 @@ def _register_writers(converter: Converter) -> None:
     converter.register_unstructure_hook(datetime, _write_time)
     converter.register_unstructure_hook(_strict.IntegerId, int)
     converter.register_unstructure_hook(_strict.NullItems, lambda _: None)
-    for statuses in (SessionStatus, DocumentStatus, ParsingStatus, ResultStatus):
+    for statuses in _STATUSES:
         converter.register_unstructure_hook(statuses, str)
     converter.register_unstructure_hook_factory(attrs.has, _model_writer)
 
@@ -277,6 +278,8 @@ def _write_time(moment: datetime) -> str:
 def _register_readers(converter: Converter) -> None:
     for kind in (str, int, bool, float):
         converter.register_structure_hook(kind, _strict.scalar(kind))
+    for statuses in _STATUSES:
+        converter.register_structure_hook(statuses, _strict.open_status(statuses, nullable=False))
     converter.register_structure_hook(UUID, _strict.read_uuid)
     converter.register_structure_hook(datetime, _strict.read_time)
     factories: list[tuple[Callable[[Any], bool], Callable[[Any, Converter], Reader]]] = [

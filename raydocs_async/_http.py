@@ -5,7 +5,6 @@ tested with values alone. Header mappings are read with the names as written her
 hands over a case-insensitive mapping.
 """
 
-import math
 import re
 from collections.abc import Mapping
 from datetime import UTC
@@ -166,7 +165,6 @@ def _parse_date(value: str | None) -> float | None:
         return None
     try:
         moment = parsedate_to_datetime(value)
-        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None
-    return seconds if math.isfinite(seconds) else None

@@ -77,9 +77,10 @@ class Scopes:
         return Scope(self, deadline)
 
     def interrupt(self) -> None:
-        """End all of them now."""
+        """End all of them now, and leave no timer behind."""
         for scope in self._running:
             scope.end()
+        self._set_timer(math.inf)
 
     def add(self, scope: Scope) -> None:
         """Watch `scope`."""

@@ -9,8 +9,10 @@ import asyncio
 import math
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from ipaddress import ip_address
 from typing import Any
+from weakref import WeakSet
 
 import aiohttp
 from aiohttp import (
@@ -20,6 +22,7 @@ from aiohttp import (
     ClientSession,
     TraceConfig,
 )
+from aiohttp.client_proto import ResponseHandler
 from attrs import define, field
 from multidict import CIMultiDict
 from yarl import URL
@@ -114,6 +117,27 @@ def _reason(exc: Exception) -> str:
             return str(exc)  # such as that a borrowed session is closed
         case _:
             return type(exc).__name__
+
+
+class Connector(aiohttp.TCPConnector):
+    """A connector that can close its idle connections alone, while others are in use."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit=limit)
+        self._idle = WeakSet[ResponseHandler]()
+
+    async def connect(self, *args: Any, **kwargs: Any) -> aiohttp.connector.Connection:
+        """A connection, which counts as idle when it is given back."""
+        connection = await super().connect(*args, **kwargs)
+        assert connection.protocol is not None
+        self._idle.discard(connection.protocol)
+        connection.add_callback(partial(self._idle.add, connection.protocol))
+        return connection
+
+    def close_idle(self) -> None:
+        """Close those that nobody uses."""
+        while self._idle:
+            self._idle.pop().close()
 
 
 @define(eq=False)
@@ -282,7 +306,11 @@ class Transport:
 
     async def _return(self, pool: _Pool) -> None:
         pool.users -= 1
-        if pool in self._retired and not pool.users:
+        if pool not in self._retired:
+            return
+        assert isinstance(pool.session.connector, Connector)
+        pool.session.connector.close_idle()
+        if not pool.users:
             self._retired.discard(pool)
             await pool.session.close()
 
@@ -296,7 +324,7 @@ class Transport:
 
     def _open(self) -> ClientSession:
         return ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._max_connections),
+            connector=Connector(limit=self._max_connections),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=self._headers,
             middlewares=(self._authorize, one_exchange),
