@@ -1,5 +1,6 @@
 """Every check of the project: `nox` runs the default ones, `nox --list` shows them all."""
 
+from itertools import chain
 from pathlib import Path
 
 import nox
@@ -21,10 +22,16 @@ def group(name: str) -> tuple[str, ...]:
     return nox.project.dependency_groups(PROJECT, name)
 
 
+def requirements() -> list[str]:
+    """Return what the package needs, its extras included."""
+    project = PROJECT["project"]
+    return [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+
+
 def install_wheel(session: nox.Session, *requirements: str) -> None:
     """Install the wheel that was built, never the source tree beside it."""
     (wheel,) = DIST.glob("*.whl")
-    session.install(str(wheel), *requirements)
+    session.install(f"{wheel}[cli]", *requirements)
     # A reused environment may hold an older build of the same version.
     session.install("--force-reinstall", "--no-deps", str(wheel))
 
@@ -56,7 +63,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[-1])
 def types(session: nox.Session) -> None:
     """Check types twice: each checker sees what the other one misses."""
-    session.install(*PROJECT["project"]["dependencies"], *group("tests"), *group("types"))
+    session.install(*requirements(), *group("tests"), *group("types"))
     session.run("mypy")
     # Told which, or it would take the checkout's .venv for the environment.
     session.run("basedpyright", "--pythonpath", str(Path(session.bin, "python")))
@@ -89,7 +96,7 @@ def test(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """Run the tests with the oldest dependencies that pyproject.toml allows."""
     floors = Path(session.create_tmp(), "floors.txt")
-    floors.write_text("".join(map(floor, PROJECT["project"]["dependencies"])), encoding="utf-8")
+    floors.write_text("".join(map(floor, requirements())), encoding="utf-8")
     install_wheel(session, *group("tests"), "--constraint", str(floors))
     run_tests(session)
 
@@ -99,6 +106,23 @@ def floor(requirement: str) -> str:
     parsed = Requirement(requirement)
     (lower,) = (spec.version for spec in parsed.specifier if spec.operator == ">=")
     return f"{parsed.name}=={lower}\n"
+
+
+@nox.session(python=PYTHONS[-1], default=False, requires=["wheel"])
+def examples(session: nox.Session) -> None:
+    """Run the examples by the servers they are for, and check their types."""
+    install_wheel(session, *group("examples"))
+    session.run("mypy", "examples")
+    # An example's tests stay together, on one worker and with one server.
+    session.run("pytest", "examples", "-n", "auto", "--dist", "loadgroup", *session.posargs)
+
+
+@nox.session(default=False, requires=["wheel"])
+def hazards(session: nox.Session) -> None:
+    """Write the page of hazards, and of the tests that show them, anew."""
+    install_wheel(session, *group("tests"))
+    page = session.run("python", "tests/hazards_page.py", silent=True, stderr=None)
+    Path("docs/explanation/hostile.md").write_text(str(page), encoding="utf-8")
 
 
 @nox.session(default=False, requires=["wheel"])

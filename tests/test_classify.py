@@ -230,6 +230,7 @@ def test_bodies_without_a_message(body: bytes) -> None:
         pytest.param(b"x" * 500, "x" * 500, id="as long as may be"),
         pytest.param(b"x" * 501, "x" * 499 + "…", id="one too long"),
         pytest.param(b"x" * 10**7, "x" * 499 + "…", id="B9 10 MB"),
+        pytest.param(b" " * 10 + b"x" * 600, "x" * 490 + "…", id="B9 cut, then made one line"),
     ],
 )
 def test_excerpt(body: bytes, excerpt: str) -> None:

@@ -40,7 +40,7 @@ from tests.support.clients import ONCE, SESSION_ID, THRICE, TOKEN, client_for, u
 from tests.support.network import free_port
 from tests.support.wire import WireServer, good, session_json
 
-pytestmark = pytest.mark.usefixtures("no_task_left")
+pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
 
 
 # -- what is sent --------------------------------------------------------------------------

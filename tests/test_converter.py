@@ -3,6 +3,7 @@
 import cProfile
 import json
 import traceback
+from collections import deque
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
@@ -27,6 +28,7 @@ from raydocs_async import (
     converter,
 )
 from raydocs_async._converter import decode
+from raydocs_async.models import WIRE_NAMES
 from tests.strategies import (
     ABSENT,
     GUIDE,
@@ -221,6 +223,34 @@ def test_structure_a_part() -> None:
     """Parts of a session can be read on their own."""
     part = json.loads(REFERENCE)["documents"][0]
     assert converter.structure(part, Document) == REFERENCE_SESSION.documents[0]
+
+
+def test_structure_a_status() -> None:
+    """A status that is read on its own is a member, too, or stays the string that it is."""
+    read = [converter.structure(status, SessionStatus) for status in ("failed", "new")]
+    assert (read, type(read[0])) == ([SessionStatus.FAILED, "new"], SessionStatus)
+
+
+def test_structure_another_collection() -> None:
+    """Collections that no model has are read, too, and refused with what is wrong in them."""
+    assert converter.structure([1], deque[int]) == deque([1])
+    with pytest.raises(APIResponseValidationError, match=r"\$ is a string, not an integer$"):
+        converter.structure(["x"], deque[int])
+
+
+@attrs.frozen(kw_only=True)
+class Odd:
+    """A model with a collection that JSON spells otherwise."""
+
+    parts: tuple[int, ...] = attrs.field(default=(), metadata={WIRE_NAMES: ("theParts",)})
+    extra: dict[str, Any] = attrs.field(factory=dict)
+    wire_keys: tuple[str, ...] = ()
+
+
+@pytest.mark.parametrize(("sent", "read"), [({"theParts": [1]}, (1,)), ({"theParts": None}, ())])
+def test_a_collection_has_its_own_spelling(sent: Json, read: tuple[int, ...]) -> None:
+    """A collection is read under the name that JSON has for it, as any other field."""
+    assert converter.structure(sent, Odd).parts == read
 
 
 def variation(id: str, place: Place, /, **changes: Json) -> Any:
@@ -646,6 +676,21 @@ def test_wrong_type_under_an_older_spelling(place: Place, name: str, older: str)
 def test_null_is_no_problem() -> None:
     """What is null where it may be is not named among what is wrong."""
     body = varied(DOCUMENT, {"mime": None, "parsings": None, "size": "x"})
+    assert problem(body) == "$.documents[0].size is a string, not an integer"
+
+
+@pytest.mark.parametrize(
+    ("place", "known"),
+    [
+        pytest.param(RESULT, {"completed_at": "0000-00-00 00:00:00"}, id="M9 a zero date"),
+        pytest.param(RESULT, {"completed_at": None}, id="M6 null for a time"),
+        pytest.param(RESULT, {"status": "new"}, id="M3 a new status"),
+        pytest.param(REF, {"source": {"type": "upload"}}, id="a part that may be absent"),
+    ],
+)
+def test_what_is_right_is_no_problem(place: Place, known: dict[str, Json]) -> None:
+    """Next to what is wrong, nothing is named that would do by itself."""
+    body = varied(DOCUMENT, {"size": "x"}, varied(place, known))
     assert problem(body) == "$.documents[0].size is a string, not an integer"
 
 

@@ -47,7 +47,7 @@ from tests.support.clients import (
 from tests.support.network import Resolver, session_by
 from tests.support.wire import Answer, End, Pause, Received, WireServer, good, reply, session_json
 
-pytestmark = pytest.mark.usefixtures("no_task_left")
+pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
 
 GOOD = reply(session_json(SESSION_ID))
 THIRD_ID = "550e8400-e29b-41d4-a716-446655440000"
@@ -631,7 +631,7 @@ PHASES = {
 @pytest.mark.parametrize("times", [1, 2])
 async def test_cancellation(phase: Phase, times: int) -> None:
     """C9: a cancelled call ends within a tick, keeps no slot, and the next answer is right."""
-    resolver = Resolver(asyncio.Event(), None) if phase.dns_hangs else Resolver(None)
+    resolver = Resolver(End.HANG, None) if phase.dns_hangs else Resolver(None)
     async with (
         WireServer(*phase.answers) as server,
         session_by(resolver) as http_session,

@@ -277,6 +277,19 @@ STRINGS = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("message", "retry_after", "expected"),
+    [
+        ("It is gone.", None, "It is gone."),
+        ("It is gone.", 2.0, "It is gone; retry after 2 s"),
+        (".gone", 2.0, ".gone; retry after 2 s"),
+    ],
+)
+def test_full_stop(message: str, retry_after: float | None, expected: str) -> None:
+    """A message keeps its full stop, but where something follows it."""
+    assert str(RaydocsError(message, retry_after=retry_after)) == expected
+
+
 @pytest.mark.parametrize(("fields", "expected"), STRINGS)
 def test_str(fields: dict[str, Any], expected: str) -> None:
     """An error says which session, what happened, how often it was tried and when to come back."""

@@ -137,6 +137,13 @@ def test_backoff_doubles(failures: int, bound: float) -> None:
     assert backoff(RetryPolicy(), failures, lambda: 1.0) == bound
 
 
+@pytest.mark.parametrize("failures", [61, 62, 5000])
+def test_backoff_stops_doubling(failures: int) -> None:
+    """Sixty doublings are enough, and no number of failures is too large for a float."""
+    policy = RetryPolicy(initial=1e-18, maximum=1e9)
+    assert backoff(policy, failures, lambda: 1.0) == 1e-18 * 2.0**60
+
+
 @given(policies, st.integers(1, 10_000), st.floats(0, 1, exclude_max=True))
 def test_backoff_bounds(policy: RetryPolicy, failures: int, rand: float) -> None:
     """A wait is never negative, over the maximum, or over what the failures so far allow."""
@@ -271,6 +278,12 @@ async def test_retry_after_is_of_one_failure() -> None:
     run = Run()
     await run(asks(30.0), AGAIN, DONE)
     assert run.sleeps == [30.0, 1.0]
+
+
+async def test_no_retry_after_is_within_any_bound() -> None:
+    """A failure that asks for no wait is retried, whatever Retry-After is allowed."""
+    run = Run(RetryPolicy(max_retry_after=0.0))
+    assert await run(AGAIN, DONE) is DONE
 
 
 STOPPED = [

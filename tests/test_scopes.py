@@ -3,17 +3,34 @@
 import asyncio
 import contextlib
 import math
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from raydocs_async._scopes import Scopes
 
-pytestmark = pytest.mark.looptime
+pytestmark = [pytest.mark.looptime, pytest.mark.usefixtures("no_task_left")]
 
 
 def now() -> float:
     """The event loop's time, which is virtual here."""
     return asyncio.get_running_loop().time()
+
+
+@contextlib.contextmanager
+def timers() -> Iterator[list[float]]:
+    """The times for which timers are set meanwhile."""
+    loop, set_for = asyncio.get_running_loop(), list[float]()
+    call_at = loop.call_at
+
+    def spy(when: float, callback: Any) -> asyncio.TimerHandle:
+        set_for.append(when)
+        return call_at(when, callback)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "call_at", spy)
+        yield set_for
 
 
 async def sleep_until_ended(scopes: Scopes, seconds: float) -> float:
@@ -46,8 +63,36 @@ async def test_what_is_done_in_time_is_left_alone() -> None:
 
 async def test_a_scope_without_an_end_needs_no_timer() -> None:
     """An infinite deadline is none."""
-    with Scopes().until(math.inf):
-        await asyncio.sleep(1000)
+    with timers() as set_for, Scopes().until(math.inf):
+        pass
+    assert set_for == []
+
+
+async def test_one_timer_is_set_to_the_earliest_deadline() -> None:
+    """A timer is set when a deadline is earlier than all that came before, and only then."""
+    scopes, start = Scopes(), now()
+    with timers() as set_for:
+        for seconds in (3, 5, 2, 2, math.inf):
+            scopes.until(start + seconds).__enter__()
+    scopes.interrupt()
+    assert set_for == [start + 3, start + 2]
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.sleep(1)
+
+
+async def test_a_scope_has_not_ended_before_it_begins() -> None:
+    """That it has ended is known of a scope from the first."""
+    assert Scopes().until(now() - 1).ended is False
+
+
+async def test_interrupting_leaves_no_timer() -> None:
+    """A client that is closed leaves nothing in the event loop, not until its last deadline."""
+    scopes = Scopes()
+    with scopes.until(now() + 3600):
+        pass
+    scopes.interrupt()
+    loop: Any = asyncio.get_running_loop()
+    assert [timer for timer in loop._scheduled if not timer.cancelled()] == []
 
 
 async def test_interrupting_ends_all_scopes() -> None:

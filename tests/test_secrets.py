@@ -5,18 +5,16 @@ import copy
 import logging
 import pickle
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import attrs
 import pytest
-from attrs import field, frozen
 
 from raydocs_async import ConfigurationError, RaydocsClient, RaydocsError
 from raydocs_async._http import Secret, SecretBytes
 from tests.support.clients import (
-    OTHER_ID,
     SESSION_ID,
     THRICE,
     TOKEN,
@@ -25,26 +23,18 @@ from tests.support.clients import (
     turns_of_the_loop,
     until,
 )
-from tests.support.network import free_port
+from tests.support.hazards import DATA, GOOD, HAZARDS, Hazard, cases, world
 from tests.support.wire import (
-    CHUNKED,
-    GZIP,
     Answer,
     End,
-    Endless,
     Received,
     WireServer,
-    chunk,
     good,
     reply,
     session_json,
 )
 
-pytestmark = pytest.mark.usefixtures("no_task_left")
-
-GOOD = reply(session_json(SESSION_ID))
-DATA = "Jane Doe, IBAN DE00"
-"""Stands for what a document says."""
+pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
 
 
 def with_locals(error: BaseException, *, skip: int = 0) -> str:
@@ -66,66 +56,22 @@ def everything_told(error: BaseException) -> str:
     return "\n".join(told)
 
 
-@frozen
-class Leak:
-    """A failure that might tell a secret."""
-
-    answer: Answer = field(default=GOOD, repr=False)
-    scheme: str = "http"
-    refused: bool = False
-    timeout: float = 30.0
-
-
-FAILURES = {
-    "refused": Leak(refused=True),
-    "lost": Leak((End.CLOSE,)),
-    "reset": Leak((End.RESET,)),
-    "cut": Leak((GOOD[:-9], End.CLOSE)),
-    "silent": Leak((End.HANG,)),
-    "silent within the body": Leak((GOOD[:-9], End.HANG)),
-    "deadline": Leak((End.HANG,), timeout=0.5),
-    "garbage": Leak(b"GARBAGE\r\n\r\n"),
-    "too large": Leak((reply(framed=False, headers=CHUNKED), Endless(chunk(b"x" * 4096)))),
-    "bad gzip": Leak(reply(b"x" * 99, headers=GZIP)),
-    "no TLS": Leak(scheme="https"),
-    "redirect": Leak(reply(status="302 Found", headers={"Location": "http://127.0.0.1:1/"})),
-    "unauthorized": Leak(reply(b'{"message": "Unauthenticated."}', status="401 X")),
-    "not found": Leak(reply(b"{}", status="404 X")),
-    "throttled": Leak(reply(status="429 X", headers={"Retry-After": "86400"})),
-    "server error": Leak(reply(b"<html>", status="500 X")),
-    "another session": Leak(reply(session_json(OTHER_ID, name=DATA))),
-    "no JSON": Leak(reply(DATA.encode())),
-    "no session": Leak(reply(session_json(SESSION_ID, name=7, settings={"a": DATA}))),
-    "no object": Leak(reply(f'["{DATA}"]'.encode())),
-    "cut JSON": Leak(reply(session_json(SESSION_ID, name=DATA)[:-9])),
-    "wrong time-out": Leak(timeout=-1),
-}
-
-
-async def fail(leak: Leak) -> BaseException:
-    """The error of a client that fails as `leak` says."""
-    async with WireServer(leak.answer) as server:
-        port = free_port() if leak.refused else server.port
-        client = client_for(
-            f"{leak.scheme}://127.0.0.1:{port}",
-            retry=THRICE,
-            attempt_timeout=5.0,
-            max_response_bytes=9999,
-        )
-        async with client:
-            with pytest.raises(RaydocsError) as caught:
-                await client.get_session(SESSION_ID, timeout=leak.timeout)
+async def fail(hazard: Hazard) -> RaydocsError:
+    """The error that comes of it."""
+    async with world(hazard) as (_, client):
+        with pytest.raises(RaydocsError) as caught:
+            await client.get_session(SESSION_ID)
     return caught.value
 
 
 @pytest.mark.looptime
-@pytest.mark.parametrize("leak", FAILURES.values(), ids=FAILURES)
-async def test_no_failure_tells_the_token(
-    leak: Leak, caplog: pytest.LogCaptureFixture, recwarn: pytest.WarningsRecorder
+@cases(HAZARDS)
+async def test_no_failure_tells_a_secret(
+    hazard: Hazard, caplog: pytest.LogCaptureFixture, recwarn: pytest.WarningsRecorder
 ) -> None:
     """S2, S3, S4: no form of an error, no log and no warning holds token or document data."""
     caplog.set_level(logging.DEBUG)
-    error = await fail(leak)
+    error = await fail(hazard)
     logged = f"{caplog.text} {[record.__dict__ for record in caplog.records]}"
     warned = f"{[warning.message for warning in recwarn]}"
     assert TOKEN not in everything_told(error) + logged + warned
@@ -133,24 +79,14 @@ async def test_no_failure_tells_the_token(
 
 
 @pytest.mark.looptime
-@pytest.mark.parametrize("leak", FAILURES.values(), ids=FAILURES)
-@pytest.mark.parametrize(
-    "clone",
-    [
-        pytest.param(lambda error: pickle.loads(pickle.dumps(error)), id="pickle"),
-        pytest.param(copy.copy, id="copy"),
-        pytest.param(copy.deepcopy, id="deepcopy"),
-    ],
-)
-async def test_every_error_pickles_and_copies(leak: Leak, clone: Callable[[Any], Any]) -> None:
+@cases({hazard.error.__name__: hazard for hazard in HAZARDS.values()})
+async def test_every_error_pickles_and_copies(hazard: Hazard) -> None:
     """S6: an error that was pickled or copied is the same error."""
-    error = await fail(leak)
-    assert isinstance(error, RaydocsError)
-    other = clone(error)
-    assert type(other) is type(error)
-    assert str(other) == str(error)
-    assert other.attempts == error.attempts
-    assert (other.status, other.retry_after) == (error.status, error.retry_after)
+    error = await fail(hazard)
+    for other in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
+        assert type(other) is type(error)
+        assert str(other) == str(error)
+        assert attrs.asdict(other) == attrs.asdict(error)
 
 
 @pytest.mark.looptime

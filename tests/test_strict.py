@@ -257,6 +257,12 @@ def test_no_status(value: object) -> None:
         _strict.open_status(Colour, nullable=False)(value, str)
 
 
+def test_what_came_in_the_place_of_a_status() -> None:
+    """The refusal of a status tells what is there."""
+    with pytest.raises(Mismatch, match=r"^is an integer, not a string$"):
+        _strict.open_status(Colour, nullable=True)(1, str)
+
+
 @pytest.mark.parametrize(("value", "expected"), [(None, None), ("red", Colour.RED), ("", "")])
 def test_status_that_may_be_absent(value: str | None, expected: str | None) -> None:
     """M6: null is ``None`` where a status may be absent, and nothing else is."""
@@ -288,6 +294,11 @@ def test_default(value: object, expected: object) -> None:
     assert _strict.or_default(_strict.items(_strict.scalar(int), int), tuple)(value, None) == (
         expected
     )
+
+
+def test_default_hands_on_the_type() -> None:
+    """What is not null is read as the type that was asked for."""
+    assert _strict.or_default(lambda value, type_: (value, type_), tuple)(1, int) == (1, int)
 
 
 @pytest.mark.parametrize("value", [0, False, ""])

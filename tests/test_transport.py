@@ -1,7 +1,6 @@
 """One exchange: what the transport makes of aiohttp, of sockets, and of a borrowed session."""
 
 import asyncio
-import datetime
 import importlib
 import inspect
 import pkgutil
@@ -15,7 +14,6 @@ from unittest.mock import AsyncMock
 
 import aiohttp
 import pytest
-import trustme
 
 from raydocs_async import ConfigurationError
 from raydocs_async._http import Failure, FailureKind, Response
@@ -28,7 +26,8 @@ from raydocs_async._transport import (
     translate,
 )
 from tests.support.clients import GET, SESSION_ID, TOKEN, transport_for, until
-from tests.support.network import Resolver, black_hole, free_port, session_by
+from tests.support.network import Resolver, black_hole, refused, session_by
+from tests.support.tls import CA, GOOD_TLS, OTHER_CA, TRUSTING, server_tls
 from tests.support.wire import (
     CHUNKED,
     GZIP,
@@ -47,7 +46,7 @@ from tests.support.wire import (
     session_json,
 )
 
-pytestmark = pytest.mark.usefixtures("no_task_left")
+pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
 
 GOOD = reply(session_json(SESSION_ID))
 MIB = 2**20
@@ -162,7 +161,7 @@ def test_a_defect_is_not_translated() -> None:
 
 
 async def test_a_defect_passes_through() -> None:
-    """An exception that no exchange should raise reaches the caller as it is."""
+    """C15: an exception of the caller's own callback reaches the caller as it is."""
 
     async def broken(*_: object) -> None:
         raise ZeroDivisionError
@@ -210,7 +209,7 @@ async def test_one_exchange_is_one_request(
     greeting: tuple[Step, ...], answer: tuple[Step, ...], requests: int
 ) -> None:
     """A lost connection is reported, and the request not silently sent again."""
-    server = WireServer(answer, greeting=greeting)
+    server = WireServer(answer, greetings=(greeting,))
     async with server, open_transport(server.url) as transport:
         failure = await failure_of(transport)
     assert (failure.kind, failure.sent) == (FailureKind.DISCONNECT, True)
@@ -282,8 +281,9 @@ async def test_the_base_path_is_kept(path: str) -> None:
 
 async def test_a_refused_port() -> None:
     """N1: a port where nobody listens is a failure to connect; nothing was sent."""
-    async with open_transport(f"http://127.0.0.1:{free_port()}") as transport:
-        failure = await failure_of(transport)
+    with refused() as url:
+        async with open_transport(url) as transport:
+            failure = await failure_of(transport)
     assert (failure.kind, failure.sent) == (FailureKind.CONNECT, False)
     assert "Connect call failed" in failure.reason or "refused" in failure.reason
 
@@ -305,7 +305,7 @@ async def test_a_name_that_does_not_resolve() -> None:
 async def test_a_dns_that_hangs() -> None:
     """N3: a DNS look-up without an end is ended by the attempt's time-out."""
     async with (
-        session_by(Resolver(asyncio.Event())) as session,
+        session_by(Resolver(End.HANG)) as session,
         open_transport("http://api.localhost", http_session=session) as transport,
     ):
         assert (await failure_of(transport)).kind is FailureKind.TIMEOUT
@@ -344,27 +344,10 @@ async def test_an_exchange_has_one_timer(answer: tuple[Step, ...]) -> None:
 # -- TLS -----------------------------------------------------------------------------------
 
 
-CA = trustme.CA()
-OTHER_CA = trustme.CA()
-EXPIRED = datetime.datetime(2001, 1, 1, tzinfo=datetime.UTC)
-
-
-def server_tls(
-    ca: trustme.CA, host: str = "127.0.0.1", not_after: datetime.datetime | None = None
-) -> ssl.SSLContext:
-    """What a server for `host` needs to speak TLS."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    not_before = None if not_after is None else not_after - datetime.timedelta(days=1)
-    ca.issue_cert(host, not_before=not_before, not_after=not_after).configure_cert(context)
-    return context
-
-
 @asynccontextmanager
 async def trusting_session() -> AsyncIterator[aiohttp.ClientSession]:
     """A session to borrow that trusts `CA`."""
-    context = ssl.create_default_context()
-    CA.configure_trust(context)
-    connector = aiohttp.TCPConnector(ssl=context)
+    connector = aiohttp.TCPConnector(ssl=TRUSTING)
     async with aiohttp.ClientSession(connector=connector) as session:
         yield session
 
@@ -374,7 +357,7 @@ async def trusting_session() -> AsyncIterator[aiohttp.ClientSession]:
     [
         pytest.param(server_tls(OTHER_CA), "certificate verify failed", id="N5 self-signed"),
         pytest.param(server_tls(CA, "other.example"), "mismatch", id="N5 wrong host"),
-        pytest.param(server_tls(CA, not_after=EXPIRED), "expired", id="N5 expired"),
+        pytest.param(server_tls(CA, day=-3), "expired", id="N5 expired"),
     ],
 )
 async def test_a_bad_certificate(tls: ssl.SSLContext, says: str) -> None:
@@ -393,7 +376,7 @@ async def test_a_bad_certificate(tls: ssl.SSLContext, says: str) -> None:
 async def test_an_unknown_ca_by_our_own_session() -> None:
     """N5: the transport's own connections verify certificates."""
     async with (
-        WireServer(good, tls=server_tls(CA)) as server,
+        WireServer(good, tls=GOOD_TLS) as server,
         open_transport(server.url) as transport,
     ):
         assert (await failure_of(transport)).kind is FailureKind.CERTIFICATE
@@ -402,7 +385,7 @@ async def test_an_unknown_ca_by_our_own_session() -> None:
 async def test_a_good_certificate() -> None:
     """A certificate that the session trusts is fine."""
     async with (
-        WireServer(good, tls=server_tls(CA)) as server,
+        WireServer(good, tls=GOOD_TLS) as server,
         trusting_session() as session,
         open_transport(server.url, http_session=session) as transport,
     ):
@@ -412,7 +395,7 @@ async def test_a_good_certificate() -> None:
 @pytest.mark.looptime
 async def test_a_tls_handshake_that_hangs() -> None:
     """N6: a server that never answers the TLS handshake is given up in time."""
-    server = WireServer(good, greeting=(End.HANG,))
+    server = WireServer(good, greetings=((End.HANG,),))
     async with (
         server,
         open_transport(server.url.replace("http:", "https:"), attempt_timeout=60.0) as transport,
@@ -424,7 +407,7 @@ async def test_a_tls_handshake_that_hangs() -> None:
 async def test_a_tls_handshake_that_is_closed() -> None:
     """N7: a connection closed in the TLS handshake is a failure to connect, which may pass."""
     async with (
-        WireServer(good, greeting=(End.CLOSE,)) as server,
+        WireServer(good, greetings=((End.CLOSE,),)) as server,
         open_transport(server.url.replace("http:", "https:")) as transport,
     ):
         assert (await failure_of(transport)).kind in {FailureKind.CONNECT, FailureKind.DISCONNECT}
@@ -601,6 +584,24 @@ async def test_a_retired_pool_closes_after_its_last_exchange() -> None:
         await until(lambda: server.open_connections == 1)
     assert isinstance(outcome, Response)
     assert server.requests[-1].connection == 3
+
+
+async def test_a_retired_pool_has_no_idle_connections() -> None:
+    """E2: one slow exchange keeps its own connection open, and none that will not be used again."""
+    first, second, end = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    answers = (end, GOOD), (first, GOOD), (first, GOOD), (second, GOOD), (End.CLOSE,)
+    async with WireServer(*answers) as server, open_transport(server.url) as transport:
+        sends = [asyncio.create_task(transport.send(GET)) for _ in range(4)]
+        await until(lambda: len(server.requests) == 4)
+        first.set()
+        await asyncio.wait(sends[1:3])
+        await failure_of(transport)
+        await until(lambda: server.open_connections == 2)
+        second.set()
+        await sends[3]
+        await until(lambda: server.open_connections == 1)
+        end.set()
+        assert isinstance(await sends[0], Response)
 
 
 async def test_two_failures_retire_one_pool_once() -> None:

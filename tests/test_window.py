@@ -123,6 +123,11 @@ def test_a_reserve_is_not_kept_while_the_windows_end_is_out_of_sight() -> None:
     permit(window, 0.2, reserve=5)
 
 
+def test_a_reserve_is_kept_while_the_windows_end_is_in_sight() -> None:
+    """A hit that is left to others is not spent on asking when the window ends."""
+    assert refusal(opened(remaining=1), 0.2, reserve=1) == pytest.approx(60.1)
+
+
 # -- the end of a window ------------------------------------------------------------------------
 
 
@@ -259,6 +264,101 @@ def test_one_silent_request_does_not_hold_a_shared_window_past_its_end() -> None
     permit(window, 60.2)
 
 
+@pytest.mark.parametrize(("low", "high"), [(0.0, 10.0), (20.0, 30.0)])
+def test_bounds_that_touch_do_not_contradict_each_other(low: float, high: float) -> None:
+    """What can only be at one moment is known to be then."""
+    (moment,) = {low, high} & {10.0, 20.0}
+    assert Interval(10.0, 20.0).narrowed(low, high) == Interval(moment, moment)
+
+
+def test_an_end_that_a_refusal_would_not_tell_better_is_not_asked_for() -> None:
+    """To within two seconds is what a 429 tells."""
+    window = opened(remaining=0)
+    window.ends = Interval(58.0, 60.0)
+    assert refusal(window, 1.0) == 60.0
+
+
+def test_an_end_that_nobody_knows_is_asked_for() -> None:
+    """With a limit alone, and neither a period nor headers, nobody waits for ever."""
+    window = told(limit=1, per=None)
+    window.passed(permit(window, 0.0), RateLimitHeaders(), 0.1)
+    permit(window, 1.0)
+
+
+def test_the_end_of_the_next_window_is_known_beforehand() -> None:
+    """It begins when the last one is over, and so ends no earlier than a period after that."""
+    window = opened()
+    permit(window, 60.2)
+    assert window.ends == Interval(120.0, math.inf)
+
+
+def test_without_a_period_nothing_is_known_of_the_next_window() -> None:
+    """Its end is open on both sides."""
+    window = told(None, None)
+    window.refused(permit(window, 0.0), says(0, retry_after=10), 0.1, pause=1)
+    permit(window, 11.1)
+    assert window.ends == Interval()
+
+
+def test_without_a_period_an_opening_reply_bounds_nothing() -> None:
+    """To know when the window began does not help if nobody knows how long it lasts."""
+    window = told(None, None)
+    window.passed(permit(window, 0.0), says(LIMIT - 1), 0.1)
+    assert window.ends == Interval()
+
+
+def test_a_refused_window_has_nothing_left() -> None:
+    """Neither hits, nor any that were counted and have not been seen."""
+    window = opened()
+    window.lost(permit(window, 0.5), 0.6, sent=True)
+    window.refused(permit(window, 1.0), says(0, retry_after=58), 1.1, pause=1)
+    assert window.free == 0
+
+
+def test_a_window_that_others_opened_began_after_the_lowest_count_of_the_old_one() -> None:
+    """The request that got it was still in the old window; the new one ends a period later."""
+    window = opened(remaining=3)
+    window.passed(permit(window, 1.0), says(2), 1.1)
+    window.passed(permit(window, 2.0), says(95), 2.1)
+    assert window.ends == Interval(61.0, 62.1)
+
+
+def test_without_a_period_a_window_that_others_opened_has_no_known_end() -> None:
+    """It is a new window, and that is all."""
+    window = told(None, None)
+    window.passed(permit(window, 0.0), says(2), 0.1)
+    window.passed(permit(window, 2.0), says(95), 2.1)
+    assert (window.left, window.ends) == (95, Interval())
+
+
+def test_a_new_window_is_noticed_by_a_request_sent_with_the_last_reply() -> None:
+    """What is sent at the very moment of a reply comes after it."""
+    window = opened(remaining=3)
+    window.passed(permit(window, 1.0), says(2), 1.1)
+    window.passed(permit(window, 1.1), says(95), 1.2)
+    assert window.left == 95
+
+
+def test_a_new_window_is_noticed_after_the_same_count_twice() -> None:
+    """Two replies that tell the same do not put off what can be told from the first."""
+    window = opened(remaining=60)
+    slow = permit(window, 1.0)
+    window.passed(permit(window, 1.0), says(58), 1.1)
+    later = permit(window, 2.0)
+    window.passed(slow, says(58), 3.0)
+    window.passed(later, says(90), 3.1)
+    assert window.left == 90
+
+
+def test_a_late_reply_of_a_window_that_others_ended_says_nothing_of_theirs() -> None:
+    """The new window is as old as the first request that is known to be in it."""
+    window = opened(remaining=60)
+    late = permit(window, 1.0)
+    window.passed(permit(window, 2.0), says(95), 2.1)
+    window.passed(late, says(59), 2.2)
+    assert window.left == 95
+
+
 # -- hits without a Remaining -------------------------------------------------------------------
 
 
@@ -383,6 +483,72 @@ def test_one_reply_without_headers_does_not_open_a_window() -> None:
     assert refusal(window, 60.4) == pytest.approx(61.2)
 
 
+def test_several_lost_replies_count() -> None:
+    """Each of them is one hit."""
+    window = opened(remaining=10)
+    for _ in range(2):
+        window.lost(permit(window, 1.0), 2.0, sent=True)
+    assert window.free == 8
+
+
+def test_several_replies_without_headers_count() -> None:
+    """Each of them is one hit of the configured limit."""
+    window = told(limit=10)
+    for now in range(3):
+        window.passed(permit(window, now), RateLimitHeaders(), now + 0.1)
+    assert window.free == 7
+
+
+def test_a_remaining_corrects_the_count_of_replies_without_headers() -> None:
+    """The first reply that tells something is believed."""
+    window = told(limit=10)
+    window.passed(permit(window, 0.0), RateLimitHeaders(), 0.1)
+    window.passed(permit(window, 1.0), says(5, limit=10), 1.1)
+    assert window.free == 5
+
+
+def test_a_remaining_corrects_what_was_lost_up_to_its_request() -> None:
+    """A request that is sent the moment another is lost knows of it."""
+    window = opened(remaining=10)
+    window.lost(permit(window, 1.0), 2.0, sent=True)
+    window.passed(permit(window, 2.0), says(8), 2.1)
+    assert window.free == 8
+
+
+def test_what_is_lost_before_a_slow_probes_reply_counts() -> None:
+    """A second probe that is lost is one hit, also in a window that is not the first."""
+    window = opened()
+    slow = permit(window, 60.2)
+    window.lost(permit(window, 61.3), 61.5, sent=True)
+    window.passed(slow, says(98), 61.6)
+    assert window.free == 97
+
+
+def test_a_lost_probe_of_a_later_window_is_replaced_at_once() -> None:
+    """The request that opens a window belongs to it."""
+    window = opened()
+    window.lost(permit(window, 60.2), 60.3, sent=True)
+    permit(window, 60.3)
+
+
+def test_a_refusal_of_what_was_sent_at_the_moment_of_another_is_a_second_one() -> None:
+    """What is sent with a refusal comes after it."""
+    window = told()
+    window.refused(permit(window, 0.0), says(), 0.1, pause=1)
+    window.in_flight += 1
+    window.refused(Ticket(0.1), says(), 0.2, pause=1)
+    assert window.refusals == 2
+
+
+def test_a_reply_to_what_was_sent_at_the_moment_of_a_refusal_opens_the_window() -> None:
+    """What is sent with a refusal and passes comes after it."""
+    window = told(None, None)
+    window.refused(permit(window, 0.0), says(), 0.1, pause=1)
+    window.in_flight += 1
+    window.passed(Ticket(0.1), RateLimitHeaders(), 0.2)
+    assert window.left == math.inf
+
+
 # -- others on the address ----------------------------------------------------------------------
 
 
@@ -436,6 +602,47 @@ def test_a_refusal_that_was_asked_for_is_not_foreign_use() -> None:
     assert window.foreign == 0
 
 
+def test_the_last_hit_being_refused_is_foreign_use() -> None:
+    """Also where one hit alone should have been left."""
+    window = opened(limit=2)
+    window.refused(permit(window, 1.0), says(0, limit=2, retry_after=59), 1.1, pause=5)
+    assert window.foreign == 1
+
+
+def test_foreign_use_that_shows_in_a_refusal_adds_up() -> None:
+    """What was known of before is not forgotten."""
+    window = opened(remaining=LIMIT - 1 - 30)
+    window.refused(permit(window, 1.0), says(0, retry_after=59), 1.1, pause=5)
+    assert window.foreign == 31
+
+
+def test_lost_hits_are_not_shared_with_others() -> None:
+    """The share that may be in flight is one of what is left after what was lost."""
+    window = opened(remaining=40)
+    for _ in range(8):
+        window.lost(permit(window, 0.2), 0.3, sent=True)
+    for _ in range((40 - 8) // CAUTION):
+        permit(window, 0.4)
+    assert refusal(window, 0.4) == pytest.approx(60.1)
+
+
+def test_caution_ends_when_nobody_else_has_been_there_for_a_window() -> None:
+    """After a window of our own, everything may be in flight again."""
+    window = opened(remaining=40)
+    window.passed(permit(window, 60.2), says(LIMIT - 1), 60.3)
+    window.passed(permit(window, 120.4), says(LIMIT - 1), 120.5)
+    for _ in range(LIMIT - 1):
+        permit(window, 120.6)
+
+
+def test_own_hits_in_a_window_that_others_opened_are_not_foreign() -> None:
+    """The reply that shows it, and what is in flight then, are ours."""
+    window = opened(remaining=60)
+    permit(window, 1.9)
+    window.passed(permit(window, 2.0), says(95), 2.1)
+    assert window.foreign == 3
+
+
 # -- the period ---------------------------------------------------------------------------------
 
 DATES = [f"Mon, 23 Nov 2026 12:00:{second:02} GMT" for second in range(60)]
@@ -456,13 +663,18 @@ def test_the_period_is_learned_from_the_first_refusal() -> None:
     window = told(limit=None, per=None)
     refused_after_opening(window, opened_at=DATES[10], refused_at=DATES[12], retry_after=58)
     assert window.per == 60
-    assert window.ends.high == pytest.approx(60.1)
+    assert (window.ends.low, window.ends.high) == pytest.approx((60.0, 60.1))
 
 
-def test_the_period_is_rounded_up_without_dates() -> None:
-    """Without dates the longest period that fits is taken, which is never refused."""
+@pytest.mark.parametrize(
+    ("opened_at", "refused_at"), [(None, None), (DATES[10], None), (None, DATES[12])]
+)
+def test_the_period_is_rounded_up_without_dates(
+    opened_at: str | None, refused_at: str | None
+) -> None:
+    """Without both dates the longest period that fits is taken, which is never refused."""
     window = told(limit=None, per=None)
-    refused_after_opening(window, opened_at=None, refused_at=None, retry_after=58)
+    refused_after_opening(window, opened_at=opened_at, refused_at=refused_at, retry_after=58)
     assert window.per == 61
 
 
@@ -544,6 +756,80 @@ def test_a_learned_period_that_is_too_long_is_learned_anew() -> None:
     assert window.per is None
 
 
+@pytest.mark.parametrize("now", [60.0, 60.05])
+def test_a_learned_period_outlives_a_window_that_ends_in_time(now: float) -> None:
+    """A window that turns when it may is no sign of a shorter period."""
+    window = learned()
+    window.in_flight = 1
+    window.passed(Ticket(59.9), says(1, limit=2), now)
+    assert window.per == PER
+
+
+def test_a_told_period_outlives_a_window_that_ends_early() -> None:
+    """What was told is believed, whatever the server seems to do."""
+    window = opened()
+    window.passed(permit(window, 1.0), says(98), 1.1)
+    window.passed(permit(window, 2.0), says(99), 2.1)
+    assert window.per == PER
+
+
+def test_a_window_whose_opening_was_not_seen_teaches_nothing() -> None:
+    """A refusal tells when it ends, and not when it began."""
+    window = told(None, None)
+    window.passed(permit(window, 0.0), says(50), 0.1)
+    window.refused(permit(window, 1.0), says(0, retry_after=30), 1.1, pause=1)
+    assert window.per is None
+
+
+def test_a_refusal_before_the_end_does_not_mend_anything() -> None:
+    """In a window that we opened ourselves, it is just the end coming."""
+    window = learned()
+    ends = window.ends.high
+    window.passed(permit(window, ends), says(0, limit=1), ends + 0.1)
+    window.in_flight = 1
+    window.refused(Ticket(119.9), says(0, limit=1, retry_after=1), 120.0, pause=1)
+    assert window.per == PER
+
+
+@pytest.mark.parametrize(
+    ("sent_at", "retry_after", "expected"),
+    [
+        pytest.param(60.1, 1, PER + 1, id="at once, a second to go"),
+        pytest.param(61.0, 0, PER + 1, id="just within a second"),
+        pytest.param(61.1, 0, PER, id="a second late"),
+        pytest.param(61.6, 1, PER, id="later"),
+        pytest.param(60.1, 2, PER, id="two seconds to go"),
+    ],
+)
+def test_what_mends_a_learned_period(sent_at: float, retry_after: int, expected: float) -> None:
+    """A refusal less than a second after the expected end, with at most a second to go."""
+    window = learned()
+    ticket = permit(window, sent_at)
+    window.refused(ticket, says(0, limit=1, retry_after=retry_after), sent_at + 0.1, pause=5)
+    assert window.per == expected
+
+
+@pytest.mark.parametrize(
+    ("sent_at", "received_at", "retry_after", "date", "expected"),
+    [
+        pytest.param(3.0, 3.1, 57, None, 60, id="fits, and would be a second more by itself"),
+        pytest.param(2.1, 2.2, 59, None, 60, id="just not too long a wait"),
+        pytest.param(3.0, 3.0, 56, DATES[13], 60, id="just not too short a wait"),
+        pytest.param(3.0, 3.1, 59, DATES[13], 62, id="too long a wait"),
+        pytest.param(3.0, 3.1, 55, DATES[13], 58, id="too short a wait"),
+    ],
+)
+def test_when_a_learned_period_is_learned_anew(
+    sent_at: float, received_at: float, retry_after: int, date: str | None, expected: float
+) -> None:
+    """Only by a refusal whose Retry-After it cannot explain, by a second more or less."""
+    window = learned()
+    window.in_flight = 1
+    headers = says(0, limit=1, retry_after=retry_after, date=date)
+    window.refused(Ticket(sent_at), headers, received_at, pause=1)
+    assert window.per == expected
+
+
 # -- known waits --------------------------------------------------------------------------------
 
 
@@ -571,6 +857,40 @@ def test_a_shut_window_opens_when_it_is_no_longer_shut() -> None:
     window = told()
     window.refused(permit(window, 0.0), says(0, retry_after=86_400), 0.1, pause=1)
     assert window.opens_at(1.0) == pytest.approx(86_401.1)
+
+
+def test_nobody_else_waiting_is_the_default() -> None:
+    """The last hit of a window may go at once when there is no queue."""
+    assert opened(limit=2).opens_at(1.0) == 1.0
+
+
+def test_what_is_left_is_not_waited_for() -> None:
+    """Of a queue that is longer than what is left, those served from it wait for no window."""
+    assert opened().opens_at(1.0, ahead=2 * LIMIT - 2) == pytest.approx(60.1)
+    assert opened().opens_at(1.0, ahead=2 * LIMIT - 1) == pytest.approx(120.1)
+
+
+def test_a_pause_is_waited_for() -> None:
+    """R2: a 429 that does not say for how long shuts the window for the pause, not for longer."""
+    window = told(None, None)
+    window.refused(permit(window, 0.0), says(), 0.1, pause=5)
+    assert window.opens_at(1.0, ahead=3) == pytest.approx(5.1)
+
+
+def test_after_a_pause_the_window_may_open_now() -> None:
+    """When the pause is over nothing is known, and so nobody is told to wait."""
+    window = told()
+    window.refused(permit(window, 0.0), says(), 0.5, pause=5)
+    assert window.opens_at(5.5, ahead=250) == 5.5
+
+
+def test_in_a_pause_what_was_left_does_not_count() -> None:
+    """A late reply that tells of hits left does not shorten the queue behind the pause."""
+    window = opened()
+    late, refused = permit(window, 1.0), permit(window, 1.0)
+    window.refused(refused, says(), 1.1, pause=5)
+    window.passed(late, says(97), 1.2)
+    assert window.opens_at(1.3, ahead=LIMIT) == pytest.approx(66.1)
 
 
 # -- against the server -------------------------------------------------------------------------

@@ -4,9 +4,12 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Literal
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+
+from tests.support.wire import End
 
 
 @contextmanager
@@ -32,13 +35,21 @@ def free_port() -> int:
         return port
 
 
+@contextmanager
+def refused() -> Iterator[str]:
+    """The URL of a port that is taken, so that nobody else gets it, and on which nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
 class Resolver(AbstractResolver):
     """A DNS of our own: each look-up takes the next of its answers, the last one for ever.
 
-    An answer is an exception, an event to wait for, or ``None`` for 127.0.0.1.
+    An answer is an exception, ``End.HANG`` for none at all, or ``None`` for 127.0.0.1.
     """
 
-    def __init__(self, *answers: Exception | asyncio.Event | None) -> None:
+    def __init__(self, *answers: Exception | Literal[End.HANG] | None) -> None:
         self._answers = list(answers)
         self.asked = 0
 
@@ -50,8 +61,8 @@ class Resolver(AbstractResolver):
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         if isinstance(answer, Exception):
             raise answer
-        if answer is not None:
-            await answer.wait()
+        if answer is End.HANG:
+            await asyncio.Event().wait()
         found = ResolveResult(
             hostname=host, host="127.0.0.1", port=port, family=family, proto=0, flags=0
         )

@@ -9,10 +9,13 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from enum import Enum, auto
+from itertools import repeat
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, TypeVar
 
 from attrs import define, field, frozen
+
+T = TypeVar("T")
 
 CHUNKED = {"Transfer-Encoding": "chunked"}
 GZIP = {"Content-Encoding": "gzip"}
@@ -24,11 +27,22 @@ class End(Enum):
     """How an answer can end, other than by its last byte."""
 
     CLOSE = auto()
-    """A FIN."""
+    """A FIN; on TLS it is announced (``close_notify``)."""
+    HALF = auto()
+    """A FIN, not announced, with the other direction left open until the client goes away."""
+    NOTICE = auto()
+    """TLS's announcement of an end, which does not come: the connection stays open."""
     RESET = auto()
     """A RST: the socket is closed with nothing to linger for."""
     HANG = auto()
     """Silence, with the connection open, until the client goes away."""
+
+
+@frozen
+class Raw:
+    """Bytes that go past the encryption, if there is one."""
+
+    data: bytes
 
 
 @frozen
@@ -54,7 +68,7 @@ class Endless:
     data: bytes
 
 
-Step: TypeAlias = bytes | Pause | Drip | Endless | End | asyncio.Event
+Step: TypeAlias = bytes | Raw | Pause | Drip | Endless | End | asyncio.Event
 """What a server can do; an event is waited for."""
 Answer: TypeAlias = tuple[Step, ...] | bytes
 Script: TypeAlias = Callable[["Received"], Answer]
@@ -97,7 +111,8 @@ class WireServer:
 
     Args:
         answers: In the order of the requests, whichever connection they come by.
-        greeting: Steps on a new connection, before any request is read.
+        greetings: Steps on a new connection, before TLS and before any request: those of the first
+            connection, of the second, and of all later ones the last.
         tls: To speak TLS with.
         port: To listen on; 0 is any that is free.
     """
@@ -105,12 +120,12 @@ class WireServer:
     def __init__(
         self,
         *answers: Answer | Script,
-        greeting: tuple[Step, ...] = (),
+        greetings: tuple[tuple[Step, ...], ...] = ((),),
         tls: ssl.SSLContext | None = None,
         port: int = 0,
     ) -> None:
         self._answers = _with_last_repeated(answers)
-        self._greeting = greeting
+        self._greetings = _with_last_repeated(greetings)
         self._tls = tls
         self.port = port
         """Where it listens."""
@@ -123,9 +138,7 @@ class WireServer:
         """Set whenever another one was."""
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(
-            self._serve, "127.0.0.1", self.port, ssl=self._tls, backlog=1024
-        )
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, backlog=1024)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -157,19 +170,48 @@ class WireServer:
         self.connections += 1
         line = _Line(self.connections, reader, writer)
         try:
-            with suppress(ConnectionError, asyncio.CancelledError):
+            with suppress(OSError, asyncio.CancelledError):  # TLS's errors are such, too
                 await self._converse(line)
         finally:
             self._open.discard(task)
             writer.transport.abort() if line.reset else writer.close()
 
     async def _converse(self, line: "_Line") -> None:
-        await line.play(self._greeting)
+        await line.play(next(self._greetings))
+        if self._tls and not line.ended:
+            line.tls = _Tls(self._tls)
         while not line.ended and (received := await line.read()):
             self.requests.append(received)
             self.request_read.set()
             answer = next(self._answers)
             await line.play(answer(received) if callable(answer) else answer)
+
+
+class _Tls:
+    """TLS in our own hands, so that it can break off anywhere: bytes in, bytes out."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._read, self._written = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._read, self._written, server_side=True)
+
+    def decrypted(self, data: bytes) -> bytes | None:
+        """What `data` and those before it hold; ``None`` where it takes more of them."""
+        self._read.write(data)
+        with suppress(ssl.SSLWantReadError):  # the handshake takes place here, too
+            return self._tls.read()
+        return None
+
+    def encrypted(self, data: bytes = b"") -> bytes:
+        """What has to be sent, `data` included."""
+        if data:
+            self._tls.write(data)
+        return self._written.read()
+
+    def notice(self) -> bytes:
+        """The announcement of the end."""
+        with suppress(ssl.SSLWantReadError):  # it would wait for the client's
+            self._tls.unwrap()
+        return self._written.read()
 
 
 @define
@@ -179,15 +221,29 @@ class _Line:
     number: int
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+    tls: _Tls | None = None
     ended: bool = False
     reset: bool = False
+    _buffer: bytes = b""
 
     async def read(self) -> Received | None:
-        try:
-            head = await self.reader.readuntil(b"\r\n\r\n")
-        except asyncio.IncompleteReadError:
-            return None
-        return Received(self.number, head.removesuffix(b"\r\n\r\n"))
+        while b"\r\n\r\n" not in self._buffer:
+            if not (data := await self._receive()):
+                return None
+            self._buffer += data
+        head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
+        return Received(self.number, head)
+
+    async def _receive(self) -> bytes:
+        """The client's next bytes; none at the end."""
+        while data := await self.reader.read(2**16):
+            if self.tls is None:
+                return data
+            decrypted = self.tls.decrypted(data)
+            await self._send_raw(self.tls.encrypted())
+            if decrypted is not None:
+                return decrypted
+        return b""
 
     async def play(self, answer: Answer) -> None:
         for step in (answer,) if isinstance(answer, bytes) else answer:
@@ -197,6 +253,8 @@ class _Line:
         match step:
             case bytes():
                 await self._send(step)
+            case Raw(data):
+                await self._send_raw(data)
             case Pause(seconds):
                 await asyncio.sleep(seconds)
             case End():
@@ -215,28 +273,34 @@ class _Line:
             await self._send(bytes([byte]))
 
     async def _send(self, data: bytes) -> None:
+        await self._send_raw(self.tls.encrypted(data) if self.tls else data)
+
+    async def _send_raw(self, data: bytes) -> None:
         self.writer.write(data)
         await self.writer.drain()
 
     async def _end(self, end: End) -> None:
         self.ended = True
-        if end is End.HANG:
-            await self.reader.read()
-        elif end is End.RESET:
+        if self.tls and end in (End.CLOSE, End.NOTICE):
+            await self._send_raw(self.tls.notice())
+        if end is End.HALF:
+            self.writer.write_eof()
+        if end is End.RESET:
             self.reset = True
             tcp = self.writer.get_extra_info("socket")
             tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+        elif end is not End.CLOSE:
+            await self.reader.read()
 
 
-def _with_last_repeated(answers: tuple[Answer | Script, ...]) -> Iterator[Answer | Script]:
-    yield from answers
-    while True:
-        yield answers[-1]
+def _with_last_repeated(given: tuple[T, ...]) -> Iterator[T]:
+    yield from given
+    yield from repeat(given[-1])
 
 
-def session_json(session_id: str, **changes: Any) -> bytes:
+def session_json(session_id: str | None, **changes: Any) -> bytes:
     """A small session as the service would send it."""
-    session = {
+    session: dict[str, Any] = {
         "id": session_id,
         "name": "Invoices",
         "extraction_template_id": "550e8400-e29b-41d4-a716-446655440000",
