@@ -127,14 +127,20 @@ def hazards(session: nox.Session) -> None:
 
 @nox.session(default=False, requires=["wheel"])
 def bench(session: nox.Session) -> None:
-    """Measure JSON libraries, and a session's CPU time; what watches the tests is off."""
+    """Measure JSON libraries; what watches the tests is off."""
     install_wheel(session, *group("bench"))
     quiet = ["-p", "no:randomly", "-p", "no:looptime"]
     quiet += ["-o", "asyncio_debug=false", "-o", "timeout=0", "-o", "python_functions=bench_*"]
     quiet += ["-o", "pythonpath=bench"]
     env = {"PYTHONSAFEPATH": "1"}
     session.run("python", "-m", "pytest", "bench", *quiet, *session.posargs, env=env)
-    session.run("python", "bench/session_cost.py")
+
+
+@nox.session(default=False, requires=["wheel"])
+def throughput(session: nox.Session) -> None:
+    """Measure what a session costs, beside what people use instead; takes two minutes."""
+    install_wheel(session, *group("peers"))
+    session.run("python", "bench/throughput.py", *session.posargs)
 
 
 @nox.session(default=False, requires=["wheel"])

@@ -1,13 +1,12 @@
 """The models that somebody would write first: the reference's fields, typed as they look."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from attrs import frozen
 
-
-@frozen
+@dataclass(frozen=True)
 class Parsing:
     """As in the reference."""
 
@@ -18,7 +17,7 @@ class Parsing:
     updated_at: datetime
 
 
-@frozen
+@dataclass(frozen=True)
 class Document:
     """As in the reference."""
 
@@ -35,7 +34,7 @@ class Document:
     created_at: datetime
 
 
-@frozen
+@dataclass(frozen=True)
 class Result:
     """As in the reference, its document references left as they are."""
 
@@ -50,7 +49,7 @@ class Result:
     updated_at: datetime
 
 
-@frozen
+@dataclass(frozen=True)
 class Session:
     """As in the reference."""
 

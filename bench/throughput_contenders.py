@@ -1,0 +1,225 @@
+"""The contenders of the throughput benchmark, each set up as its documentation has it.
+
+    python bench/throughput_contenders.py NAME URL SESSIONS
+
+Fetches that many sessions, 32 at a time, after a warm-up, and prints a `Cost` as JSON. Each is a
+process of its own and imports its own tools, so that nobody pays for what another one needs.
+"""
+
+import asyncio
+import json
+import resource
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from obvious_models import Session
+
+WARM_UP = 300
+CONCURRENCY = 32
+TOKEN = "bench-token"
+BEARER = {"Authorization": f"Bearer {TOKEN}", "Accept": "application/json"}
+
+Fetch = Callable[[str], Awaitable[Any]]
+FetchAll = Callable[[Iterable[str]], Awaitable[None]]
+Contender = Callable[[str], AbstractAsyncContextManager[FetchAll]]
+
+
+class Cost(NamedTuple):
+    """What a contender's run came to."""
+
+    seconds: float
+    """From the first request to the last reply."""
+    cpu: float
+    """Seconds of CPU time in between, the client's alone."""
+    peak: float
+    """Megabytes of memory at most, the interpreter's and all imports' included."""
+
+
+def path(asked: str) -> str:
+    """Where a session is."""
+    return f"/extractions/sessions/{asked}"
+
+
+def by_workers(fetch: Fetch) -> FetchAll:
+    """Workers that each ask for one session after the other."""
+
+    async def fetch_all(ids: Iterable[str]) -> None:
+        queue = iter(ids)
+
+        async def work() -> None:
+            for asked in queue:
+                await fetch(asked)
+
+        await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
+
+    return fetch_all
+
+
+@asynccontextmanager
+async def plain(base: str) -> AsyncIterator[FetchAll]:
+    """Aiohttp and ``await r.json()``: dictionaries, no retries, no limit."""
+    import aiohttp
+
+    async with aiohttp.ClientSession(base, headers=BEARER) as http:
+
+        async def fetch(asked: str) -> Any:
+            async with http.get(path(asked)) as reply:
+                return await reply.json()
+
+        yield by_workers(fetch)
+
+
+@asynccontextmanager
+async def with_orjson(base: str) -> AsyncIterator[FetchAll]:
+    """Aiohttp and orjson: dictionaries, no retries, no limit."""
+    import aiohttp
+    import orjson
+
+    async with aiohttp.ClientSession(base, headers=BEARER) as http:
+
+        async def fetch(asked: str) -> Any:
+            async with http.get(path(asked)) as reply:
+                return orjson.loads(await reply.read())
+
+        yield by_workers(fetch)
+
+
+@asynccontextmanager
+async def with_pydantic(base: str) -> AsyncIterator[FetchAll]:
+    """Aiohttp and pydantic, on the obvious models: typed, no retries, no limit."""
+    import aiohttp
+    from pydantic import TypeAdapter
+
+    read = TypeAdapter(Session).validate_json
+    async with aiohttp.ClientSession(base, headers=BEARER) as http:
+
+        async def fetch(asked: str) -> Any:
+            async with http.get(path(asked)) as reply:
+                return read(await reply.read())
+
+        yield by_workers(fetch)
+
+
+@asynccontextmanager
+async def with_cattrs(base: str) -> AsyncIterator[FetchAll]:
+    """Tenacity's decorator, ``await r.json()`` and cattrs as it comes: typed, no limit."""
+    import aiohttp
+    import cattrs
+    import tenacity
+
+    converter = cattrs.Converter()
+    converter.register_structure_hook(UUID, lambda value, _: UUID(value))
+    converter.register_structure_hook(datetime, lambda value, _: datetime.fromisoformat(value))
+    async with aiohttp.ClientSession(base, headers=BEARER, raise_for_status=True) as http:
+
+        @tenacity.retry(
+            stop=tenacity.stop_after_attempt(5),
+            wait=tenacity.wait_random_exponential(0.5, 20),
+            retry=tenacity.retry_if_exception_type((aiohttp.ClientError, TimeoutError)),
+        )
+        async def fetch(asked: str) -> Any:
+            async with http.get(path(asked)) as reply:
+                return converter.structure(await reply.json(), Session)
+
+        yield by_workers(fetch)
+
+
+@asynccontextmanager
+async def with_openai(base: str) -> AsyncIterator[FetchAll]:
+    """The transport of ``AsyncOpenAI``: dictionaries, with retries."""
+    from openai import AsyncOpenAI
+
+    async with AsyncOpenAI(base_url=base, api_key=TOKEN) as client:
+        yield by_workers(lambda asked: client.get(path(asked), cast_to=object))
+
+
+@asynccontextmanager
+async def with_httpx(base: str) -> AsyncIterator[FetchAll]:
+    """Httpx and ``r.json()``: dictionaries, no retries, no limit."""
+    import httpx
+
+    async with httpx.AsyncClient(base_url=base, headers=BEARER) as client:
+
+        async def fetch(asked: str) -> Any:
+            return (await client.get(path(asked))).raise_for_status().json()
+
+        yield by_workers(fetch)
+
+
+@asynccontextmanager
+async def with_elastic(base: str) -> AsyncIterator[FetchAll]:
+    """elastic-transport on its aiohttp node: dictionaries, with retries."""
+    from elastic_transport import AiohttpHttpNode, AsyncTransport, NodeConfig
+
+    where = urlsplit(base)
+    assert where.hostname
+    assert where.port
+    node = NodeConfig("http", where.hostname, where.port, connections_per_node=CONCURRENCY)
+    transport = AsyncTransport([node], node_class=AiohttpHttpNode)
+    yield by_workers(lambda asked: transport.perform_request("GET", path(asked), headers=BEARER))
+    await transport.close()
+
+
+@asynccontextmanager
+async def one_by_one(base: str) -> AsyncIterator[FetchAll]:
+    """raydocs_async, a ``get_session`` for each: typed, lossless, with retries and the limit."""
+    from raydocs_async import RaydocsClient
+
+    async with RaydocsClient(TOKEN, base_url=base, rate_limit=None) as client:
+        yield by_workers(client.get_session)
+
+
+@asynccontextmanager
+async def in_bulk(base: str) -> AsyncIterator[FetchAll]:
+    """raydocs_async, by ``stream_sessions``: the same, and every id's outcome."""
+    from raydocs_async import RaydocsClient
+
+    async with RaydocsClient(TOKEN, base_url=base, rate_limit=None) as client:
+
+        async def fetch_all(ids: Iterable[str]) -> None:
+            async with client.stream_sessions(ids, concurrency=CONCURRENCY) as stream:
+                async for outcome in stream:
+                    assert outcome.session
+
+        yield fetch_all
+
+
+CONTENDERS: dict[str, Contender] = {
+    "aiohttp + r.json()": plain,
+    "aiohttp + orjson": with_orjson,
+    "aiohttp + pydantic": with_pydantic,
+    "tenacity + r.json() + cattrs": with_cattrs,
+    "AsyncOpenAI().get": with_openai,
+    "httpx + r.json()": with_httpx,
+    "elastic-transport": with_elastic,
+    "raydocs_async, get_session": one_by_one,
+    "raydocs_async, stream_sessions": in_bulk,
+}
+
+
+async def measure(contender: Contender, base: str, sessions: int) -> Cost:
+    """Fetch `sessions` sessions, and some more before that do not count."""
+    ids = [str(UUID(int=index)) for index in range(WARM_UP + sessions)]
+    async with contender(base) as fetch_all:
+        await fetch_all(ids[:WARM_UP])
+        started, cpu = time.perf_counter(), time.process_time()
+        await fetch_all(ids[WARM_UP:])
+        seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return Cost(seconds, cpu, peak / (1e6 if sys.platform == "darwin" else 1e3))
+
+
+def main(name: str, base: str, sessions: int) -> None:
+    """Measure one, and report."""
+    cost = asyncio.run(measure(CONTENDERS[name], base, sessions))
+    print(json.dumps(cost))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
