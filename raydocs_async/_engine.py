@@ -24,11 +24,10 @@ from attrs import define, field, frozen
 from raydocs_async._classify import Done, Failed, Retry, Throttled, classify
 from raydocs_async._converter import decode
 from raydocs_async._endpoints import Endpoint
-from raydocs_async._http import Failure, Request, Response
+from raydocs_async._http import Exchanger, Failure, Request, Response
 from raydocs_async._limiter import Lane, RateLimiter
 from raydocs_async._policy import Retries, RetryPolicy, RetryQuota, backoff
 from raydocs_async._scopes import Scopes
-from raydocs_async._transport import Transport
 from raydocs_async._window import Ticket, Wait
 from raydocs_async.errors import (
     APIConnectionError,
@@ -39,6 +38,18 @@ from raydocs_async.errors import (
     ConfigurationError,
     RateLimitError,
     RaydocsError,
+)
+from raydocs_async.events import (
+    AttemptEnded,
+    AttemptStarted,
+    CallEnded,
+    CallStarted,
+    Event,
+    ForeignUse,
+    Hook,
+    Paused,
+    RetryScheduled,
+    WindowOpened,
 )
 
 M = TypeVar("M")
@@ -53,6 +64,7 @@ _log = logging.getLogger("raydocs_async")
 class _Call:
     """What one call has come to so far."""
 
+    number: int
     request: Request
     model: Any
     lane: Lane
@@ -105,17 +117,19 @@ class Engine:
         policy: Says how often.
         rand: Even in [0, 1); for jitter.
         sleep: For back-off.
+        on_event: Is told of what happens; ``None`` if nobody listens.
     """
 
     def __init__(
         self,
         *,
-        transport: Transport,
+        transport: Exchanger,
         limiter: RateLimiter,
         scopes: Scopes,
         policy: RetryPolicy,
         rand: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
+        on_event: Hook | None,
     ) -> None:
         self._transport = transport
         self._limiter = limiter
@@ -123,6 +137,8 @@ class Engine:
         self._policy = policy
         self._rand = rand
         self._sleep = sleep
+        self._on_event = on_event
+        self._calls = 0
         self._quota = RetryQuota()
         self._idle = asyncio.Event()
         self.closed = False
@@ -159,8 +175,9 @@ class Engine:
         self.check_usable()
         now = self._now()
         deadline = math.inf if timeout is None else now + timeout
-        call = _Call(request, endpoint.model, lane, now, deadline, idle_since=now)
-        outcome = await self._within_deadline(call)
+        self._calls += 1
+        call = _Call(self._calls, request, endpoint.model, lane, now, deadline, idle_since=now)
+        outcome = await self._observed(call)
         history = tuple(call.history)
         if isinstance(outcome, _Decoded):
             return Completed(model=outcome.model, attempts=history)
@@ -196,6 +213,22 @@ class Engine:
             await self._idle.wait()
         await self._transport.close()
 
+    async def _observed(self, call: _Call) -> _Decoded | Retry | Failed:
+        """Run the call between the events of its start and its end."""
+        error: str | None = None
+        try:
+            self._tell(call, CallStarted, bulk=call.lane is Lane.BULK)
+            outcome = await self._within_deadline(call)
+            if not isinstance(outcome, _Decoded):
+                error = type(outcome.error).__name__
+            return outcome
+        except BaseException as exc:
+            error = type(exc).__name__
+            raise
+        finally:
+            seconds, attempts = self._now() - call.started, len(call.history)
+            self._tell(call, CallEnded, seconds=seconds, attempts=attempts, error=error)
+
     async def _within_deadline(self, call: _Call) -> _Decoded | Retry | Failed:
         """Run the call, and turn the end of its time, or of the client, into its error."""
         scope = self._scopes.until(call.deadline)
@@ -230,6 +263,7 @@ class Engine:
         async def sleep(seconds: float) -> None:
             call.doing = "backing off"
             _log.info("session %s: retrying in %.2f s", call.request.session_id, seconds)
+            self._tell(call, RetryScheduled, delay=seconds)
             await self._sleep(seconds)
 
         retries = Retries(
@@ -254,14 +288,17 @@ class Engine:
     async def _exchange(self, call: _Call, ticket: Ticket) -> Response | Failure:
         """Send, and give the slot back, whatever happens."""
         call.doing = "waiting for the reply"
+        number, waited = len(call.history) + 1, ticket.sent_at - call.idle_since
         try:
+            self._tell(call, AttemptStarted, number=number, waited=waited)
             outcome = await self._transport.send(call.request, call.deadline)
         except BaseException:
             self._limiter.abandon(ticket, sent=True)
-            call.history.append(call.attempt(ticket, error="interrupted"))
+            self._end_attempt(call, ticket, error="interrupted")
             raise
         pause = backoff(self._policy, self._limiter.refusals + 1, self._rand)
-        self._limiter.settle(ticket, outcome, max(pause, SHORTEST_PAUSE))
+        for news in self._limiter.settle(ticket, outcome, max(pause, SHORTEST_PAUSE)):
+            self._pass_on(news)
         return outcome
 
     async def _judge(
@@ -286,9 +323,33 @@ class Engine:
     ) -> None:
         status = outcome.status if isinstance(outcome, Response) else None
         error = None if isinstance(verdict, _Decoded) else verdict.error.message
+        self._end_attempt(call, ticket, status=status, error=error)
+
+    def _end_attempt(
+        self, call: _Call, ticket: Ticket, *, status: int | None = None, error: str | None
+    ) -> None:
         call.history.append(call.attempt(ticket, status=status, error=error))
-        call.idle_since = self._now()
+        call.idle_since = now = self._now()
         _log.debug("session %s: %s", call.request.session_id, call.history[-1])
+        self._tell(
+            call,
+            AttemptEnded,
+            number=len(call.history),
+            seconds=now - ticket.sent_at,
+            status=status,
+            error=error,
+        )
+
+    def _tell(self, call: _Call, event: Callable[..., Event], **details: Any) -> None:
+        if self._on_event is not None:
+            session_id = call.request.session_id
+            self._on_event(event(call=call.number, session_id=session_id, **details))
+
+    def _pass_on(self, news: WindowOpened | Paused | ForeignUse) -> None:
+        if isinstance(news, Paused):
+            _log.info("the rate limit is used up: nothing is sent for %.1f s", news.seconds)
+        if self._on_event is not None:
+            self._on_event(news)
 
     def _shut(self, call: _Call, wait: Wait) -> RateLimitError:
         opens_in = wait.until - self._now()

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import Enum
-from typing import NoReturn
+from typing import NoReturn, Protocol
 from uuid import UUID
 
 from attrs import field, frozen
@@ -104,6 +104,27 @@ class Failure:
     """In words, for the error's message; holds neither the token nor document data."""
     sent: bool = True
     """Whether the server may have seen, and so counted, the request."""
+
+
+class Exchanger(Protocol):
+    """What makes exchanges: the transport, or a stand-in for it."""
+
+    def check_home(self) -> None:
+        """Refuse to be used in more than one event loop or process, if that matters.
+
+        Raises:
+            ConfigurationError: it was in use elsewhere.
+        """
+
+    async def send(self, request: Request, deadline: float) -> Response | Failure:
+        """Make one exchange, by `deadline` (in the event loop's seconds) at the latest."""
+        ...
+
+    async def distrust(self, response: Response) -> None:
+        """Take the connection out of use that brought `response`, an answer to somebody else."""
+
+    async def close(self) -> None:
+        """Close what is open; there is no exchange under way."""
 
 
 @frozen

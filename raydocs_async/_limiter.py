@@ -9,6 +9,7 @@ neither a slot nor a future behind.
 import asyncio
 import math
 from collections import OrderedDict
+from collections.abc import Sequence
 from enum import IntEnum
 from http import HTTPStatus
 
@@ -17,6 +18,7 @@ from attrs import frozen
 from raydocs_async._http import Failure, RateLimitHeaders, Response
 from raydocs_async._window import Ticket, Wait, Window
 from raydocs_async.errors import ConfigurationError
+from raydocs_async.events import ForeignUse, Paused, WindowOpened
 
 MAX_IN_FLIGHT = 32
 
@@ -153,20 +155,28 @@ class RateLimiter:
             return Wait(opens_at)
         return await self._queue(lane, deadline)
 
-    def settle(self, ticket: Ticket, outcome: Response | Failure, pause: float) -> None:
+    def settle(
+        self, ticket: Ticket, outcome: Response | Failure, pause: float
+    ) -> Sequence[WindowOpened | Paused | ForeignUse]:
         """Give the permission back and tell what became of the request.
 
         Args:
             ticket: From `acquire`.
             outcome: What came back.
             pause: Seconds to stay away if it is a 429 that does not say for how long.
+
+        Returns:
+            What that changes for everybody.
         """
         now = asyncio.get_running_loop().time()
+        before = self._window.view
         if isinstance(outcome, Failure):
             self._window.lost(ticket, now, sent=outcome.sent)
         else:
             self._read(ticket, outcome, now, pause)
+        news = self._window.news_since(before, now)
         self._pump()
+        return news
 
     def _read(self, ticket: Ticket, response: Response, now: float, pause: float) -> None:
         headers = RateLimitHeaders.parse(response.headers)

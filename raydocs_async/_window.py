@@ -43,10 +43,13 @@ does not jump. Nothing waits; `admit` says until when to.
 """
 
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from attrs import Factory, define, field, frozen
 
 from raydocs_async._http import RateLimitHeaders
+from raydocs_async.events import ForeignUse, Paused, WindowOpened
 
 PROBE_PATIENCE = 1.0
 """Seconds after which a probe without a reply is followed by another."""
@@ -95,6 +98,14 @@ class Opening:
     received_at: float
     served_at: float | None
     """By the server's clock, in epoch seconds."""
+
+
+class View(NamedTuple):
+    """What others may want to hear of, as it was at one moment."""
+
+    left: float | None
+    shut_until: float
+    foreign: int
 
 
 @define(kw_only=True)
@@ -185,6 +196,26 @@ class Window:
         self.in_flight += 1
         self._spent += 1
         return Ticket(now)
+
+    @property
+    def view(self) -> View:
+        """To be given to `news_since`."""
+        return View(self.left, self.shut_until, self.foreign)
+
+    def news_since(self, before: View, now: float) -> Sequence[WindowOpened | Paused | ForeignUse]:
+        """What a reply that was read at `now` has changed for everybody."""
+        after = self.view
+        news: list[WindowOpened | Paused | ForeignUse] = []
+        if after.shut_until > max(before.shut_until, now):
+            news.append(Paused(seconds=after.shut_until - now))
+        elif after.left is not None and (before.left is None or after.left > before.left):
+            finite = math.isfinite(after.left)
+            news.append(
+                WindowOpened(limit=self.limit, remaining=int(after.left) if finite else None)
+            )
+        if after.foreign > before.foreign:
+            news.append(ForeignUse(hits=after.foreign))
+        return news
 
     # -- being told -----------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from enum import Enum
 from importlib.metadata import version
+from inspect import iscoroutinefunction
 from types import TracebackType, UnionType
 from typing import Final, Literal, NoReturn, Self, overload
 from uuid import UUID
@@ -15,7 +16,7 @@ from uuid import UUID
 from raydocs_async._bulk import Ids, Service, SessionStream, open_stream
 from raydocs_async._endpoints import GET_SESSION, build
 from raydocs_async._engine import Completed, Engine
-from raydocs_async._http import Secret
+from raydocs_async._http import Exchanger, Secret
 from raydocs_async._limiter import MAX_IN_FLIGHT, Lane, RateLimit, RateLimiter, RateLimitStatus
 from raydocs_async._policy import RetryPolicy
 from raydocs_async._scopes import Scopes
@@ -27,6 +28,7 @@ from raydocs_async.errors import (
     RaydocsError,
     WaitTimeoutError,
 )
+from raydocs_async.events import Hook
 from raydocs_async.models import Session
 
 BASE_URL: Final = "https://api.raydocs.com"
@@ -74,6 +76,10 @@ class RaydocsClient:
         allow_http: Allow a `base_url` with plain ``http`` to another machine, which shows the
             token to the network in between.
         trace_configs: `aiohttp.TraceConfig`s, for instrumentation; a borrowed session has its own.
+        transport: What makes the exchanges in the place of aiohttp, for tests without sockets:
+            a `raydocs_async.testing.FakeTransport`.
+        on_event: A plain function that is told of calls, attempts, retries and the rate limit; see
+            `raydocs_async.events`.
 
     Raises:
         ConfigurationError: an argument that cannot work. It is a `ValueError`, too.
@@ -93,6 +99,8 @@ class RaydocsClient:
         max_connections: int = MAX_IN_FLIGHT,
         allow_http: bool = False,
         trace_configs: Sequence[TraceConfig] = (),
+        transport: Exchanger | None = None,
+        on_event: Hook | None = None,
     ) -> None:
         # From here on no frame's locals show the token, whatever is raised.
         token = _hidden(os.environ.get("RAYDOCS_API_TOKEN") if token is None else token)
@@ -112,7 +120,8 @@ class RaydocsClient:
         )
         scopes = Scopes()
         self._engine = Engine(
-            transport=Transport(
+            transport=transport
+            or Transport(
                 base_url=self._base_url,
                 token=_check_token(token),
                 http_session=http_session,
@@ -128,6 +137,7 @@ class RaydocsClient:
             policy=retry,
             rand=random.random,
             sleep=asyncio.sleep,
+            on_event=_check_hook(on_event),
         )
 
     def __repr__(self) -> str:
@@ -347,6 +357,13 @@ def _check_types(retry: object, rate_limit: object, http_session: object) -> Non
     _check_type("retry", retry, RetryPolicy)
     _check_type("rate_limit", rate_limit, RateLimit | RateLimiter | None)
     _check_type("http_session", http_session, ClientSession | None)
+
+
+def _check_hook(hook: Hook | None) -> Hook | None:
+    given: object = hook
+    if given is not None and (not callable(given) or iscoroutinefunction(given)):
+        raise ConfigurationError("on_event must be a plain function, not a coroutine function")
+    return hook
 
 
 def _check_positive(name: str, number: int) -> None:

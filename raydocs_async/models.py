@@ -19,6 +19,8 @@ from uuid import UUID
 
 from attrs import field, frozen
 
+from raydocs_async import _html
+
 WIRE_NAMES = "wire_names"
 """The metadata key for a field's spellings in JSON, the current one first, older ones after it."""
 
@@ -235,3 +237,14 @@ class Session(_Model):
             return self.status in (SessionStatus.COMPLETED, SessionStatus.FAILED)
         over = (ResultStatus.COMPLETED, ResultStatus.FAILED)
         return bool(self.results) and all(result.status in over for result in self.results)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a small table, without `Result.data`."""
+        documents = (("document", each.filename, each.status) for each in self.documents)
+        results = (("result", each.title or each.id, each.status) for each in self.results)
+        return _html.table(
+            f"{self.name}: {self.status}" if self.status else self.name,
+            ("", str(self.id), "status"),
+            _html.first(documents, len(self.documents)),
+            _html.first(results, len(self.results)),
+        )

@@ -545,6 +545,7 @@ async def test_a_time_out_that_is_not_ours() -> None:
             policy=RetryPolicy(),
             rand=lambda: 0.5,
             sleep=broken_sleep,
+            on_event=None,
         )
         with pytest.raises(TimeoutError, match="mine"):
             await engine.call(GET_SESSION, GET, timeout=5, lane=Lane.SINGLE)

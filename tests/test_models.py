@@ -25,6 +25,7 @@ from raydocs_async import (
 )
 from raydocs_async._converter import decode
 from raydocs_async.models import WIRE_NAMES
+from raydocs_async.testing import build_session
 from tests.strategies import GUIDE, REFERENCE, encoded, sessions, varied
 
 MODELS = [Session, Document, Parsing, Result, DocumentRef, Source]
@@ -280,3 +281,37 @@ def test_finished(status: str | None, results: list[str], finished: bool) -> Non
     found = tuple(Result(id=AN_ID, status=each) for each in results)
     session = attrs.evolve(decode(REFERENCE, Session), status=status, results=found)
     assert session.is_finished is finished
+
+
+def test_a_notebook_shows_a_small_table() -> None:
+    """Documents and results with their status, and nothing that was extracted."""
+    built = build_session(
+        AN_ID,
+        data=[{"total": "secret sum"}],
+        name="<b>Q3</b>",
+        documents=[{"id": str(AN_ID), "filename": "a&b.pdf", "status": "ready"}],
+    )
+    assert built._repr_html_() == (
+        "<table><caption>&lt;b&gt;Q3&lt;/b&gt;: completed</caption>"
+        f"<tr><th></th><th>{AN_ID}</th><th>status</th></tr>"
+        "<tr><td>document</td><td>a&amp;b.pdf</td><td>ready</td></tr>"
+        f"<tr><td>result</td><td>{built.results[0].id}</td><td>completed</td></tr></table>"
+    )
+
+
+def test_a_notebooks_table_stays_small() -> None:
+    """Of many results, the first ones are shown, and how many more there are."""
+    html = build_session(data=[None] * 10_000, status=None)._repr_html_()
+    assert html.count("<td>result</td>") == 20
+    assert "<td>… and 9980 more</td>" in html
+
+
+def test_a_session_without_a_status_in_a_notebook() -> None:
+    """Its caption is its name alone."""
+    html = build_session(status=None, name="Q3", documents=[], data=[])._repr_html_()
+    assert "<caption>Q3</caption>" in html
+
+
+def test_a_session_prints_short() -> None:
+    """Its `repr` counts documents and results instead of printing them."""
+    assert len(repr(build_session(data=[{"wall": "of text" * 1000}] * 50))) < 200

@@ -9,22 +9,17 @@ import os
 import socket
 import struct
 from collections import deque
-from collections.abc import Mapping
-from email.utils import formatdate
-from functools import lru_cache
-from itertools import count
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-import msgspec
 from aiohttp import web
 
-from raydocs_async.sandbox._catalog import Catalog
+from raydocs_async.sandbox._api import Api
 from raydocs_async.sandbox._clock import Clock
-from raydocs_async.sandbox._faults import Chaos, Fault, Kind, Plan
+from raydocs_async.sandbox._faults import Chaos, Fault, Kind
 from raydocs_async.sandbox._replies import Reply
-from raydocs_async.sandbox._service import NO_FAULT, Call, Service
-from raydocs_async.sandbox._stats import Seen, Stats
+from raydocs_async.sandbox._service import NO_FAULT, Call
+from raydocs_async.sandbox._stats import Seen
 from raydocs_async.sandbox._throttle import Store, Throttle
 
 _BACKLOG = 1024
@@ -34,7 +29,7 @@ _LINGER_ZERO = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 _SPOILED = frozenset({Kind.CUT, Kind.RESET, Kind.STALL})
 
 
-class Sandbox:
+class Sandbox(Api):
     """The Raydocs API on loopback, as an async context manager.
 
     It keeps its own time: the wall clock is read once, at the start, and from then on the event
@@ -73,22 +68,17 @@ class Sandbox:
         port: int = 0,
         log_size: int = 10_000,
     ) -> None:
-        self.throttle = Throttle(limit, window, store)
-        """The throttle; its `Throttle.limit` may be changed while the sandbox runs."""
-        self.latency = latency
-        """Seconds that each accepted request takes from now on; they count before its headers."""
-        self.stats = Stats()
-        """What it saw so far, in numbers."""
+        super().__init__(
+            Throttle(limit, window, store),
+            sessions=sessions,
+            latency=latency,
+            chaos=chaos,
+            token=token,
+        )
         self.log: deque[Seen] = deque(maxlen=log_size)
         """The latest requests that it is done with, oldest first."""
-        self._catalog = Catalog(sessions)
-        self._plan = Plan(chaos)
-        self._service = Service(
-            self.throttle, self._catalog, self._plan, self.stats, token, f"{token}-forbidden"
-        )
         self._address = (host, port)
         self._active: set[asyncio.Transport] = set()
-        self._request_ids = count(1)
         self._runner: web.ServerRunner | None = None
 
     def __repr__(self) -> str:
@@ -128,16 +118,6 @@ class Sandbox:
         return _url(host, port)
 
     @property
-    def token(self) -> str:
-        """The bearer token that it accepts."""
-        return self._service.token
-
-    @property
-    def forbidden_token(self) -> str:
-        """A token that is known but lacks the ability to read sessions: 403."""
-        return self._service.forbidden_token
-
-    @property
     def now(self) -> float:
         """The server's clock, in seconds since the epoch; what `throttle` asks for.
 
@@ -146,47 +126,6 @@ class Sandbox:
         """
         self._running()
         return self._clock.now()
-
-    def ids(self, n: int) -> list[str]:
-        """The ids of `n` sessions that exist, the same ones each time.
-
-        Raises:
-            ValueError: There are fewer.
-        """
-        return self._catalog.ids(n)
-
-    def session(self, session_id: str) -> dict[str, Any]:
-        """A fresh copy of the session that it serves under this id.
-
-        Raises:
-            KeyError: There is none.
-        """
-        body = self._catalog.body(session_id)
-        if body is None:
-            raise KeyError(session_id)
-        return msgspec.json.decode(body, type=dict[str, Any])
-
-    def put(self, session: Mapping[str, Any]) -> None:
-        """Serve a session of your own under its ``id``, in place of what was there.
-
-        It is copied: a later change to `session` has no effect.
-
-        Raises:
-            ValueError: `session` has no ``id`` that is a string.
-        """
-        self._catalog.put(session)
-
-    def script(self, *faults: Fault) -> None:
-        """Let `faults` hit the next accepted requests, one each and in this order."""
-        self._plan.script(faults)
-
-    def script_for(self, session_id: str, *faults: Fault) -> None:
-        """Let `faults` hit the next accepted requests for one session, before any other fault."""
-        self._plan.script_for(session_id, faults)
-
-    def clear_script(self) -> None:
-        """Forget the scripted faults that have not hit yet; random ones go on."""
-        self._plan.clear()
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request, and keep the books."""
@@ -244,9 +183,7 @@ class Sandbox:
 
     def _dressed(self, response: web.StreamResponse, reply: Reply) -> web.StreamResponse:
         """The response, with the headers that every reply has, and those of this one."""
-        response.headers["Date"] = _http_date(int(self._clock.now()))
-        response.headers["X-Request-Id"] = f"sandbox-{next(self._request_ids)}"
-        response.headers.update(reply.headers)
+        response.headers.update(self._headers(reply, self._clock.now()))
         return response
 
     def _running(self) -> web.ServerRunner:
@@ -269,8 +206,3 @@ def _transport(request: web.BaseRequest) -> asyncio.Transport:
     transport = request.transport
     assert transport is not None  # a handler is cancelled when its connection ends
     return transport
-
-
-@lru_cache(1)
-def _http_date(second: int) -> str:
-    return formatdate(second, usegmt=True)

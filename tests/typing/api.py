@@ -43,7 +43,10 @@ from raydocs_async import (
     Source,
     UnprocessableEntityError,
     WaitTimeoutError,
+    events,
+    testing,
 )
+from raydocs_async.sandbox import Sandbox
 
 
 async def building(http_session: aiohttp.ClientSession, trace: aiohttp.TraceConfig) -> None:
@@ -182,3 +185,31 @@ def tree() -> None:
         *(BadRequestError, AuthenticationError, PermissionDeniedError, NotFoundError),
         *(UnprocessableEntityError, RateLimitError, InternalServerError),
     ]
+
+
+def told(event: events.Event) -> None:
+    """An event is one of a few kinds, which `match` tells apart."""
+    match event:
+        case events.CallStarted() | events.AttemptStarted() | events.RetryScheduled():
+            assert_type(event.session_id, UUID | None)
+        case events.AttemptEnded():
+            assert_type(event.status, int | None)
+            assert_type(event.error, str | None)
+        case events.CallEnded():
+            assert_type(event.attempts, int)
+        case events.WindowOpened():
+            assert_type(event.limit, int | None)
+        case events.ForeignUse(hits=hits):
+            assert_type(hits, int)
+        case events.Paused(seconds=seconds):
+            assert_type(seconds, float)
+
+
+async def tested(sandbox: Sandbox) -> None:
+    """What a test may build."""
+    fake = testing.FakeTransport(limit=None, chaos=None)
+    client = RaydocsClient(fake.token, transport=fake, on_event=told)
+    assert_type(await client.get_session(fake.ids(1)[0]), Session)
+    assert_type(testing.build_session(data=[{}], status="failed"), Session)
+    fake.put(testing.build_session_json())
+    sandbox.put(testing.build_session_json("770e8400-e29b-41d4-a716-446655440000"))

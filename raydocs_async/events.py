@@ -1,0 +1,134 @@
+"""What a client tells its ``on_event`` hook, as frozen values.
+
+::
+
+    CallStarted ─ AttemptStarted ┬ AttemptEnded ─ RetryScheduled ─ AttemptStarted ─ … ─ CallEnded
+                                 └ WindowOpened, Paused, ForeignUse: what the reply told
+
+Every `CallStarted` is followed by one `CallEnded`, and every `AttemptStarted` by one
+`AttemptEnded`, also when the call is cancelled or the client closed. The hook is called in the
+task that makes the call, so that a context variable set there (a tracing span's) is seen by what
+follows. It is called in between everything else, and should return at once. What it raises ends
+the call, and reaches the caller as it is.
+
+No event holds the token or document data.
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias
+from uuid import UUID
+
+from attrs import frozen
+
+__all__ = [
+    "AttemptEnded",
+    "AttemptStarted",
+    "CallEnded",
+    "CallStarted",
+    "Event",
+    "ForeignUse",
+    "Hook",
+    "Paused",
+    "RetryScheduled",
+    "WindowOpened",
+]
+
+
+@frozen(kw_only=True)
+class _CallEvent:
+    call: int
+    """The call's number; a client counts its calls from 1."""
+    session_id: UUID | None
+    """What it asks for."""
+
+
+@frozen(kw_only=True)
+class CallStarted(_CallEvent):
+    """A call was made; it may have to queue."""
+
+    bulk: bool
+    """Whether it is part of bulk work, which queues behind single calls."""
+
+
+@frozen(kw_only=True)
+class AttemptStarted(_CallEvent):
+    """A request is about to be sent."""
+
+    number: int
+    """1 for the call's first request, 2 for the next; those that a 429 refused count."""
+    waited: float
+    """Seconds since the call, or its last attempt's end: queue and back-off."""
+
+
+@frozen(kw_only=True)
+class AttemptEnded(_CallEvent):
+    """The reply was read and judged, or there is none."""
+
+    number: int
+    """As in its `AttemptStarted`."""
+    seconds: float
+    """What it took."""
+    status: int | None
+    """The reply's HTTP status, if there was one."""
+    error: str | None
+    """What was wrong, in words; ``None`` when it brought what was asked for."""
+
+
+@frozen(kw_only=True)
+class RetryScheduled(_CallEvent):
+    """The call backs off before its next attempt."""
+
+    delay: float
+    """Seconds until it queues again."""
+
+
+@frozen(kw_only=True)
+class CallEnded(_CallEvent):
+    """The call returns or raises."""
+
+    seconds: float
+    """What it took in all."""
+    attempts: int
+    """Requests that were sent for it."""
+    error: str | None
+    """The name of the exception's class, ``"NotFoundError"`` or ``"CancelledError"`` for two."""
+
+
+@frozen(kw_only=True)
+class WindowOpened:
+    """A reply told of a new window of the rate limit."""
+
+    limit: int | None
+    """Hits it allows; ``None`` if nothing tells."""
+    remaining: int | None
+    """Hits left when the reply came; ``None`` if it did not say."""
+
+
+@frozen(kw_only=True)
+class Paused:
+    """A reply refused a request; nobody sends anything for a while."""
+
+    seconds: float
+    """For how long."""
+
+
+@frozen(kw_only=True)
+class ForeignUse:
+    """Others on the same IP address use the window, too."""
+
+    hits: int
+    """How many of its hits were theirs so far, at least."""
+
+
+Event: TypeAlias = (
+    CallStarted
+    | AttemptStarted
+    | AttemptEnded
+    | RetryScheduled
+    | CallEnded
+    | WindowOpened
+    | Paused
+    | ForeignUse
+)
+Hook: TypeAlias = Callable[[Event], object]
+"""Takes each event; what it returns is not looked at."""
