@@ -66,7 +66,7 @@ def test_the_fixture(tmp_path: Path) -> None:
     """A user's own suite gets a fresh sandbox for each test, found by the environment."""
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["raydocs_async.testing"]\n')
     (tmp_path / "test_theirs.py").write_text(TESTS_OF_A_USER)
-    options = ["-q", "-W", "error", "-o", "asyncio_default_fixture_loop_scope=function"]
+    options = ["-q", "-o", "asyncio_default_fixture_loop_scope=function"]
     command = [sys.executable, "-m", "pytest", *options]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
