@@ -591,8 +591,10 @@ async def test_a_retired_pool_has_no_idle_connections() -> None:
     first, second, end = asyncio.Event(), asyncio.Event(), asyncio.Event()
     answers = (end, GOOD), (first, GOOD), (first, GOOD), (second, GOOD), (End.CLOSE,)
     async with WireServer(*answers) as server, open_transport(server.url) as transport:
-        sends = [asyncio.create_task(transport.send(GET)) for _ in range(4)]
-        await until(lambda: len(server.requests) == 4)
+        sends: list[asyncio.Task[Response | Failure]] = []
+        while len(sends) < 4:  # each gets the answer that is its turn's
+            sends.append(asyncio.create_task(transport.send(GET)))
+            await until(lambda: len(server.requests) == len(sends))
         first.set()
         await asyncio.wait(sends[1:3])
         await failure_of(transport)
