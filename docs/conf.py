@@ -1,6 +1,7 @@
 """How Sphinx builds the site."""
 
 from importlib import metadata
+from typing import Any
 
 from sphinx.application import Sphinx
 
@@ -16,7 +17,6 @@ html_css_files = ["site.css"]
 html_extra_path = ["llms.txt"]
 html_copy_source = False
 html_show_copyright = False
-smartquotes_action = "qe"  # and no dashes, which options begin with
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
@@ -38,8 +38,19 @@ nitpick_ignore_regex = [
 
 
 def setup(app: Sphinx) -> None:
-    """Leave out exceptions' arguments: nobody raises them, and their attributes are listed."""
-    app.connect(
-        "autodoc-process-signature",
-        lambda app, what, *_: ("", None) if what == "exception" else None,
-    )
+    """Mend what is generated where it does not read well."""
+    app.connect("autodoc-process-signature", mend_signature)
+    app.connect("sphinx-click-process-epilog", mend_epilog)
+
+
+def mend_signature(app: Sphinx, what: str, *about: Any) -> tuple[str, str | None] | None:
+    """Leave out exceptions' arguments, which nobody gives, and attrs' word for an empty mapping."""
+    arguments, returns = about[-2:]
+    if arguments is None:
+        return None
+    return "" if what == "exception" else arguments.replace(" = NOTHING", " = {}"), returns
+
+
+def mend_epilog(app: Sphinx, context: object, lines: list[str]) -> None:
+    """Keep an option's two hyphens from becoming a dash."""
+    lines[:] = [line.replace("--token-file", "``--token-file``") for line in lines]

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pytest
 from pictures import layers
 from sphinx.util.inventory import InventoryFile
 
@@ -30,6 +31,14 @@ def test_every_page_is_in_the_overview_for_machines() -> None:
     linked = re.findall(r"\]\((.*?\.html)\)", (SITE / "llms.txt").read_text(encoding="utf-8"))
     pages = {f"{page.relative_to(DOCS).with_suffix('.html')}" for page in DOCS.glob("**/*.md")}
     assert sorted(linked) == sorted(pages - {"index.html"})
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"])
+def test_links_into_the_repository(page: str) -> None:
+    """What a page outside of the site links to is there."""
+    text = (DOCS.parent / page).read_text(encoding="utf-8")
+    linked = re.findall(r"\]\((?!https?:)([^)#]+)", text)
+    assert [each for each in linked if not (DOCS.parent / each).exists()] == []
 
 
 def test_the_picture_of_the_layers() -> None:
