@@ -127,10 +127,11 @@ def docs(session: nox.Session) -> None:
     session.run("mypy", "docs", env={"MYPYPATH": "docs"})
     doctrees = str(Path(session.create_tmp(), "doctrees"))
     session.run("sphinx-build", "-q", "-E", "-W", "-n", "-d", doctrees, "docs", str(SITE))
-    # A page's blocks run in their order, and see no logging but their own.
-    options = ["-p", "run_examples", "-p", "no:logging", "--full-trace", "--dist", "loadfile"]
+    # The pages' own logging and clocks are not to be pytest's.
+    quiet = ["-p", "no:logging", "-p", "no:looptime_plugin", "--full-trace"]
+    options = ["-p", "run_examples", *quiet, "-n", "auto", "--dist", "loadfile"]
     env = {"PYTHONPATH": "docs"}
-    session.run("pytest", *options, "-n", "auto", "docs", "README.md", env=env)
+    session.run("pytest", *options, "docs", "README.md", env=env)
 
 
 @nox.session(default=False, requires=["wheel"])

@@ -3,9 +3,10 @@
 Each page has a sandbox, with its address and token in the environment, and a directory with the ids
 of some of its sessions in ``ids.txt``.
 ``python`` may use ``await`` at the top, as in a notebook; a block with a test in it goes to
-pytest. ``sh`` and ``sql`` are run as well, and ``text`` is what the block before it has printed,
-with ``...`` for what differs from run to run. Another language is an error, so that nothing is
-left out by accident; on purpose, it is by ``<!-- skip: next "why" -->``.
+pytest, and one that begins with ``# name.py`` is also saved as that, for later ones to import.
+``sh`` and ``sql`` are run as well, and ``text`` is what the block before it has printed, with
+``...`` for what differs from run to run. Another language is an error, so that nothing is left
+out by accident; on purpose, it is by ``<!-- skip: next "why" -->``.
 """
 
 import ast
@@ -15,6 +16,7 @@ import doctest
 import inspect
 import io
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -51,6 +53,8 @@ class Page:
 
     def python(self, example: Example) -> None:
         """Run it in the names of the blocks before it."""
+        if file := saved(example):
+            Path(file).write_text(example.parsed, encoding="utf-8")
         source = pad(example.parsed, example.line + example.parsed.line_offset)
         code = compile(source, example.path, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, True)
         self.out.seek(0)
@@ -63,9 +67,11 @@ class Page:
 
     def test(self, example: Example) -> None:
         """Let pytest run it."""
-        Path("test_example.py").write_text(example.parsed, encoding="utf-8")
-        options = ["-p", "no:cacheprovider", "-o", "asyncio_mode=auto"]
-        self.run([sys.executable, "-m", "pytest", "-q", *options, "test_example.py"])
+        file = saved(example) or "test_example.py"
+        Path(file).write_text(example.parsed, encoding="utf-8")
+        # A configuration of its own keeps it from finding this project's, wherever the page is.
+        Path("pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n", encoding="utf-8")
+        self.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", file])
 
     def sh(self, example: Example) -> None:
         """Run it in a shell whose exports the later blocks see; a sandbox is left running."""
@@ -101,6 +107,12 @@ class Page:
         self.servers.append(server)
         assert server.stdout is not None
         self.printed = server.stdout.readline() + server.stdout.readline()
+
+
+def saved(example: Example) -> str | None:
+    """The name of the file that a block says it is."""
+    named = re.match(r"# (\w+\.py)\n", example.parsed)
+    return named and named[1]
 
 
 def evaluate(example: Example) -> None:

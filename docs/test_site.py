@@ -8,21 +8,20 @@ from pictures import layers
 from sphinx.util.inventory import InventoryFile
 
 import raydocs_async
+import raydocs_async.events
 import raydocs_async.sandbox
+import raydocs_async.testing
 
 DOCS = Path(__file__).parent
+MODULES = (raydocs_async, raydocs_async.events, raydocs_async.sandbox, raydocs_async.testing)
 SITE = DOCS.parent / "build" / "site"
 
 
 def test_every_public_name_is_in_the_reference() -> None:
-    """What the package and the sandbox export, the reference describes."""
+    """What a public module exports, the reference describes."""
     objects = InventoryFile.loads((SITE / "objects.inv").read_bytes(), uri="").data
     described = {name for names in objects.values() for name in names}
-    exported = {
-        f"{module.__name__}.{name}"
-        for module in (raydocs_async, raydocs_async.sandbox)
-        for name in module.__all__
-    }
+    exported = {f"{module.__name__}.{name}" for module in MODULES for name in module.__all__}
     assert exported - described == set()
 
 
