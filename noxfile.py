@@ -9,6 +9,7 @@ from packaging.requirements import Requirement
 PYTHONS = ["3.11", "3.12", "3.13"]
 PROJECT = nox.project.load_toml("pyproject.toml")
 DIST = Path(".nox/dist")
+SITE = Path("build/site")
 
 nox.needs_version = ">=2025.10"
 nox.options.default_venv_backend = "virtualenv"
@@ -117,6 +118,27 @@ def examples(session: nox.Session) -> None:
     session.run("mypy", "examples")
     # An example's tests stay together, on one worker and with one server.
     session.run("pytest", "examples", "-n", "auto", "--dist", "loadgroup", *session.posargs)
+
+
+@nox.session(python=PYTHONS[-1], default=False, requires=["wheel"])
+def docs(session: nox.Session) -> None:
+    """Build the site into build/site, and run every code block of it and of the README."""
+    install_wheel(session, *group("docs"))
+    session.run("mypy", "docs", env={"MYPYPATH": "docs"})
+    doctrees = str(Path(session.create_tmp(), "doctrees"))
+    session.run("sphinx-build", "-q", "-E", "-W", "-n", "-d", doctrees, "docs", str(SITE))
+    # The pages' own logging and clocks are not to be pytest's.
+    quiet = ["-p", "no:logging", "-p", "no:looptime_plugin", "--full-trace"]
+    options = ["-p", "run_examples", *quiet, "-n", "auto", "--dist", "loadfile"]
+    env = {"PYTHONPATH": "docs"}
+    session.run("pytest", *options, "docs", "README.md", env=env)
+
+
+@nox.session(default=False, requires=["wheel"])
+def pictures(session: nox.Session) -> None:
+    """Draw the site's pictures anew: the layers, and the progress display of a real run."""
+    install_wheel(session)
+    session.run("python", "docs/pictures.py")
 
 
 @nox.session(default=False, requires=["wheel"])

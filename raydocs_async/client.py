@@ -75,7 +75,8 @@ class RaydocsClient:
             bounded by a shared `RateLimiter`'s own ``max_in_flight``, if one is given.
         allow_http: Allow a `base_url` with plain ``http`` to another machine, which shows the
             token to the network in between.
-        trace_configs: `aiohttp.TraceConfig`s, for instrumentation; a borrowed session has its own.
+        trace_configs: Each an `aiohttp.TraceConfig`, for instrumentation; a borrowed session has
+            its own.
         transport: What makes the exchanges in the place of aiohttp, for tests without sockets:
             a `raydocs_async.testing.FakeTransport`.
         on_event: A plain function that is told of calls, attempts, retries and the rate limit; see

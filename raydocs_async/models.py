@@ -147,7 +147,7 @@ class Document(_Model):
     status: DocumentStatus | str
     """How far it is."""
     workspace_id: WorkspaceId = None
-    """The workspace it is in: a number or a UUID, always as a string."""
+    """The workspace it is in, a number or a UUID, always as a string."""
     mime: str | None = field(default=None, metadata=_wire("mime", "mime_type"))
     """Its media type; older replies spell the key ``mime_type``."""
     size: int | None = None
@@ -155,7 +155,7 @@ class Document(_Model):
     sha256: str | None = field(default=None, repr=False)
     """Its checksum, in hexadecimal digits."""
     source_type: str | None = field(default=None, repr=False)
-    """Where it came from: ``"upload"``, for one. Older replies have `source` in its place."""
+    """Where it came from, as in ``"upload"``. Older replies have `source` in its place."""
     source_url: str | None = field(default=None, repr=False)
     """Where it was fetched from, if it was."""
     source: Source | None = field(default=None, repr=False)
@@ -163,7 +163,7 @@ class Document(_Model):
     extraction_session_id: UUID | None = field(default=None, repr=False)
     """The session it belongs to, in older replies."""
     meta: Mapping[str, Any] = field(factory=dict, repr=False, hash=False)
-    """What is known of the file: ``page_count``, for one."""
+    """What is known of the file, as its ``page_count``."""
     parsings: tuple[Parsing, ...] = field(default=(), repr=_count)
     """Its readings."""
     created_at: datetime | None = field(default=None, repr=False)
