@@ -92,6 +92,30 @@ async def with_orjson(base: str) -> AsyncIterator[FetchAll]:
 
 
 @asynccontextmanager
+async def with_msgspec(base: str) -> AsyncIterator[FetchAll]:
+    """Aiohttp without all that this library leaves out, and msgspec: dictionaries.
+
+    This is what would be left if types, retries and the limit cost nothing.
+    """
+    import aiohttp
+    import msgspec
+
+    parse = msgspec.json.Decoder().decode
+    async with aiohttp.ClientSession(
+        base,
+        headers=BEARER,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
+    ) as http:
+
+        async def fetch(asked: str) -> Any:
+            async with http.get(path(asked), allow_redirects=False) as reply:
+                return parse(await reply.read())
+
+        yield by_workers(fetch)
+
+
+@asynccontextmanager
 async def with_pydantic(base: str) -> AsyncIterator[FetchAll]:
     """Aiohttp and pydantic, on the obvious models: typed, no retries, no limit."""
     import aiohttp
@@ -202,6 +226,7 @@ async def in_bulk_frozen(base: str) -> AsyncIterator[FetchAll]:
 CONTENDERS: dict[str, Contender] = {
     "aiohttp + r.json()": plain,
     "aiohttp + orjson": with_orjson,
+    "aiohttp, pared down + msgspec": with_msgspec,
     "aiohttp + pydantic": with_pydantic,
     "tenacity + r.json() + cattrs": with_cattrs,
     "AsyncOpenAI().get": with_openai,

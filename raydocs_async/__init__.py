@@ -13,6 +13,8 @@ import logging
 from importlib import import_module
 from typing import Final
 
+from raydocs_async._version import __version__ as __version__
+
 _HOMES: Final = {
     "_bulk": ("Outcome", "Progress", "SessionStream"),
     "_converter": ("converter",),

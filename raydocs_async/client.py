@@ -7,7 +7,6 @@ import random
 import re
 from collections.abc import Sequence
 from enum import Enum
-from importlib.metadata import version
 from inspect import iscoroutinefunction
 from types import TracebackType, UnionType
 from typing import Final, Literal, NoReturn, Self, overload
@@ -21,6 +20,7 @@ from raydocs_async._limiter import MAX_IN_FLIGHT, Lane, RateLimit, RateLimiter, 
 from raydocs_async._policy import RetryPolicy
 from raydocs_async._scopes import Scopes
 from raydocs_async._transport import ClientSession, TraceConfig, Transport, parse_base_url
+from raydocs_async._version import __version__
 from raydocs_async.errors import (
     APITimeoutError,
     ConfigurationError,
@@ -131,7 +131,7 @@ class RaydocsClient:
                 attempt_timeout=attempt_timeout,
                 scopes=scopes,
                 trace_configs=trace_configs,
-                user_agent=f"raydocs-async/{version('raydocs-async')}",
+                user_agent=f"raydocs-async/{__version__}",
             ),
             limiter=self._limiter,
             scopes=scopes,

@@ -5,6 +5,7 @@ import importlib
 import inspect
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,11 @@ def test_every_name_is_what_its_stub_says() -> None:
         if getattr(importlib.import_module(str(node.module)), name.name)
         is not getattr(raydocs_async, name.name)
     ] == []
+
+
+def test_the_version() -> None:
+    """The package says the version that it was installed as."""
+    assert raydocs_async.__version__ == version("raydocs-async")
 
 
 def test_the_stub_has_all_names() -> None:

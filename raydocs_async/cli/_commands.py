@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from importlib import import_module
-from importlib.metadata import version
 from typing import Any
 
 import click
 
+from raydocs_async import __version__
 from raydocs_async.cli._exit import Exit
 
 EPILOG = """The token is read from $RAYDOCS_API_TOKEN or --token-file, and is never an argument,
@@ -210,7 +210,7 @@ GROUP = click.Group(
     commands=[GET, FETCH, WAIT, SANDBOX, DEMO],
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-click.version_option(version("raydocs-async"), prog_name="raydocs-async")(GROUP)
+click.version_option(__version__, prog_name="raydocs-async")(GROUP)
 
 
 def execute() -> int:
