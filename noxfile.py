@@ -126,6 +126,15 @@ def hazards(session: nox.Session) -> None:
 
 
 @nox.session(default=False, requires=["wheel"])
+def soak(session: nox.Session) -> None:
+    """Make a hundred thousand calls on a server that misbehaves; takes a minute for each loop."""
+    install_wheel(session, *group("tests"))
+    env = {"PYTHONSAFEPATH": "1"}
+    for loop in ("asyncio", "uvloop"):
+        session.run(*("python", "tests/support/soak.py", "--loop", loop), *session.posargs, env=env)
+
+
+@nox.session(default=False, requires=["wheel"])
 def bench(session: nox.Session) -> None:
     """Measure JSON libraries, and a session's CPU time; what watches the tests is off."""
     install_wheel(session, *group("bench"))
