@@ -61,7 +61,7 @@ class Outcome:
 
     session_id: str | UUID
     """The id as it was given."""
-    session: Session | None = None
+    session: Session | None = field(default=None, repr=False)
     """The session, if it could be had."""
     error: RaydocsError | None = None
     """Why not, if it could not."""
