@@ -197,7 +197,7 @@ class AnyCalls(OnVirtualTime):
             rate_limit=told,
             retry=RetryPolicy(attempts=3),
             timeout=None,
-            max_connections=4,
+            max_connections=2,
         )
         self.client._engine._transport = self.transport  # type: ignore[assignment]
         self.numbers = 0
@@ -240,13 +240,18 @@ class AnyCalls(OnVirtualTime):
         self.do(lambda: self.settle(which, answer))
 
     @precondition(lambda self: self.transport.open)
-    @rule(which=any_of_them, answer=st.sampled_from(sorted(ANSWERS)), turns=st.integers(0, 5))
-    def answer_and_cancel(self, which: int, answer: str, turns: int) -> None:
+    @rule(
+        which=any_of_them,
+        answer=st.sampled_from(sorted(ANSWERS)),
+        whom=any_of_them,
+        turns=st.integers(0, 5),
+    )
+    def answer_and_cancel(self, which: int, answer: str, whom: int, turns: int) -> None:
         """The server answers one, and the same caller or another one gives up just then."""
 
         def step() -> None:
             self.settle(which, answer)
-            self.cancel_after(turns, which)
+            self.cancel_after(turns, whom)
 
         self.do(step)
 
@@ -291,10 +296,14 @@ class AnyCalls(OnVirtualTime):
 class AnyQueue(OnVirtualTime):
     """The limiter, alone on its server, with replies that come within its patience, or get lost."""
 
-    @initialize(limit=st.integers(1, 5), store=st.sampled_from(["redis", "file"]))
-    def open(self, limit: int, store: Any) -> None:
+    @initialize(
+        limit=st.integers(1, 5),
+        store=st.sampled_from(["redis", "file"]),
+        max_in_flight=st.sampled_from([1, 2, 32]),
+    )
+    def open(self, limit: int, store: Any, max_in_flight: int) -> None:
         """Build the limiter and the server's throttle."""
-        self.limiter = RateLimiter(RateLimit(requests=limit, per=10))
+        self.limiter = RateLimiter(RateLimit(requests=limit, per=10), max_in_flight=max_in_flight)
         self.throttle = Throttle(limit, 10.0, store=store)
         self.replies: list[asyncio.Event] = []
         self.refused = self.lost = self.served = 0
@@ -339,6 +348,17 @@ class AnyQueue(OnVirtualTime):
     def reply(self, which: int) -> None:
         """A reply arrives, in whatever order."""
         self.do(self.replies[which % len(self.replies)].set)
+
+    @precondition(lambda self: self.replies)
+    @rule(which=any_of_them, whom=any_of_them, turns=st.integers(0, 5))
+    def reply_and_cancel(self, which: int, whom: int, turns: int) -> None:
+        """A reply arrives, and somebody gives up just then, perhaps he whose turn it is."""
+
+        def step() -> None:
+            self.replies[which % len(self.replies)].set()
+            self.cancel_after(turns, whom)
+
+        self.do(step)
 
     @rule()
     def count(self) -> None:
