@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import looptime
+import pytest
 from attrs import define, field
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -22,6 +23,8 @@ from raydocs_async._window import PROBE_PATIENCE, Ticket
 from raydocs_async.sandbox import Throttle
 from tests.support.clients import OTHER_ID, TOKEN
 from tests.support.wire import session_json
+
+pytestmark = pytest.mark.timeout(360)  # a failure takes its time to be made small
 
 T = TypeVar("T")
 
@@ -38,7 +41,7 @@ class OnVirtualTime(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.loop = looptime.new_event_loop(start=0.0, noop_cycles=1)
+        self.loop = looptime.new_event_loop(start=0.0, noop_cycles=1, idle_timeout=0.1)
         self.complaints: list[dict[str, Any]] = []
         self.loop.set_exception_handler(lambda _, context: self.complaints.append(context))
         self.tasks: list[asyncio.Task[Any]] = []
