@@ -150,6 +150,25 @@ def hazards(session: nox.Session) -> None:
 
 
 @nox.session(default=False, requires=["wheel"])
+def soak(session: nox.Session) -> None:
+    """Make a hundred thousand calls on a server that misbehaves; takes a minute for each loop."""
+    install_wheel(session, *group("tests"))
+    env = {"PYTHONSAFEPATH": "1"}
+    for loop in ("asyncio", "uvloop"):
+        session.run(*("python", "tests/support/soak.py", "--loop", loop), *session.posargs, env=env)
+
+
+@nox.session(python=PYTHONS[-1], default=False)
+def audit(session: nox.Session) -> None:
+    """Ask PyPI for known vulnerabilities in what the package needs; without its answer, fail."""
+    session.install(*group("audit"))
+    wanted = Path(session.create_tmp(), "requirements.txt")
+    wanted.write_text("\n".join(requirements()), encoding="utf-8")
+    # Strict, or what could not be looked up would pass.
+    session.run("pip-audit", "--strict", "--requirement", str(wanted), *session.posargs)
+
+
+@nox.session(default=False, requires=["wheel"])
 def bench(session: nox.Session) -> None:
     """Measure JSON libraries; what watches the tests is off."""
     install_wheel(session, *group("bench"))

@@ -55,13 +55,17 @@ _FATAL = (
 )
 
 
+def _name_of_type(value: object) -> str:
+    return "None" if value is None else f"<{type(value).__name__}>"
+
+
 @frozen
 class Outcome:
     """What became of one id."""
 
     session_id: str | UUID
     """The id as it was given."""
-    session: Session | None = None
+    session: Session | None = field(default=None, repr=_name_of_type)
     """The session, if it could be had."""
     error: RaydocsError | None = None
     """Why not, if it could not."""

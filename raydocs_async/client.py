@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from enum import Enum
 from inspect import iscoroutinefunction
 from types import TracebackType, UnionType
-from typing import Final, Literal, NoReturn, Self, overload
+from typing import Any, Final, Generic, Literal, NoReturn, Self, TypeVar, overload
 from uuid import UUID
+
+from attrs import define, field
 
 from raydocs_async._bulk import Ids, Service, SessionStream, open_stream
 from raydocs_async._endpoints import GET_SESSION, build
@@ -31,6 +33,8 @@ from raydocs_async.errors import (
 from raydocs_async.events import Hook
 from raydocs_async.models import Session
 
+T = TypeVar("T")
+
 BASE_URL: Final = "https://api.raydocs.com"
 MAX_RESPONSE_BYTES: Final = 16 * 1024 * 1024
 CONCURRENCY: Final = 32
@@ -47,6 +51,13 @@ class Default(Enum):
 
     def __repr__(self) -> str:
         return f"<{self.value}>"
+
+
+@define
+class _Unshown(Generic[T]):
+    """What documents say, in a local variable: crash reporters show those of every frame."""
+
+    value: T = field(repr=False)
 
 
 class RaydocsClient:
@@ -267,15 +278,13 @@ class RaydocsClient:
         Raises:
             RaydocsError: as `get_session` and `stream_sessions`.
         """
-        found: list[Session | RaydocsError] = []
+        found = _Unshown(list[Any]())
         async with self.stream_sessions(ids, concurrency=concurrency, ordered=True) as stream:
             async for outcome in stream:
                 if outcome.error is not None and not return_exceptions:
                     raise outcome.error
-                got = outcome.session or outcome.error
-                assert got is not None  # an outcome has one of the two
-                found.append(got)
-        return found
+                found.value.append(outcome.session or outcome.error)
+        return found.value
 
     async def wait_for_session(
         self, session_id: str | UUID, *, timeout: float | None = 600.0, interval: float = 2.0
@@ -299,22 +308,22 @@ class RaydocsClient:
         _check_timeout("timeout", timeout)
         clock = asyncio.get_running_loop().time
         deadline = math.inf if timeout is None else clock() + timeout
-        session: Session | None = None
+        seen = _Unshown[Session | None](None)
         while (left := deadline - clock()) > 0:
             try:
-                session = await self.get_session(
+                seen.value = await self.get_session(
                     session_id, timeout=None if timeout is None else left
                 )
             except (APITimeoutError, RateLimitError) as error:
                 if clock() + (error.retry_after or 0.0) < deadline:
                     raise
                 break
-            if session.is_finished:
-                return session
+            if seen.value.is_finished:
+                return seen.value
             await asyncio.sleep(min(interval, max(0.0, deadline - clock())))
             interval = min(LONGEST_INTERVAL, 1.5 * interval)
         raise WaitTimeoutError(
-            f"not finished within {timeout:g} s", session_id=str(session_id), session=session
+            f"not finished within {timeout:g} s", session_id=str(session_id), session=seen.value
         )
 
     async def _fetch_in_bulk(self, session_id: UUID) -> Completed[Session]:

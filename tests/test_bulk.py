@@ -32,6 +32,7 @@ from raydocs_async import (
     Session,
     SessionStream,
     converter,
+    testing,
 )
 from raydocs_async._bulk import LONGEST_PAUSE, Outage, Service, estimate, open_stream
 from raydocs_async._engine import Completed
@@ -456,3 +457,11 @@ def test_no_eta_without_a_limit() -> None:
         limit=None, per=None, remaining=None, resets_in=None, in_flight=0, waiting=0, foreign=0
     )
     assert estimate(5, unknown) is None
+
+
+async def test_an_outcome_prints_that_there_is_a_session() -> None:
+    """Its `repr` tells whether the session came, and nothing that is in it."""
+    assert repr(Outcome("an-id", testing.build_session())) == (
+        "Outcome(session_id='an-id', session=<Session>, error=None, attempts=())"
+    )
+    assert "session=None" in repr(Outcome("an-id"))
