@@ -176,11 +176,11 @@ def _in_a_thread(sandbox: Sandbox) -> Iterator[Sandbox]:
     def run(step: Coroutine[Any, Any, object]) -> None:
         asyncio.run_coroutine_threadsafe(step, loop).result()
 
-    run(sandbox.__aenter__())
     try:
+        run(sandbox.__aenter__())
         yield sandbox
-    finally:
         run(sandbox.__aexit__(None, None, None))
+    finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()

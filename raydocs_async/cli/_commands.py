@@ -132,7 +132,9 @@ FETCH = click.Command(
 
 WAIT = click.Command(
     "wait",
-    help="Look at a session until it is finished, then show it as `get` does.",
+    help="""Wait until a session is finished, and show it.
+
+    It is fetched again and again, and shown as `get` does.""",
     params=[
         click.Argument(["session_id"], metavar="ID"),
         click.Option(
@@ -151,9 +153,10 @@ WAIT = click.Command(
 
 SANDBOX = click.Command(
     "sandbox",
-    help="""Run a stand-in for the API on this machine, until it is interrupted.
+    help="""Run a stand-in for the API on this machine.
 
-    It prints the two environment variables that lead the other commands to it.""",
+    It prints the two environment variables that lead the other commands to it, and runs until it
+    is interrupted.""",
     params=[
         click.Option(["--port"], type=click.IntRange(0, 65535), default=0, help="0 is any."),
         click.Option(
@@ -190,7 +193,9 @@ SANDBOX = click.Command(
 
 DEMO = click.Command(
     "demo",
-    help="Fetch a few hundred sessions from a sandbox, through its faults and its rate limit.",
+    help="""Fetch a few hundred sessions from a sandbox.
+
+    Some requests go wrong, and the rate limit is used to the last one.""",
     params=[
         click.Option(
             ["--output", "-o"],
