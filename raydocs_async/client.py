@@ -247,7 +247,7 @@ class RaydocsClient:
         """
         service = Service(
             fetch=self._fetch_in_bulk,
-            exhausted=lambda: self._engine.retries_exhausted,
+            retries_are_scarce=lambda: self._engine.retries_are_scarce,
             status=lambda: self.rate_limit_status,
             sleep=asyncio.sleep,
             max_wait=self._limiter.max_wait,
