@@ -78,6 +78,15 @@ def _count(items: tuple[object, ...]) -> str:
     return f"<{len(items)}>"
 
 
+def _extent(value: object) -> str:
+    match value:
+        case dict():
+            return f"<{len(value)} keys>"
+        case list():
+            return f"<{len(value)} items>"
+    return "None" if value is None else f"<{type(value).__name__}>"
+
+
 @frozen(kw_only=True)
 class _Model:
     extra: Mapping[str, Any] = field(factory=dict, repr=False, hash=False)
@@ -186,7 +195,7 @@ class Result(_Model):
     """Tells results with different settings apart."""
     document_refs: tuple[DocumentRef, ...] = field(default=(), repr=_count)
     """The documents it was made from."""
-    data: Any = field(default=None, repr=False, hash=False)
+    data: Any = field(default=None, repr=_extent, hash=False)
     """The extracted values, in the shape of the customer's template; mostly a mapping.
 
     The framework writes an empty map as ``[]``; that is read as an empty mapping.
