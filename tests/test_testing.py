@@ -58,6 +58,7 @@ def fake_client(fake: FakeTransport, **options: object) -> RaydocsClient:
 
 def test_the_fixture(tmp_path: Path) -> None:
     """A user's own suite gets a fresh sandbox for each test, found by the environment."""
+    (tmp_path / "pytest.ini").touch()  # or this project's own would be found
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["raydocs_async.testing"]\n')
     (tmp_path / "test_theirs.py").write_text(TESTS_OF_A_USER)
     command = [sys.executable, "-m", "pytest", "-q"]
