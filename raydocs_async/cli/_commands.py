@@ -13,7 +13,8 @@ EPILOG = """The token is read from $RAYDOCS_API_TOKEN or --token-file, and is ne
 which others on the machine could see. $RAYDOCS_BASE_URL leads to another server.
 
 Exit codes: 0 all is well; 1 some ids failed, or the command could not be finished; 2 it was used
-wrongly, and nothing was done; 4 the service refuses the token; 130 interrupted."""
+wrongly, and nothing was done; 4 the service refuses the token; 130 interrupted,
+by Ctrl-C or SIGTERM."""
 
 
 def runs(module: str, function: str) -> Callable[..., Any]:

@@ -15,7 +15,7 @@ from attrs import define
 from raydocs_async import Outcome, RaydocsClient, RaydocsError, converter
 from raydocs_async.cli import _text
 from raydocs_async.cli._connect import Connection, code_for, open_client
-from raydocs_async.cli._exit import Exit
+from raydocs_async.cli._exit import CannotStart, Exit
 from raydocs_async.cli._ids import Id, find_sources, select
 from raydocs_async.cli._output import STDOUT, FailureLine, JsonLines, OutputError, SessionLine
 from raydocs_async.cli._progress import Reporter, choose, reported
@@ -109,8 +109,7 @@ def run(
     client = open_client(connection)
     sources = find_sources(ids, inputs)
     job = Job(
-        JsonLines.open(output, SessionLine, resume=resume),
-        JsonLines.open(errors, FailureLine, resume=resume) if errors else None,
+        *_open_files(output, errors, resume=resume),
         choose(quiet=quiet),
         _resuming(sys.argv[1:]) if output != STDOUT else "",
     )
@@ -154,6 +153,18 @@ def _check(
         raise click.UsageError("sessions and errors need a file each")
     if token_file == "-" and "-" in ids:
         raise click.UsageError("standard input can be the token's or the ids', not both")
+
+
+def _open_files(
+    output: str, errors: str | None, *, resume: bool
+) -> tuple[JsonLines, JsonLines | None]:
+    """Open both files, or leave no trace of either."""
+    sessions = JsonLines.open(output, SessionLine, resume=resume)
+    try:
+        return sessions, JsonLines.open(errors, FailureLine, resume=resume) if errors else None
+    except CannotStart:
+        sessions.undo()
+        raise
 
 
 def _summary(job: Job, seconds: float) -> str:

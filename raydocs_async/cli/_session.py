@@ -21,7 +21,11 @@ _STYLES = {"completed": "green", "ready": "green", "failed": "red"}
 
 def get(*, session_id: str, as_json: bool, **connection: Unpack[Connection]) -> Exit:
     """Show it as it is."""
-    return _show(lambda client: client.get_session(session_id), connection, as_json=as_json)
+    return _show(
+        lambda client: client.get_session(session_id, timeout=connection["max_wait"]),
+        connection,
+        as_json=as_json,
+    )
 
 
 def wait(

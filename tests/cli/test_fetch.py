@@ -146,6 +146,22 @@ async def test_a_file_that_is_there(run: Run, ids_file: Path, out: Path, api: Sa
     assert (out.read_text(), api.stats.requests) == ("mine\n", 0)
 
 
+@pytest.mark.parametrize("errors", ["old.jsonl", "missing/e.jsonl"])
+@pytest.mark.parametrize("there", [True, False])
+async def test_an_errors_file_that_is_refused(
+    run: Run, api: Sandbox, out: Path, tmp_path: Path, errors: str, *, there: bool
+) -> None:
+    """An errors file that cannot be had leaves no output file behind that was not there."""
+    (tmp_path / "old.jsonl").write_text("mine\n")
+    if there:
+        out.touch()
+    done = await run("fetch", *api.ids(1), "-o", "out.jsonl", "-e", errors)
+    assert done.code == 2
+    assert errors in done.err
+    assert out.exists() == there
+    assert api.stats.requests == 0
+
+
 async def test_shards(run: Run, api: Sandbox, ids_file: Path) -> None:
     """Three machines with a shard each fetch everything, and nothing twice."""
     done = [await run("fetch", "-i", "ids.txt", "--shard", f"{n}/3") for n in (1, 2, 3)]
@@ -219,19 +235,39 @@ async def test_input_that_cannot_be_read(run: Run) -> None:
     assert "Traceback" not in done.err
 
 
-async def test_ctrl_c(start: Start, api: Sandbox, ids_file: Path, out: Path) -> None:
-    """Ctrl-C ends it within a second, between two lines, and says how to go on: exit code 130."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_interrupted(
+    start: Start, api: Sandbox, ids_file: Path, out: Path, number: signal.Signals
+) -> None:
+    """Ctrl-C and SIGTERM end it in a second, between lines, and it says how to go on: code 130."""
     api.script(*[Fault.latency(0)] * 20, *[Fault.stall()] * 100)
     process = await start("fetch", "-i", "ids.txt", "-o", "out.jsonl")
     assert process.stderr is not None
     await until_written(process, out, 0)
     async with asyncio.timeout(1):
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         said = (await process.stderr.read()).decode()
         assert await process.wait() == 130
     assert said.startswith("Interrupted.\n")
     assert said.endswith("To go on: raydocs-async fetch -i ids.txt -o out.jsonl --resume\n")
     assert records(out.read_text())
+
+
+async def test_sigterm_in_the_background(start: Start, api: Sandbox, out: Path) -> None:
+    """SIGTERM ends it also where Ctrl-C is ignored, as in what a script starts with `&`."""
+    api.script(Fault.latency(0), Fault.stall())
+    process = await start(
+        "fetch",
+        *api.ids(2),
+        "-o",
+        "out.jsonl",
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )
+    await until_written(process, out, 0)
+    process.send_signal(signal.SIGINT)
+    process.terminate()
+    assert await process.wait() == 130
+    assert len(records(out.read_text())) == 1
 
 
 async def test_ctrl_c_while_input_is_awaited(start: Start, api: Sandbox) -> None:

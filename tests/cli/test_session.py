@@ -11,7 +11,7 @@ import pytest
 
 from raydocs_async import Session, converter
 from raydocs_async.cli import _session
-from raydocs_async.sandbox import Sandbox
+from raydocs_async.sandbox import Fault, Sandbox
 from tests.cli.conftest import Run
 from tests.support.terminal import Terminal, plain
 
@@ -123,6 +123,14 @@ async def test_wait_in_vain(run: Run, api: Sandbox) -> None:
     done = await run("wait", session_id, "--timeout", "0.01")
     assert done.code == 1
     assert "not finished within 0.01 s" in done.err
+
+
+async def test_a_service_that_is_down(run: Run, api: Sandbox) -> None:
+    """`get --max-wait` is the time-out of the whole call."""
+    api.script(*[Fault.stall()] * 10)
+    done = await run("get", *api.ids(1), "--max-wait", "0.2")
+    assert done.code == 1
+    assert "no answer within 0.2 s" in done.err
 
 
 async def test_an_output_that_cannot_be_written(run: Run, api: Sandbox) -> None:
