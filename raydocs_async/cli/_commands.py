@@ -99,7 +99,7 @@ FETCH = click.Command(
             multiple=True,
             type=click.Path(),
             metavar="FILE",
-            help="Read ids from a file, one a line; can be repeated.",
+            help="Read ids from a file, one a line, or - for standard input; can be repeated.",
         ),
         click.Option(
             ["--output", "-o"],
@@ -227,6 +227,7 @@ def execute() -> int:
         exc.show()
         return exc.exit_code
     except click.Abort:  # click has turned a KeyboardInterrupt into it
+        click.echo("Interrupted.", err=True)
         return Exit.INTERRUPTED
     except OSError as exc:
         click.echo(f"Error: {exc}", err=True)

@@ -34,6 +34,7 @@ def test_help_does_not_wait_for_aiohttp(arguments: list[str]) -> None:
         (["get"], "Missing argument 'ID'"),
         (["fetch"], "no ids: give them as arguments"),
         (["fetch", "-", "--token-file", "-"], "can be the token's or the ids', not both"),
+        (["fetch", "-i", "-", "--token-file", "-"], "can be the token's or the ids', not both"),
         (["fetch", "a", "--resume"], "--resume needs a file"),
         (["fetch", "a", "-o", "x", "-e", "./x"], "a file each"),
         (["fetch", "a", "--shard", "0/3"], "'0/3' is none of 1/N, 2/N"),

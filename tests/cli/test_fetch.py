@@ -66,9 +66,10 @@ async def test_a_file_to_a_file(run: Run, api: Sandbox, ids_file: Path, out: Pat
     assert ids_in(out) == sorted(api.ids(40))
 
 
-async def test_standard_input(run: Run, api: Sandbox) -> None:
-    """A dash reads ids from a pipe."""
-    done = await run("fetch", "-", stdin="\n".join(api.ids(3)))
+@pytest.mark.parametrize("arguments", [["-"], ["-i", "-"]])
+async def test_standard_input(run: Run, api: Sandbox, arguments: list[str]) -> None:
+    """A dash reads ids from a pipe, as an argument or as a file's name."""
+    done = await run("fetch", *arguments, stdin="\n".join(api.ids(3)))
     assert sorted(each["id"] for each in records(done.out)) == sorted(api.ids(3))
 
 
@@ -82,6 +83,31 @@ async def test_ids_are_fetched_while_others_are_awaited(start: Start, api: Sandb
         assert json.loads(await process.stdout.readline())["id"] == session_id
     process.stdin.close()
     assert await process.wait() == 0
+
+
+async def test_ids_that_are_typed(terminal: Terminal, api: Sandbox) -> None:
+    """Who is to type ids is told so, and how to end."""
+    code, screen = await terminal("fetch", "-", "-o", "out.jsonl", typed=f"{api.ids(1)[0]}\n\x04")
+    assert code == 0
+    assert "Reading ids from the terminal; end with Ctrl-D.\r\n" in screen
+    assert "1 session written to out.jsonl" in screen
+
+
+async def test_no_ids(run: Run, ids_file: Path) -> None:
+    """An input without ids is no failure, but it is told."""
+    ids_file.write_text("# none\n")
+    done = await run("fetch", "-i", "ids.txt", "-o", "out.jsonl")
+    assert done.code == 0
+    assert done.err.startswith("There were no ids to fetch.\n0 sessions written to out.jsonl")
+    assert "To go on" not in done.err
+
+
+async def test_a_file_as_an_id(run: Run, api: Sandbox, ids_file: Path, out: Path) -> None:
+    """A file in the place of an id is refused, and nothing is done."""
+    done = await run("fetch", *api.ids(1), "ids.txt", "-o", "out.jsonl")
+    assert (done.code, done.err) == (2, "Error: ids.txt is a file: give it with -i\n")
+    assert not out.exists()
+    assert api.stats.requests == 0
 
 
 async def test_quiet(run: Run, api: Sandbox) -> None:
@@ -189,6 +215,21 @@ async def test_an_outage_ends_it(run: Run, api: Sandbox, ids_file: Path, out: Pa
     assert done.code == 1
     assert "Stopped: session " in done.err
     assert " HTTP 503" in done.err
+
+
+async def test_going_on_with_standard_input(
+    run: Run, environment: dict[str, str], api: Sandbox
+) -> None:
+    """Where the ids came from standard input, going on needs them there again."""
+    done = await run(
+        *("fetch", "-", "-o", "out.jsonl"),
+        stdin=api.ids(1)[0],
+        env=environment | {"RAYDOCS_API_TOKEN": "old"},
+    )
+    assert done.err.endswith(
+        "To go on: raydocs-async fetch - -o out.jsonl --resume\n"
+        "The same ids are needed again from standard input.\n"
+    )
 
 
 async def test_a_full_disk(run: Run, ids_file: Path) -> None:
