@@ -1,5 +1,6 @@
 """The commands and their options; what they do is imported once the command line is read."""
 
+import contextlib
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -33,10 +34,10 @@ def parse_rate_limit(value: str) -> tuple[int, float]:
         click.BadParameter: it is not of that form.
     """
     requests, _, seconds = value.partition("/")
-    try:
-        return int(requests), float(seconds)
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is not of the form 100/60") from None
+    with contextlib.suppress(ValueError):
+        if int(requests) > 0 and 0 < float(seconds) < 1e9:
+            return int(requests), float(seconds)
+    raise click.BadParameter(f"{value!r} is not of the form 100/60, with both above 0")
 
 
 def parse_shard(value: str) -> tuple[int, int]:

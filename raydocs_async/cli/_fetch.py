@@ -15,7 +15,7 @@ from attrs import define
 
 from raydocs_async import Outcome, RaydocsClient, RaydocsError, converter
 from raydocs_async.cli import _text
-from raydocs_async.cli._connect import Connection, code_for, open_client
+from raydocs_async.cli._connect import Connection, code_for, explain, open_client
 from raydocs_async.cli._exit import CannotStart, Exit
 from raydocs_async.cli._ids import Id, IdPipe, Source, find_sources, select
 from raydocs_async.cli._output import STDOUT, FailureLine, JsonLines, OutputError, SessionLine
@@ -48,7 +48,7 @@ class Job:
         if self.errors is not None:
             self.errors.write(msgspec.json.encode(failure(outcome)))
         else:
-            self.reporter.say(f"{where(outcome)}: {outcome.error}")
+            self.reporter.say(f"{where(outcome)}: {explain(outcome.error)}")
 
     def close(self) -> None:
         """Close the files."""
@@ -145,7 +145,7 @@ def _finish(fetching: Coroutine[Any, Any, None], job: Job) -> tuple[Exit, str]:
     except KeyboardInterrupt:
         return Exit.INTERRUPTED, "Interrupted"
     except RaydocsError as error:
-        return code_for(error), f"Stopped: {error}"
+        return code_for(error), f"Stopped: {explain(error)}"
     except (OutputError, OSError) as error:
         return Exit.FAILED, f"Stopped: {error}"
     if not (job.written or job.failed or job.output.ids):

@@ -20,7 +20,7 @@ from raydocs_async import (
     WaitTimeoutError,
     converter,
 )
-from raydocs_async.cli._connect import Connection, code_for, open_client
+from raydocs_async.cli._connect import Connection, code_for, explain, open_client
 from raydocs_async.cli._exit import Exit
 from raydocs_async.cli._text import duration, printable
 
@@ -59,9 +59,14 @@ def _show(
     try:
         session = asyncio.run(fetch())
     except RaydocsError as error:
-        click.echo(f"Error: {error}{_last_seen(error)}", err=True)
+        click.echo(f"Error: {explain(error)}{_last_seen(error)}", err=True)
         return code_for(error)
-    show(session, as_json=as_json)
+    try:
+        show(session, as_json=as_json)
+    except BrokenPipeError:
+        raise  # click ends quietly
+    except OSError as exc:
+        raise click.ClickException(f"standard output cannot be written: {exc.strerror}") from None
     return Exit.OK
 
 

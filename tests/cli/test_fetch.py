@@ -120,6 +120,7 @@ async def test_failures_are_told(run: Run, api: Sandbox) -> None:
     done = await run("fetch", UNKNOWN, *api.ids(1))
     assert (done.code, len(records(done.out))) == (1, 1)
     assert f"argument 1: session {UNKNOWN}: HTTP 404" in done.err
+    assert "or $RAYDOCS_BASE_URL is not right" in done.err
     assert "1 session written to standard output in 1 s, 1 failed.\n" in done.err
 
 

@@ -98,7 +98,7 @@ async def test_a_token_file_that_is_no_text(run: Run, tmp_path: Path) -> None:
     [
         ("nobody's", 4, "HTTP 401"),
         ("sandbox-token-forbidden", 4, "HTTP 403"),
-        ("sandbox-token", 1, "HTTP 404"),
+        ("sandbox-token", 1, "or $RAYDOCS_BASE_URL is not right"),
     ],
 )
 async def test_refusals(
@@ -168,8 +168,16 @@ async def test_an_output_that_cannot_be_written(run: Run, api: Sandbox) -> None:
     done = await run("get", session_id, stdout=full)
     os.close(full)
     assert done.code == 1
-    assert "No space left on device" in done.err
-    assert "Traceback" not in done.err
+    assert done.err == "Error: standard output cannot be written: No space left on device\n"
+
+
+async def test_an_output_that_nobody_reads(run: Run, api: Sandbox) -> None:
+    """A reader that has gone (`| head -0`) ends it quietly."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = await run("get", *api.ids(1), stdout=writing)
+    os.close(writing)
+    assert (done.code, done.err) == (1, "")
 
 
 def test_a_name_that_steers_terminals(session: Session) -> None:
