@@ -72,7 +72,7 @@ MAX_WAIT = click.Option(
     default=300.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long to wait for a shut rate limit, or for a service that is down.",
+    help="How long to wait at most for a shut rate limit, or for a service that is down.",
 )
 JSON = click.Option(["--json", "as_json"], is_flag=True, help="Print JSON on a terminal, too.")
 QUIET = click.Option(["--quiet", "-q"], is_flag=True, help="No progress and no summary.")
