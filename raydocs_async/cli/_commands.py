@@ -1,5 +1,6 @@
 """The commands and their options; what they do is imported once the command line is read."""
 
+import contextlib
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -13,7 +14,8 @@ EPILOG = """The token is read from $RAYDOCS_API_TOKEN or --token-file, and is ne
 which others on the machine could see. $RAYDOCS_BASE_URL leads to another server.
 
 Exit codes: 0 all is well; 1 some ids failed, or the command could not be finished; 2 it was used
-wrongly, and nothing was done; 4 the service refuses the token; 130 interrupted."""
+wrongly, and nothing was done; 4 the service refuses the token; 130 interrupted,
+by Ctrl-C or SIGTERM."""
 
 
 def runs(module: str, function: str) -> Callable[..., Any]:
@@ -32,10 +34,10 @@ def parse_rate_limit(value: str) -> tuple[int, float]:
         click.BadParameter: it is not of that form.
     """
     requests, _, seconds = value.partition("/")
-    try:
-        return int(requests), float(seconds)
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is not of the form 100/60") from None
+    with contextlib.suppress(ValueError):
+        if int(requests) > 0 and 0 < float(seconds) < 1e9:
+            return int(requests), float(seconds)
+    raise click.BadParameter(f"{value!r} is not of the form 100/60, with both above 0")
 
 
 def parse_shard(value: str) -> tuple[int, int]:
@@ -70,7 +72,7 @@ MAX_WAIT = click.Option(
     default=300.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long to wait for a shut rate limit, or for a service that is down.",
+    help="How long to wait at most for a shut rate limit, or for a service that is down.",
 )
 JSON = click.Option(["--json", "as_json"], is_flag=True, help="Print JSON on a terminal, too.")
 QUIET = click.Option(["--quiet", "-q"], is_flag=True, help="No progress and no summary.")
@@ -98,7 +100,7 @@ FETCH = click.Command(
             multiple=True,
             type=click.Path(),
             metavar="FILE",
-            help="Read ids from a file, one a line; can be repeated.",
+            help="Read ids from a file, one a line, or - for standard input; can be repeated.",
         ),
         click.Option(
             ["--output", "-o"],
@@ -226,6 +228,7 @@ def execute() -> int:
         exc.show()
         return exc.exit_code
     except click.Abort:  # click has turned a KeyboardInterrupt into it
+        click.echo("Interrupted.", err=True)
         return Exit.INTERRUPTED
     except OSError as exc:
         click.echo(f"Error: {exc}", err=True)

@@ -16,6 +16,13 @@ from raydocs_async import (
 )
 from raydocs_async.cli._exit import CannotStart, Exit
 
+_NAMES = (
+    ("base_url", "$RAYDOCS_BASE_URL"),
+    ("; give token= instead", ""),
+    (", or allow_http=True if you mean it", ""),
+)
+"""What the library's messages name, and what that is here."""
+
 
 class Connection(TypedDict):
     """The options of every command that asks the service."""
@@ -36,7 +43,15 @@ def open_client(options: Connection) -> RaydocsClient:
         told = RateLimit(requests=requests, per=per, max_wait=options["max_wait"])
         return RaydocsClient(_read_token(options["token_file"]), rate_limit=told)
     except ConfigurationError as exc:
-        raise CannotStart(str(exc)) from None
+        raise CannotStart(explain(exc)) from None
+
+
+def explain(error: RaydocsError | None) -> str:
+    """Its message, with the names that things have on the command line."""
+    message = str(error)
+    for theirs, ours in _NAMES:
+        message = message.replace(theirs, ours)
+    return message
 
 
 def code_for(error: RaydocsError) -> Exit:

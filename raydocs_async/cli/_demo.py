@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from raydocs_async import RateLimit, RaydocsClient
-from raydocs_async.cli._exit import Exit
+from raydocs_async.cli._exit import CannotStart, Exit
 from raydocs_async.cli._fetch import Job, fetch, perform
 from raydocs_async.cli._output import JsonLines, SessionLine
 from raydocs_async.cli._progress import choose
@@ -20,6 +20,8 @@ WINDOW = 3.0
 
 def run(*, output: str | None, quiet: bool) -> Exit:
     """Fetch a few hundred sessions, and tell what came of it."""
+    if output and Path(output).is_file():
+        raise CannotStart(f"{output} is there already; move it away")
     path = output or str(Path(tempfile.mkdtemp(prefix="raydocs-async-"), "sessions.jsonl"))
     job = Job(JsonLines.open(path, SessionLine), None, choose(quiet=quiet))
     api = Sandbox(LIMIT, WINDOW, latency=0.03, chaos=Chaos(rate=0.04, faults=FAULTS, seed=1))

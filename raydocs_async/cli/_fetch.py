@@ -1,6 +1,7 @@
 """``fetch``: many sessions into a file, whatever happens on the way."""
 
 import asyncio
+import os
 import shlex
 import sys
 import time
@@ -14,9 +15,9 @@ from attrs import define
 
 from raydocs_async import Outcome, RaydocsClient, RaydocsError, converter
 from raydocs_async.cli import _text
-from raydocs_async.cli._connect import Connection, code_for, open_client
-from raydocs_async.cli._exit import Exit
-from raydocs_async.cli._ids import Id, find_sources, select
+from raydocs_async.cli._connect import Connection, code_for, explain, open_client
+from raydocs_async.cli._exit import CannotStart, Exit
+from raydocs_async.cli._ids import Id, IdPipe, Source, find_sources, select
 from raydocs_async.cli._output import STDOUT, FailureLine, JsonLines, OutputError, SessionLine
 from raydocs_async.cli._progress import Reporter, choose, reported
 
@@ -29,7 +30,7 @@ class Job:
     errors: JsonLines | None
     reporter: Reporter
     how_to_resume: str = ""
-    """The command that goes on with it."""
+    """The command that goes on with it, and what it needs."""
     written: int = 0
     failed: int = 0
 
@@ -47,7 +48,7 @@ class Job:
         if self.errors is not None:
             self.errors.write(msgspec.json.encode(failure(outcome)))
         else:
-            self.reporter.say(f"{where(outcome)}: {outcome.error}")
+            self.reporter.say(f"{where(outcome)}: {explain(outcome.error)}")
 
     def close(self) -> None:
         """Close the files."""
@@ -105,14 +106,15 @@ def run(
     **connection: Unpack[Connection],
 ) -> Exit:
     """Fetch what the options say."""
-    _check(ids, output, errors, connection["token_file"], resume=resume)
+    _check(ids, inputs, output, errors, connection["token_file"], resume=resume)
     client = open_client(connection)
     sources = find_sources(ids, inputs)
+    if not quiet and any(isinstance(each, IdPipe) and os.isatty(each.fd) for each in sources):
+        click.echo("Reading ids from the terminal; end with Ctrl-D.", err=True)
     job = Job(
-        JsonLines.open(output, SessionLine, resume=resume),
-        JsonLines.open(errors, FailureLine, resume=resume) if errors else None,
+        *_open_files(output, errors, resume=resume),
         choose(quiet=quiet),
-        _resuming(sys.argv[1:]) if output != STDOUT else "",
+        _resuming(sys.argv[1:], sources) if output != STDOUT else "",
     )
     if job.errors is not None:
         job.errors.cut(0)  # all that failed is tried again
@@ -124,36 +126,61 @@ def perform(fetching: Coroutine[Any, Any, None], job: Job, *, quiet: bool) -> Ex
     """Do the job, and say what became of it."""
     started = time.monotonic()
     try:
-        asyncio.run(fetching)
-    except KeyboardInterrupt:
-        code, reason = Exit.INTERRUPTED, "Interrupted"
-    except RaydocsError as error:
-        code, reason = code_for(error), f"Stopped: {error}"
-    except (OutputError, OSError) as error:
-        code, reason = Exit.FAILED, f"Stopped: {error}"
-    else:
-        code, reason = (Exit.FAILED if job.failed else Exit.OK), ""
+        code, reason = _finish(fetching, job)
     finally:
         job.close()
     if reason:
         click.echo(f"{reason}.", err=True)
     if not quiet:
         click.echo(_summary(job, time.monotonic() - started), err=True)
-    if reason and job.how_to_resume:
+    if reason and code and job.how_to_resume:
         click.echo(f"To go on: {job.how_to_resume}", err=True)
     return code
 
 
+def _finish(fetching: Coroutine[Any, Any, None], job: Job) -> tuple[Exit, str]:
+    """Do the job; how it ended, and why, if there is more to say than the summary does."""
+    try:
+        asyncio.run(fetching)
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED, "Interrupted"
+    except RaydocsError as error:
+        return code_for(error), f"Stopped: {explain(error)}"
+    except (OutputError, OSError) as error:
+        return Exit.FAILED, f"Stopped: {error}"
+    if not (job.written or job.failed or job.output.ids):
+        return Exit.OK, "There were no ids to fetch"
+    return (Exit.FAILED if job.failed else Exit.OK), ""
+
+
 def _check(
-    ids: tuple[str, ...], output: str, errors: str | None, token_file: str | None, *, resume: bool
+    ids: tuple[str, ...],
+    inputs: tuple[str, ...],
+    output: str,
+    errors: str | None,
+    token_file: str | None,
+    *,
+    resume: bool,
 ) -> None:
     """Refuse options that contradict each other."""
     if resume and output == STDOUT:
         raise click.UsageError("--resume needs a file to go on with: give it with -o")
     if errors and Path(errors).resolve() == Path(output).resolve():
         raise click.UsageError("sessions and errors need a file each")
-    if token_file == "-" and "-" in ids:
+    if token_file == "-" and "-" in (*ids, *inputs):
         raise click.UsageError("standard input can be the token's or the ids', not both")
+
+
+def _open_files(
+    output: str, errors: str | None, *, resume: bool
+) -> tuple[JsonLines, JsonLines | None]:
+    """Open both files, or leave no trace of either."""
+    sessions = JsonLines.open(output, SessionLine, resume=resume)
+    try:
+        return sessions, JsonLines.open(errors, FailureLine, resume=resume) if errors else None
+    except CannotStart:
+        sessions.undo()
+        raise
 
 
 def _summary(job: Job, seconds: float) -> str:
@@ -166,6 +193,8 @@ def _summary(job: Job, seconds: float) -> str:
     )
 
 
-def _resuming(arguments: list[str]) -> str:
+def _resuming(arguments: list[str], sources: Iterable[Source]) -> str:
     more = [] if "--resume" in arguments else ["--resume"]
-    return shlex.join(["raydocs-async", *arguments, *more])
+    pipes = [each.name for each in sources if isinstance(each, IdPipe)]
+    again = [f"The same ids are needed again from {name}." for name in pipes]
+    return "\n".join([shlex.join(["raydocs-async", *arguments, *more]), *again])

@@ -17,6 +17,7 @@ from attrs import define, field, frozen
 from raydocs_async.cli._exit import CannotStart
 
 _CHUNK = 1 << 16
+_ID_LENGTH = 36
 
 
 class Id(str):
@@ -107,16 +108,18 @@ class Selection:
 
 
 def find_sources(arguments: Iterable[str], files: Iterable[str]) -> tuple[Source, ...]:
-    """Where the ids are: in the arguments, in standard input for a ``-`` there, and in files.
+    """Where the ids are: in the arguments, in files, and in standard input for a ``-`` in either.
 
     Raises:
-        CannotStart: a file cannot be read, or there is none of all that.
+        CannotStart: a file cannot be read, or is given as an id; or there is none of all that.
     """
     given = [Id(text, f"argument {n}") for n, text in enumerate(arguments, 1) if text != "-"]
     sources: list[Source] = [given] if given else []
-    if "-" in arguments:
+    for text in given:
+        _refuse_file(text)
+    if "-" in (*arguments, *files):
         sources.append(IdPipe(0, "standard input"))
-    sources.extend(map(_open, files))
+    sources.extend(_open(path) for path in files if path != "-")
     if not sources:
         raise CannotStart("no ids: give them as arguments, in a file with -i, or - to read them")
     return tuple(sources)
@@ -142,6 +145,12 @@ async def _filter(sources: tuple[Source, ...], wanted: Wanted) -> AsyncIterator[
         else:
             for each in filter(wanted.needs, source):
                 yield each
+
+
+def _refuse_file(text: str) -> None:
+    # `Path.is_file` raises for a text that is too long to be a name.
+    if len(text) != _ID_LENGTH and os.path.isfile(text):  # noqa: PTH113
+        raise CannotStart(f"{text} is a file: give it with -i")
 
 
 def _open(path: str) -> IdFile | IdPipe:

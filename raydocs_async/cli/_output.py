@@ -82,12 +82,15 @@ def scan(lines: Iterable[bytes], kind: type[Line], name: str) -> Kept:
 class JsonLines:
     """A file that grows by whole lines."""
 
-    def __init__(self, file: io.FileIO, name: str, kept: Kept = NOTHING) -> None:
+    def __init__(
+        self, file: io.FileIO, name: str, kept: Kept = NOTHING, *, is_new: bool = False
+    ) -> None:
         self.name = name
         """For people."""
         self.ids = kept.ids
         """The ids that were in it already."""
         self._file = file
+        self._is_new = is_new
         self._can_shrink = _is_regular(file)
         self._size = kept.size
         """Bytes up to the end of the last whole line."""
@@ -102,15 +105,17 @@ class JsonLines:
         """
         if path == STDOUT:
             return cls(io.FileIO(1, "wb", closefd=False), "standard output")
+        is_new = not Path(path).exists()
         try:
             file = io.FileIO(path, "ab")
         except OSError as exc:
             raise CannotStart(f"{path} cannot be written: {exc.strerror}") from None
         try:
-            return cls(file, path, _take_over(file, path, kind, resume=resume))
+            kept = _take_over(file, path, kind, resume=resume)
         except CannotStart:
             file.close()
             raise
+        return cls(file, path, kept, is_new=is_new)
 
     def write(self, record: bytes) -> None:
         """Add one record: JSON without the line's end.
@@ -133,6 +138,12 @@ class JsonLines:
         if self._can_shrink:
             self._file.truncate(size)
             self._size = size
+
+    def undo(self) -> None:
+        """Close it with nothing written; if `open` has made it, it goes again."""
+        self._file.close()
+        if self._is_new:
+            Path(self.name).unlink()
 
     def close(self) -> None:
         """See it to the disk, and close it."""

@@ -1,6 +1,7 @@
 """``sandbox``: a stand-in for the API, to try things on."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import click
@@ -17,19 +18,19 @@ def run(
 ) -> None:
     """Serve until interrupted."""
     limit, window = rate_limit
-    try:
-        api = Sandbox(
-            limit, window, sessions=sessions, port=port, chaos=Chaos(rate=faults, faults=FAULTS)
-        )
-    except ValueError as exc:
-        raise CannotStart(str(exc)) from None
-    if ids is not None:
-        _write_ids(api.ids(sessions), ids)
-    asyncio.run(_serve(api))
+    chaos = Chaos(rate=faults, faults=FAULTS)
+    api = Sandbox(limit, window, sessions=sessions, port=port, chaos=chaos)
+    asyncio.run(_serve(api, port, sessions, ids))
 
 
-async def _serve(api: Sandbox) -> None:
-    async with api:
+async def _serve(api: Sandbox, port: int, sessions: int, ids: str | None) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(api)
+        except OSError:
+            raise CannotStart(f"port {port} is in use, or not allowed") from None
+        if ids is not None:
+            _write_ids(api.ids(sessions), ids)
         click.echo(f"export RAYDOCS_BASE_URL={api.url}")
         click.echo(f"export RAYDOCS_API_TOKEN={api.token}")
         click.echo("Serving until Ctrl-C. The lines above lead other commands here.", err=True)

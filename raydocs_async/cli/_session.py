@@ -11,23 +11,37 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from raydocs_async import Document, RaydocsClient, RaydocsError, Result, Session, converter
-from raydocs_async.cli._connect import Connection, code_for, open_client
+from raydocs_async import (
+    Document,
+    RaydocsClient,
+    RaydocsError,
+    Result,
+    Session,
+    WaitTimeoutError,
+    converter,
+)
+from raydocs_async.cli._connect import Connection, code_for, explain, open_client
 from raydocs_async.cli._exit import Exit
-from raydocs_async.cli._text import printable
+from raydocs_async.cli._text import duration, printable
 
 _STYLES = {"completed": "green", "ready": "green", "failed": "red"}
 
 
 def get(*, session_id: str, as_json: bool, **connection: Unpack[Connection]) -> Exit:
     """Show it as it is."""
-    return _show(lambda client: client.get_session(session_id), connection, as_json=as_json)
+    return _show(
+        lambda client: client.get_session(session_id, timeout=connection["max_wait"]),
+        connection,
+        as_json=as_json,
+    )
 
 
 def wait(
     *, session_id: str, timeout: float, as_json: bool, **connection: Unpack[Connection]
 ) -> Exit:
     """Show it when it is finished."""
+    if sys.stderr.isatty():
+        click.echo(f"Waiting until it is finished, {duration(timeout)} at most.", err=True)
     return _show(
         lambda client: client.wait_for_session(session_id, timeout=timeout),
         connection,
@@ -45,10 +59,20 @@ def _show(
     try:
         session = asyncio.run(fetch())
     except RaydocsError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {explain(error)}{_last_seen(error)}", err=True)
         return code_for(error)
-    show(session, as_json=as_json)
+    try:
+        show(session, as_json=as_json)
+    except BrokenPipeError:
+        raise  # click ends quietly
+    except OSError as exc:
+        raise click.ClickException(f"standard output cannot be written: {exc.strerror}") from None
     return Exit.OK
+
+
+def _last_seen(error: RaydocsError) -> str:
+    session = error.session if isinstance(error, WaitTimeoutError) else None
+    return f"; last seen as {printable(session.status)}" if session and session.status else ""
 
 
 def show(session: Session, *, as_json: bool) -> None:

@@ -27,12 +27,15 @@ def plural(count: int, noun: str) -> str:
 
 
 def window(status: RateLimitStatus) -> str:
-    """What the rate limit allows just now: ``window open, 12 left``, ``window opens in 23 s``."""
+    """What the rate limit allows just now: ``window open, 12 left``, ``window opens in 23 s``.
+
+    Empty while nothing is known and nothing is on the way to tell it.
+    """
     if status.remaining:
         return f"window open, {status.remaining} left"
     if status.resets_in:
         return f"window opens in {duration(status.resets_in)}"
-    return "window opening"
+    return "window opening" if status.in_flight else ""
 
 
 def to_go(progress: Progress) -> str:

@@ -85,9 +85,12 @@ def run(start: Start) -> Run:
 def terminal(start: Start, environment: dict[str, str]) -> Terminal:
     """Runs a command in a terminal; returns its exit code and all that was shown."""
 
-    async def run(*arguments: str, env: dict[str, str] | None = None) -> tuple[int, str]:
-        """Run one, to its end."""
+    async def run(
+        *arguments: str, env: dict[str, str] | None = None, typed: str = ""
+    ) -> tuple[int, str]:
+        """Run one, to its end, with what is `typed` at once."""
         ours, theirs = open_terminal()
+        os.write(ours, typed.encode())
         streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
         process = await start(*arguments, env=environment | (env or {}), **streams)
         os.close(theirs)

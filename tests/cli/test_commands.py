@@ -34,19 +34,21 @@ def test_help_does_not_wait_for_aiohttp(arguments: list[str]) -> None:
         (["get"], "Missing argument 'ID'"),
         (["fetch"], "no ids: give them as arguments"),
         (["fetch", "-", "--token-file", "-"], "can be the token's or the ids', not both"),
+        (["fetch", "-i", "-", "--token-file", "-"], "can be the token's or the ids', not both"),
         (["fetch", "a", "--resume"], "--resume needs a file"),
         (["fetch", "a", "-o", "x", "-e", "./x"], "a file each"),
         (["fetch", "a", "--shard", "0/3"], "'0/3' is none of 1/N, 2/N"),
         (["fetch", "a", "--shard", "3"], "'3' is none of 1/N, 2/N"),
         (["fetch", "a", "--rate-limit", "100"], "'100' is not of the form 100/60"),
-        (["fetch", "a", "--rate-limit", "0/60"], "requests must be 1 or more"),
+        (["fetch", "a", "--rate-limit", "0/60"], "'0/60' is not of the form 100/60"),
+        (["get", "a", "--rate-limit", "100/0"], "'100/0' is not of the form 100/60, with both"),
         (["fetch", "-i", "missing.txt"], "missing.txt cannot be read: No such file"),
         (["fetch", "a", "-o", "missing/x"], "missing/x cannot be written: No such file"),
         (["get", "a", "--token-file", "missing"], "token file missing cannot be read: No such"),
         (["get", "a"], "not a session id: 'a'"),
         (["wait", "a", "--timeout", "0"], "0.0 is not in the range x>0"),
         (["sandbox", "--ids", "missing/ids"], "missing/ids cannot be written: No such file"),
-        (["sandbox", "--rate-limit", "0/1"], "limit"),
+        (["sandbox", "--rate-limit", "0/1"], "'0/1' is not of the form 100/60"),
     ],
 )
 async def test_wrong_use(run: Run, arguments: list[str], complaint: str, tmp_path: Path) -> None:
@@ -63,6 +65,25 @@ async def test_no_token(run: Run, environment: dict[str, str]) -> None:
     done = await run("get", "a", env=environment | {"RAYDOCS_API_TOKEN": ""})
     assert done.code == 2
     assert "no token: set RAYDOCS_API_TOKEN, or give --token-file" in done.err
+
+
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [
+        ("api.example", "$RAYDOCS_BASE_URL must be an absolute http or https URL"),
+        ("https://me:secret@api.example", "$RAYDOCS_BASE_URL must not carry credentials"),
+        (
+            "http://api.example",
+            "$RAYDOCS_BASE_URL is http, which shows the token to the network; use https",
+        ),
+    ],
+)
+async def test_a_base_url_that_is_refused(
+    run: Run, environment: dict[str, str], url: str, complaint: str
+) -> None:
+    """What is wrong with the server's address is told of the variable that has it."""
+    done = await run("get", "a", env=environment | {"RAYDOCS_BASE_URL": url})
+    assert (done.code, done.err) == (2, f"Error: {complaint}\n")
 
 
 def test_without_the_extra(

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SHORT = (
     "from raydocs_async.cli import _demo, main;"
     "_demo.WINDOW, _demo.SESSIONS = 0.2, 80;"
@@ -40,3 +42,14 @@ def test_quiet(tmp_path: Path) -> None:
     """With --quiet it says nothing, and the file is a temporary one."""
     assert run(tmp_path, "--quiet") == ("", "")
     assert (tmp_path / "sessions.jsonl").read_text().count("\n") == 80
+
+
+def test_a_file_that_is_there(tmp_path: Path) -> None:
+    """An output that is there already is left alone, with no advice that demo has no option for."""
+    path = tmp_path / "out.jsonl"
+    path.write_text("mine\n")
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        run(tmp_path, "-o", "out.jsonl")
+    assert caught.value.returncode == 2
+    assert caught.value.stderr == "Error: out.jsonl is there already; move it away\n"
+    assert path.read_text() == "mine\n"

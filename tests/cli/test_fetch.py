@@ -66,9 +66,10 @@ async def test_a_file_to_a_file(run: Run, api: Sandbox, ids_file: Path, out: Pat
     assert ids_in(out) == sorted(api.ids(40))
 
 
-async def test_standard_input(run: Run, api: Sandbox) -> None:
-    """A dash reads ids from a pipe."""
-    done = await run("fetch", "-", stdin="\n".join(api.ids(3)))
+@pytest.mark.parametrize("arguments", [["-"], ["-i", "-"]])
+async def test_standard_input(run: Run, api: Sandbox, arguments: list[str]) -> None:
+    """A dash reads ids from a pipe, as an argument or as a file's name."""
+    done = await run("fetch", *arguments, stdin="\n".join(api.ids(3)))
     assert sorted(each["id"] for each in records(done.out)) == sorted(api.ids(3))
 
 
@@ -84,6 +85,31 @@ async def test_ids_are_fetched_while_others_are_awaited(start: Start, api: Sandb
     assert await process.wait() == 0
 
 
+async def test_ids_that_are_typed(terminal: Terminal, api: Sandbox) -> None:
+    """Who is to type ids is told so, and how to end."""
+    code, screen = await terminal("fetch", "-", "-o", "out.jsonl", typed=f"{api.ids(1)[0]}\n\x04")
+    assert code == 0
+    assert "Reading ids from the terminal; end with Ctrl-D.\r\n" in screen
+    assert "1 session written to out.jsonl" in screen
+
+
+async def test_no_ids(run: Run, ids_file: Path) -> None:
+    """An input without ids is no failure, but it is told."""
+    ids_file.write_text("# none\n")
+    done = await run("fetch", "-i", "ids.txt", "-o", "out.jsonl")
+    assert done.code == 0
+    assert done.err.startswith("There were no ids to fetch.\n0 sessions written to out.jsonl")
+    assert "To go on" not in done.err
+
+
+async def test_a_file_as_an_id(run: Run, api: Sandbox, ids_file: Path, out: Path) -> None:
+    """A file in the place of an id is refused, and nothing is done."""
+    done = await run("fetch", *api.ids(1), "ids.txt", "-o", "out.jsonl")
+    assert (done.code, done.err) == (2, "Error: ids.txt is a file: give it with -i\n")
+    assert not out.exists()
+    assert api.stats.requests == 0
+
+
 async def test_quiet(run: Run, api: Sandbox) -> None:
     """With --quiet there is nothing but data."""
     assert (await run("fetch", "--quiet", UNKNOWN, *api.ids(1))).err == ""
@@ -94,6 +120,7 @@ async def test_failures_are_told(run: Run, api: Sandbox) -> None:
     done = await run("fetch", UNKNOWN, *api.ids(1))
     assert (done.code, len(records(done.out))) == (1, 1)
     assert f"argument 1: session {UNKNOWN}: HTTP 404" in done.err
+    assert "or $RAYDOCS_BASE_URL is not right" in done.err
     assert "1 session written to standard output in 1 s, 1 failed.\n" in done.err
 
 
@@ -146,6 +173,22 @@ async def test_a_file_that_is_there(run: Run, ids_file: Path, out: Path, api: Sa
     assert (out.read_text(), api.stats.requests) == ("mine\n", 0)
 
 
+@pytest.mark.parametrize("errors", ["old.jsonl", "missing/e.jsonl"])
+@pytest.mark.parametrize("there", [True, False])
+async def test_an_errors_file_that_is_refused(
+    run: Run, api: Sandbox, out: Path, tmp_path: Path, errors: str, *, there: bool
+) -> None:
+    """An errors file that cannot be had leaves no output file behind that was not there."""
+    (tmp_path / "old.jsonl").write_text("mine\n")
+    if there:
+        out.touch()
+    done = await run("fetch", *api.ids(1), "-o", "out.jsonl", "-e", errors)
+    assert done.code == 2
+    assert errors in done.err
+    assert out.exists() == there
+    assert api.stats.requests == 0
+
+
 async def test_shards(run: Run, api: Sandbox, ids_file: Path) -> None:
     """Three machines with a shard each fetch everything, and nothing twice."""
     done = [await run("fetch", "-i", "ids.txt", "--shard", f"{n}/3") for n in (1, 2, 3)]
@@ -173,6 +216,21 @@ async def test_an_outage_ends_it(run: Run, api: Sandbox, ids_file: Path, out: Pa
     assert done.code == 1
     assert "Stopped: session " in done.err
     assert " HTTP 503" in done.err
+
+
+async def test_going_on_with_standard_input(
+    run: Run, environment: dict[str, str], api: Sandbox
+) -> None:
+    """Where the ids came from standard input, going on needs them there again."""
+    done = await run(
+        *("fetch", "-", "-o", "out.jsonl"),
+        stdin=api.ids(1)[0],
+        env=environment | {"RAYDOCS_API_TOKEN": "old"},
+    )
+    assert done.err.endswith(
+        "To go on: raydocs-async fetch - -o out.jsonl --resume\n"
+        "The same ids are needed again from standard input.\n"
+    )
 
 
 async def test_a_full_disk(run: Run, ids_file: Path) -> None:
@@ -219,19 +277,39 @@ async def test_input_that_cannot_be_read(run: Run) -> None:
     assert "Traceback" not in done.err
 
 
-async def test_ctrl_c(start: Start, api: Sandbox, ids_file: Path, out: Path) -> None:
-    """Ctrl-C ends it within a second, between two lines, and says how to go on: exit code 130."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_interrupted(
+    start: Start, api: Sandbox, ids_file: Path, out: Path, number: signal.Signals
+) -> None:
+    """Ctrl-C and SIGTERM end it in a second, between lines, and it says how to go on: code 130."""
     api.script(*[Fault.latency(0)] * 20, *[Fault.stall()] * 100)
     process = await start("fetch", "-i", "ids.txt", "-o", "out.jsonl")
     assert process.stderr is not None
     await until_written(process, out, 0)
     async with asyncio.timeout(1):
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         said = (await process.stderr.read()).decode()
         assert await process.wait() == 130
     assert said.startswith("Interrupted.\n")
     assert said.endswith("To go on: raydocs-async fetch -i ids.txt -o out.jsonl --resume\n")
     assert records(out.read_text())
+
+
+async def test_sigterm_in_the_background(start: Start, api: Sandbox, out: Path) -> None:
+    """SIGTERM ends it also where Ctrl-C is ignored, as in what a script starts with `&`."""
+    api.script(Fault.latency(0), Fault.stall())
+    process = await start(
+        "fetch",
+        *api.ids(2),
+        "-o",
+        "out.jsonl",
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )
+    await until_written(process, out, 0)
+    process.send_signal(signal.SIGINT)
+    process.terminate()
+    assert await process.wait() == 130
+    assert len(records(out.read_text())) == 1
 
 
 async def test_ctrl_c_while_input_is_awaited(start: Start, api: Sandbox) -> None:

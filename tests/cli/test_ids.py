@@ -50,6 +50,19 @@ def test_arguments_know_their_place() -> None:
     assert [each.where for each in given] == ["argument 1", "argument 2"]  # type: ignore[union-attr]
 
 
+def test_a_file_that_is_called_like_an_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A session can be asked for beside a file of its name."""
+    name = "770e8400-e29b-41d4-a716-446655440000"
+    (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    assert find_sources([name], []) == ([name],)
+
+
+def test_an_id_that_is_too_long_for_a_name() -> None:
+    """What cannot be a file's name is an id that will be refused, like any other."""
+    assert find_sources(["x" * 5000], []) == (["x" * 5000],)
+
+
 @pytest.mark.parametrize("name", ["missing.txt", "."])
 def test_a_file_that_cannot_be_read(tmp_path: Path, name: str) -> None:
     """A file that is not there, or is a directory, is refused before anything starts."""

@@ -28,12 +28,13 @@ async def test_options_out_of_range(run: Run, arguments: list[str]) -> None:
     assert (await run("sandbox", *arguments)).code == 2
 
 
-async def test_a_port_that_is_taken(start: Start, run: Run) -> None:
-    """A port that somebody else has is named, without a traceback."""
+async def test_a_port_that_is_taken(start: Start, run: Run, tmp_path: Path) -> None:
+    """A port that somebody else has is named, and nothing is done."""
     serving = await start("sandbox")
     assert serving.stdout is not None
     port = (await serving.stdout.readline()).decode().strip().rpartition(":")[2]
-    done = await run("sandbox", "--port", port)
-    assert done.code == 1
-    assert "address already in use" in done.err
-    assert "Traceback" not in done.err
+    done = await run("sandbox", "--port", port, "--ids", "ids.txt")
+    assert (done.code, done.err) == (2, f"Error: port {port} is in use, or not allowed\n")
+    assert list(tmp_path.iterdir()) == []
+    serving.terminate()
+    assert await serving.wait() == 130

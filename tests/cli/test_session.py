@@ -1,7 +1,9 @@
 """`get` and `wait`: one session, for a person or for a program."""
 
+import asyncio
 import json
 import os
+import signal
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,8 @@ import pytest
 
 from raydocs_async import Session, converter
 from raydocs_async.cli import _session
-from raydocs_async.sandbox import Sandbox
-from tests.cli.conftest import Run
+from raydocs_async.sandbox import Fault, Sandbox
+from tests.cli.conftest import Run, Start
 from tests.support.terminal import Terminal, plain
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -96,7 +98,7 @@ async def test_a_token_file_that_is_no_text(run: Run, tmp_path: Path) -> None:
     [
         ("nobody's", 4, "HTTP 401"),
         ("sandbox-token-forbidden", 4, "HTTP 403"),
-        ("sandbox-token", 1, "HTTP 404"),
+        ("sandbox-token", 1, "or $RAYDOCS_BASE_URL is not right"),
     ],
 )
 async def test_refusals(
@@ -125,6 +127,40 @@ async def test_wait_in_vain(run: Run, api: Sandbox) -> None:
     assert "not finished within 0.01 s" in done.err
 
 
+async def test_a_service_that_is_down(run: Run, api: Sandbox) -> None:
+    """`get --max-wait` is the time-out of the whole call."""
+    api.script(*[Fault.stall()] * 10)
+    done = await run("get", *api.ids(1), "--max-wait", "0.2")
+    assert done.code == 1
+    assert "no answer within 0.2 s" in done.err
+
+
+async def test_wait_tells_what_it_saw(run: Run, api: Sandbox) -> None:
+    """When the session takes too long, its status is told."""
+    (session_id,) = api.ids(1)
+    api.put(api.session(session_id) | {"status": "processing"})
+    done = await run("wait", session_id, "--timeout", "1")
+    assert done.err.endswith("not finished within 1 s; last seen as processing\n")
+
+
+async def test_wait_on_a_terminal(terminal: Terminal, api: Sandbox) -> None:
+    """A person is told that it waits, and for how long."""
+    _, screen = await terminal("wait", *api.ids(1))
+    assert screen.startswith("Waiting until it is finished, 10 min 0 s at most.\r\n")
+
+
+async def test_wait_interrupted(start: Start, api: Sandbox) -> None:
+    """Ctrl-C ends it with a word, and exit code 130."""
+    api.script(Fault.stall())
+    process = await start("wait", *api.ids(1))
+    while not api.stats.requests:
+        assert process.returncode is None, await process.communicate()
+        await asyncio.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = await process.communicate()
+    assert (process.returncode, said) == (130, b"\nInterrupted.\n")
+
+
 async def test_an_output_that_cannot_be_written(run: Run, api: Sandbox) -> None:
     """A full disk behind standard output is told in words."""
     (session_id,) = api.ids(1)
@@ -132,8 +168,16 @@ async def test_an_output_that_cannot_be_written(run: Run, api: Sandbox) -> None:
     done = await run("get", session_id, stdout=full)
     os.close(full)
     assert done.code == 1
-    assert "No space left on device" in done.err
-    assert "Traceback" not in done.err
+    assert done.err == "Error: standard output cannot be written: No space left on device\n"
+
+
+async def test_an_output_that_nobody_reads(run: Run, api: Sandbox) -> None:
+    """A reader that has gone (`| head -0`) ends it quietly."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = await run("get", *api.ids(1), stdout=writing)
+    os.close(writing)
+    assert (done.code, done.err) == (1, "")
 
 
 def test_a_name_that_steers_terminals(session: Session) -> None:

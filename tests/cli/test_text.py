@@ -6,11 +6,13 @@ from raydocs_async import Progress, RateLimitStatus
 from raydocs_async.cli import _text
 
 
-def status(*, remaining: int | None = None, resets_in: float | None = None) -> RateLimitStatus:
+def status(
+    *, remaining: int | None = None, resets_in: float | None = None, in_flight: int = 0
+) -> RateLimitStatus:
     """A rate limit of 100 in 60 s."""
     return RateLimitStatus(
         limit=100, per=60.0, remaining=remaining, resets_in=resets_in,
-        in_flight=0, waiting=0, foreign=0,
+        in_flight=in_flight, waiting=0, foreign=0,
     )  # fmt: skip
 
 
@@ -51,7 +53,8 @@ def test_plural(count: int, text: str) -> None:
     [
         (status(remaining=12, resets_in=40.0), "window open, 12 left"),
         (status(remaining=0, resets_in=22.4), "window opens in 23 s"),
-        (status(), "window opening"),
+        (status(in_flight=1), "window opening"),
+        (status(), ""),
     ],
 )
 def test_window(limit: RateLimitStatus, text: str) -> None:
