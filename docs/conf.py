@@ -31,25 +31,38 @@ napoleon_custom_sections = ["Source"]
 default_role = "py:obj"
 nitpick_ignore_regex = [
     (r"py:obj", r"[a-z_]+"),
-    (r"py:class", r"raydocs_async\.client\.Default"),  # says "the client's" in a signature
-    (r"py:class", r"raydocs_async\._http\..*"),  # what a transport for tests deals in
     # Other projects' names: their inventories are on the network, which a build does not need.
     (r"py:.*", r"(aiohttp|asyncio|collections|datetime|enum|uuid)\..*"),
 ]
+
+# What a signature shows in the place of what is not public, or is too long to read.
+READABLE = {
+    " = NOTHING": " = {}",  # attrs' word for an empty mapping
+    " | ~raydocs_async.client.Default": "",  # the default itself says "the client's"
+    "~raydocs_async._http.Exchanger": "~raydocs_async.testing.FakeTransport",  # all there is
+}
 
 
 def setup(app: Sphinx) -> None:
     """Mend what is generated where it does not read well."""
     app.connect("autodoc-process-signature", mend_signature)
+    app.connect("sphinx-click-process-arguments", drop_arguments)
     app.connect("sphinx-click-process-epilog", mend_epilog)
 
 
 def mend_signature(app: Sphinx, what: str, *about: Any) -> tuple[str, str | None] | None:
-    """Leave out exceptions' arguments, which nobody gives, and attrs' word for an empty mapping."""
+    """Leave out exceptions' arguments, which nobody gives, and what is not readable."""
     arguments, returns = about[-2:]
     if arguments is None:
         return None
-    return "" if what == "exception" else arguments.replace(" = NOTHING", " = {}"), returns
+    for shown, readable in READABLE.items():
+        arguments = arguments.replace(shown, readable)
+    return "" if what == "exception" else arguments, returns
+
+
+def drop_arguments(app: Sphinx, context: object, lines: list[str]) -> None:
+    """Leave out the list of arguments, which says no more than the usage above it."""
+    lines.clear()
 
 
 def mend_epilog(app: Sphinx, context: object, lines: list[str]) -> None:

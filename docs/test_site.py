@@ -25,6 +25,13 @@ def test_every_public_name_is_in_the_reference() -> None:
     assert exported - described == set()
 
 
+@pytest.mark.parametrize("page", sorted((DOCS / "reference").glob("*.md")), ids=lambda p: p.stem)
+def test_no_sentence_is_taken_for_a_type(page: Path) -> None:
+    """A colon in an attribute's first line makes napoleon a type of what is before it."""
+    text = (SITE / "reference" / page.with_suffix(".html").name).read_text(encoding="utf-8")
+    assert re.findall(r"<dt[^>]*>Type<", text) == []
+
+
 def test_every_page_is_in_the_overview_for_machines() -> None:
     """llms.txt links to each page of the site, and to none that is not there."""
     linked = re.findall(r"\]\((.*?\.html)\)", (SITE / "llms.txt").read_text(encoding="utf-8"))

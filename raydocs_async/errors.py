@@ -19,6 +19,10 @@
         ├── RateLimitError            429, or a wait for the rate limit that would be too long
         └── InternalServerError       5xx
 
+``str(error)`` is for a log: it is `message` together with the session's id, the number of attempts,
+when to come back and a hint, as far as there are any. `message` alone has none of them, and is for
+a table with columns for the rest.
+
 Every one of them pickles and copies. None holds the token, an exception or object of the HTTP
 library, or shows data of a document in its message, ``repr`` or ``args``.
 """
@@ -56,7 +60,7 @@ class RaydocsError(Exception):
     hint: ClassVar[str] = ""
 
     message: str
-    """What happened, in one line."""
+    """What happened, in one line; ``str()`` adds the session's id, attempts and a hint."""
     session_id: str | None = field(default=None, kw_only=True)
     """The session that was asked for, if it was about one."""
     status: int | None = field(default=None, kw_only=True)

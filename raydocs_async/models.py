@@ -203,7 +203,10 @@ class Result(_Model):
     audit_data: Any = field(
         default=None, repr=False, hash=False, metadata=_wire("audit_data", "reasoning")
     )
-    """Mirrors `data`; at each field the reasoning and its sources. Older replies: ``reasoning``."""
+    """Mirrors `data`, with the reasoning and its sources at each field.
+
+    Older replies spell the key ``reasoning``.
+    """
     created_at: datetime | None = field(default=None, repr=False)
     """When it was asked for."""
     updated_at: datetime | None = field(default=None, repr=False)
