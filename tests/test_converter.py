@@ -254,9 +254,11 @@ def test_a_choice_of_types_that_no_model_has() -> None:
     assert [converter.structure(value, kind) for value in (1, "x")] == [1, "x"]
 
 
-def test_a_tuple_of_what_no_model_has() -> None:
-    """Its items' reader, cattrs' own, is told their type."""
-    assert converter.structure(["a"], tuple[Literal["a"], ...]) == ("a",)
+def test_what_no_model_has() -> None:
+    """Its reader, cattrs' own, is told the type, as a body and within a tuple."""
+    kind: Any = Literal["a"]
+    assert converter.loads(b'"a"', kind) == "a"
+    assert converter.structure(["a"], tuple[kind, ...]) == ("a",)
 
 
 def test_structure_another_collection() -> None:

@@ -955,6 +955,12 @@ def test_the_first_reply_of_a_window_is_news() -> None:
     assert window.news_since(before, 0.3) == []
 
 
+def test_as_many_hits_as_before_are_no_news() -> None:
+    """A reply that tells what was known changes nothing."""
+    window = opened()
+    assert window.news_since(window.view, 0.2) == []
+
+
 def test_more_hits_than_before_are_news() -> None:
     """They can only be a new window's."""
     window = opened(remaining=3)

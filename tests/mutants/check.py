@@ -17,6 +17,7 @@ from typing import TypeAlias
 
 LIST = Path(__file__).parent / "equivalent.toml"
 KILLED = ("killed", "timeout")
+"""mutmut calls it a time-out, too, when the tests cannot even be imported with the mutant."""
 
 Mutant: TypeAlias = tuple[str, str]
 """A function, and what is changed in it."""
