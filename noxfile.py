@@ -10,6 +10,7 @@ from packaging.requirements import Requirement
 PYTHONS = ["3.11", "3.12", "3.13"]
 PROJECT = nox.project.load_toml("pyproject.toml")
 DIST = Path(".nox/dist")
+SITE = Path("build/site")
 
 nox.needs_version = ">=2025.10"
 nox.options.default_venv_backend = "virtualenv"
@@ -120,6 +121,27 @@ def examples(session: nox.Session) -> None:
     session.run("pytest", "examples", "-n", "auto", "--dist", "loadgroup", *session.posargs)
 
 
+@nox.session(python=PYTHONS[-1], default=False, requires=["wheel"])
+def docs(session: nox.Session) -> None:
+    """Build the site into build/site, and run every code block of it and of the README."""
+    install_wheel(session, *group("docs"))
+    session.run("mypy", "docs", env={"MYPYPATH": "docs"})
+    doctrees = str(Path(session.create_tmp(), "doctrees"))
+    session.run("sphinx-build", "-q", "-E", "-W", "-n", "-d", doctrees, "docs", str(SITE))
+    # The pages' own logging and clocks are not to be pytest's.
+    quiet = ["-p", "no:logging", "-p", "no:looptime_plugin", "--full-trace"]
+    options = ["-p", "run_examples", *quiet, "-n", "auto", "--dist", "loadfile"]
+    env = {"PYTHONPATH": "docs"}
+    session.run("pytest", *options, "docs", "README.md", env=env)
+
+
+@nox.session(default=False, requires=["wheel"])
+def pictures(session: nox.Session) -> None:
+    """Draw the site's pictures anew: the layers, and the progress display of a real run."""
+    install_wheel(session)
+    session.run("python", "docs/pictures.py")
+
+
 @nox.session(default=False, requires=["wheel"])
 def hazards(session: nox.Session) -> None:
     """Write the page of hazards, and of the tests that show them, anew."""
@@ -138,6 +160,25 @@ def mutants(session: nox.Session) -> None:
     session.run("mutmut", "run", *session.posargs, env=env)
     if not session.posargs:  # a part of the mutants is a part of the list
         session.run("python", "tests/mutants/check.py")
+
+
+@nox.session(default=False, requires=["wheel"])
+def soak(session: nox.Session) -> None:
+    """Make a hundred thousand calls on a server that misbehaves; takes a minute for each loop."""
+    install_wheel(session, *group("tests"))
+    env = {"PYTHONSAFEPATH": "1"}
+    for loop in ("asyncio", "uvloop"):
+        session.run(*("python", "tests/support/soak.py", "--loop", loop), *session.posargs, env=env)
+
+
+@nox.session(python=PYTHONS[-1], default=False)
+def audit(session: nox.Session) -> None:
+    """Ask PyPI for known vulnerabilities in what the package needs; without its answer, fail."""
+    session.install(*group("audit"))
+    wanted = Path(session.create_tmp(), "requirements.txt")
+    wanted.write_text("\n".join(requirements()), encoding="utf-8")
+    # Strict, or what could not be looked up would pass.
+    session.run("pip-audit", "--strict", "--requirement", str(wanted), *session.posargs)
 
 
 @nox.session(default=False, requires=["wheel"])

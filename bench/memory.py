@@ -51,15 +51,16 @@ class Answering:
         body = self._before + str(request.session_id).encode() + self._after
         return Response(200, CIMultiDict[str](), body)
 
+    async def distrust(self, response: Response) -> None:
+        """There is no connection."""
+
     async def close(self) -> None:
         """There is nothing to close."""
 
 
 def client(rate_limit: RateLimit | None) -> RaydocsClient:
     """A client on the stand-in."""
-    built = RaydocsClient("bench-token", rate_limit=rate_limit)
-    built._engine._transport = Answering()  # type: ignore[assignment]
-    return built
+    return RaydocsClient("bench-token", transport=Answering(), rate_limit=rate_limit)
 
 
 def ids() -> Iterator[UUID]:

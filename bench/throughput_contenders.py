@@ -7,6 +7,7 @@ process of its own and imports its own tools, so that nobody pays for what anoth
 """
 
 import asyncio
+import gc
 import json
 import resource
 import sys
@@ -86,6 +87,30 @@ async def with_orjson(base: str) -> AsyncIterator[FetchAll]:
         async def fetch(asked: str) -> Any:
             async with http.get(path(asked)) as reply:
                 return orjson.loads(await reply.read())
+
+        yield by_workers(fetch)
+
+
+@asynccontextmanager
+async def with_msgspec(base: str) -> AsyncIterator[FetchAll]:
+    """Aiohttp without all that this library leaves out, and msgspec: dictionaries.
+
+    This is what would be left if types, retries and the limit cost nothing.
+    """
+    import aiohttp
+    import msgspec
+
+    parse = msgspec.json.Decoder().decode
+    async with aiohttp.ClientSession(
+        base,
+        headers=BEARER,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
+    ) as http:
+
+        async def fetch(asked: str) -> Any:
+            async with http.get(path(asked), allow_redirects=False) as reply:
+                return parse(await reply.read())
 
         yield by_workers(fetch)
 
@@ -190,9 +215,18 @@ async def in_bulk(base: str) -> AsyncIterator[FetchAll]:
         yield fetch_all
 
 
+@asynccontextmanager
+async def in_bulk_frozen(base: str) -> AsyncIterator[FetchAll]:
+    """The same after ``gc.freeze()``: what the imports have made is not looked through again."""
+    async with in_bulk(base) as fetch_all:
+        gc.freeze()
+        yield fetch_all
+
+
 CONTENDERS: dict[str, Contender] = {
     "aiohttp + r.json()": plain,
     "aiohttp + orjson": with_orjson,
+    "aiohttp, pared down + msgspec": with_msgspec,
     "aiohttp + pydantic": with_pydantic,
     "tenacity + r.json() + cattrs": with_cattrs,
     "AsyncOpenAI().get": with_openai,
@@ -200,6 +234,7 @@ CONTENDERS: dict[str, Contender] = {
     "elastic-transport": with_elastic,
     "raydocs_async, get_session": one_by_one,
     "raydocs_async, stream_sessions": in_bulk,
+    "the same after gc.freeze()": in_bulk_frozen,
 }
 
 

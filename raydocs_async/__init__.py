@@ -13,6 +13,8 @@ import logging
 from importlib import import_module
 from typing import Final
 
+from raydocs_async._version import __version__ as __version__
+
 _HOMES: Final = {
     "_bulk": ("Outcome", "Progress", "SessionStream"),
     "_converter": ("converter",),
@@ -51,6 +53,7 @@ _HOMES: Final = {
         "Source",
     ),
 }
+_MODULES: Final = ("errors", "events", "models", "sandbox")
 _HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
 
 # The stub spells it out for those who cannot run this.
@@ -61,6 +64,8 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 def __getattr__(name: str) -> object:
     """Load a public name from the module that defines it, and keep it (PEP 562)."""
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
@@ -69,4 +74,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*__all__, "__version__", *_MODULES})

@@ -9,10 +9,11 @@ Three things can go wrong, and each has its own end:
 - *One id fails* (a 404, an invalid id, a reply that does not fit): that is its outcome.
 - *Every id would fail* (401, 403, a closed client, a rate limit shut for longer than `max_wait`):
   the stream ends with that error, once, after everything that is finished has been handed over.
-- *The service is down*: the retries of all workers have used up the quota. Then failures are no
-  outcomes. The workers wait, one of them tries its id again with growing pauses, and all go on
-  when it gets through. If that takes longer than `max_wait`, the stream ends with its error, and
-  what was under way counts as not fetched.
+- *The service is down*: the retries of all workers have used up half of the quota, and nothing has
+  got through since an id's last request was sent. Then its failure is no outcome. The workers
+  wait, one of them tries its id again with growing pauses, and all go on when it gets through. If
+  that takes longer than `max_wait`, the stream ends with its error, and what was under way counts
+  as not fetched.
 """
 
 import asyncio
@@ -55,13 +56,17 @@ _FATAL = (
 )
 
 
+def _name_of_type(value: object) -> str:
+    return "None" if value is None else f"<{type(value).__name__}>"
+
+
 @frozen
 class Outcome:
     """What became of one id."""
 
     session_id: str | UUID
     """The id as it was given."""
-    session: Session | None = None
+    session: Session | None = field(default=None, repr=_name_of_type)
     """The session, if it could be had."""
     error: RaydocsError | None = None
     """Why not, if it could not."""
@@ -104,8 +109,8 @@ class Service:
 
     fetch: Callable[[UUID], Awaitable[Completed[Session]]]
     """Fetch one session in the bulk lane; returns also what went wrong."""
-    exhausted: Callable[[], bool]
-    """Whether the retry quota is used up."""
+    retries_are_scarce: Callable[[], bool]
+    """Whether half of the retry quota is used up."""
     status: Callable[[], RateLimitStatus]
     sleep: Callable[[float], Awaitable[None]]
     max_wait: float
@@ -169,7 +174,8 @@ class Job:
         self._workers: set[asyncio.Task[None]] = set()
         self._fatal: BaseException | None = None
         self._started = False
-        self._taken = self._handed_over = self._failed = self._succeeded = 0
+        self._taken = self._handed_over = self._failed = 0
+        self._answered_at = -math.inf
         self._total = len(ids) if isinstance(ids, Sized) else None
 
     def progress(self) -> Progress:
@@ -292,25 +298,28 @@ class Job:
 
     async def _through_outages(self, session_id: UUID) -> Completed[Session]:
         """Fetch a session; a failure that is everybody's is waited out."""
-        before = self._succeeded
-        completed = await self._try(session_id)
-        while self._is_everybodys(completed, before):
+        completed, sent_at = await self._try(session_id)
+        while self._is_everybodys(completed, sent_at):
             async with self._outage.turn:
                 await self._wait_for_service(completed)
-                completed = await self._try(session_id)
+                completed, sent_at = await self._try(session_id)
         self._outage.end()  # whatever is wrong, it is not everybody's
         return completed
 
-    async def _try(self, session_id: UUID) -> Completed[Session]:
+    async def _try(self, session_id: UUID) -> tuple[Completed[Session], float]:
+        """Fetch a session; tells also when its last request was sent."""
+        clock = asyncio.get_running_loop().time
+        started = clock()
         completed = await self._service.fetch(session_id)
         if not completed.transient:
-            self._succeeded += 1  # the service is there, whatever it says
+            self._answered_at = clock()  # the service is there, whatever it says
             self._outage.end()
-        return completed
+        return completed, started + (completed.attempts[-1].at if completed.attempts else 0.0)
 
-    def _is_everybodys(self, completed: Completed[Session], before: int) -> bool:
+    def _is_everybodys(self, completed: Completed[Session], sent_at: float) -> bool:
         """Whether a failure is the service's, and not this session's alone."""
-        everybodys = completed.transient and self._service.exhausted() and self._succeeded == before
+        nothing_else = completed.transient and self._answered_at <= sent_at
+        everybodys = nothing_else and self._service.retries_are_scarce()
         if everybodys:
             self._outage.begin(asyncio.get_running_loop().time())
         return everybodys

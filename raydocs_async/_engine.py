@@ -185,9 +185,9 @@ class Engine:
         return Completed(error=error, transient=isinstance(outcome, Retry), attempts=history)
 
     @property
-    def retries_exhausted(self) -> bool:
-        """Whether the retry quota, which all calls share, is used up."""
-        return self._quota.exhausted
+    def retries_are_scarce(self) -> bool:
+        """Whether half of the retry quota, which all calls share, is used up."""
+        return self._quota.scarce
 
     def check_usable(self) -> None:
         """Refuse to work when closed, in another event loop, or after a fork.

@@ -257,6 +257,7 @@ class RateLimiter:
             self._timer = None
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_at(until, self._on_timer)
+        self._drop_idle_timer()  # those who have just been told were perhaps the last
 
     def _on_timer(self) -> None:
         self._timer = None

@@ -72,13 +72,13 @@ class RetryQuota:
         self.cost = cost
 
     @property
-    def exhausted(self) -> bool:
-        """Whether there is not enough left for a retry."""
-        return self.tokens < self.cost
+    def scarce(self) -> bool:
+        """Whether half of it is used up: more goes wrong than a bad session or two."""
+        return 2 * self.tokens <= self.capacity
 
     def take(self) -> bool:
         """Pay for a retry, if there is enough left."""
-        if self.exhausted:
+        if self.tokens < self.cost:
             return False
         self.tokens -= self.cost
         return True

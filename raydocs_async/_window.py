@@ -153,7 +153,7 @@ class Window:
             self._turn(now)
         if self.left is None:
             return self._probe(now)
-        if self._crowded and self.in_flight >= max(1, (self.left - self.unseen) // CAUTION):
+        if self._crowded and self.in_flight and self._is_bold(self.in_flight + 1, self.left):
             return Wait(self.ends.high)
         if self.free > reserve:
             return self._grant(now)
@@ -180,6 +180,9 @@ class Window:
     @property
     def _crowded(self) -> bool:
         return self.foreign > 0 or self._foreign_before > 0
+
+    def _is_bold(self, in_flight: int, left: float) -> bool:
+        return CAUTION * in_flight > left - self.unseen  # which may be infinite
 
     def _end_is_known(self, now: float) -> bool:
         # A server that never told of the limit would not tell of its end either.

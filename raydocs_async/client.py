@@ -7,11 +7,12 @@ import random
 import re
 from collections.abc import Sequence
 from enum import Enum
-from importlib.metadata import version
 from inspect import iscoroutinefunction
 from types import TracebackType, UnionType
-from typing import Final, Literal, NoReturn, Self, overload
+from typing import Any, Final, Generic, Literal, NoReturn, Self, TypeVar, overload
 from uuid import UUID
+
+from attrs import define, field
 
 from raydocs_async._bulk import Ids, Service, SessionStream, open_stream
 from raydocs_async._endpoints import GET_SESSION, build
@@ -21,6 +22,7 @@ from raydocs_async._limiter import MAX_IN_FLIGHT, Lane, RateLimit, RateLimiter, 
 from raydocs_async._policy import RetryPolicy
 from raydocs_async._scopes import Scopes
 from raydocs_async._transport import ClientSession, TraceConfig, Transport, parse_base_url
+from raydocs_async._version import __version__
 from raydocs_async.errors import (
     APITimeoutError,
     ConfigurationError,
@@ -30,6 +32,8 @@ from raydocs_async.errors import (
 )
 from raydocs_async.events import Hook
 from raydocs_async.models import Session
+
+T = TypeVar("T")
 
 BASE_URL: Final = "https://api.raydocs.com"
 MAX_RESPONSE_BYTES: Final = 16 * 1024 * 1024
@@ -47,6 +51,13 @@ class Default(Enum):
 
     def __repr__(self) -> str:
         return f"<{self.value}>"
+
+
+@define
+class _Unshown(Generic[T]):
+    """What documents say, in a local variable: crash reporters show those of every frame."""
+
+    value: T = field(repr=False)
 
 
 class RaydocsClient:
@@ -75,7 +86,8 @@ class RaydocsClient:
             bounded by a shared `RateLimiter`'s own ``max_in_flight``, if one is given.
         allow_http: Allow a `base_url` with plain ``http`` to another machine, which shows the
             token to the network in between.
-        trace_configs: `aiohttp.TraceConfig`s, for instrumentation; a borrowed session has its own.
+        trace_configs: Each an `aiohttp.TraceConfig`, for instrumentation; a borrowed session has
+            its own.
         transport: What makes the exchanges in the place of aiohttp, for tests without sockets:
             a `raydocs_async.testing.FakeTransport`.
         on_event: A plain function that is told of calls, attempts, retries and the rate limit; see
@@ -130,7 +142,7 @@ class RaydocsClient:
                 attempt_timeout=attempt_timeout,
                 scopes=scopes,
                 trace_configs=trace_configs,
-                user_agent=f"raydocs-async/{version('raydocs-async')}",
+                user_agent=f"raydocs-async/{__version__}",
             ),
             limiter=self._limiter,
             scopes=scopes,
@@ -235,7 +247,7 @@ class RaydocsClient:
         """
         service = Service(
             fetch=self._fetch_in_bulk,
-            exhausted=lambda: self._engine.retries_exhausted,
+            retries_are_scarce=lambda: self._engine.retries_are_scarce,
             status=lambda: self.rate_limit_status,
             sleep=asyncio.sleep,
             max_wait=self._limiter.max_wait,
@@ -266,15 +278,13 @@ class RaydocsClient:
         Raises:
             RaydocsError: as `get_session` and `stream_sessions`.
         """
-        found: list[Session | RaydocsError] = []
+        found = _Unshown(list[Any]())
         async with self.stream_sessions(ids, concurrency=concurrency, ordered=True) as stream:
             async for outcome in stream:
                 if outcome.error is not None and not return_exceptions:
                     raise outcome.error
-                got = outcome.session or outcome.error
-                assert got is not None  # an outcome has one of the two
-                found.append(got)
-        return found
+                found.value.append(outcome.session or outcome.error)
+        return found.value
 
     async def wait_for_session(
         self, session_id: str | UUID, *, timeout: float | None = 600.0, interval: float = 2.0
@@ -298,22 +308,22 @@ class RaydocsClient:
         _check_timeout("timeout", timeout)
         clock = asyncio.get_running_loop().time
         deadline = math.inf if timeout is None else clock() + timeout
-        session: Session | None = None
+        seen = _Unshown[Session | None](None)
         while (left := deadline - clock()) > 0:
             try:
-                session = await self.get_session(
+                seen.value = await self.get_session(
                     session_id, timeout=None if timeout is None else left
                 )
             except (APITimeoutError, RateLimitError) as error:
                 if clock() + (error.retry_after or 0.0) < deadline:
                     raise
                 break
-            if session.is_finished:
-                return session
+            if seen.value.is_finished:
+                return seen.value
             await asyncio.sleep(min(interval, max(0.0, deadline - clock())))
             interval = min(LONGEST_INTERVAL, 1.5 * interval)
         raise WaitTimeoutError(
-            f"not finished within {timeout:g} s", session_id=str(session_id), session=session
+            f"not finished within {timeout:g} s", session_id=str(session_id), session=seen.value
         )
 
     async def _fetch_in_bulk(self, session_id: UUID) -> Completed[Session]:

@@ -46,7 +46,7 @@ class Attempt:
     error: str | None = None
     """What went wrong, in words, if anything did."""
     waited: float = 0.0
-    """Seconds waited before it: for the rate limit, or as back-off."""
+    """Seconds waited before it, for the rate limit or as back-off."""
 
 
 @frozen(eq=False, repr=False, auto_exc=False)

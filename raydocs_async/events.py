@@ -57,7 +57,7 @@ class AttemptStarted(_CallEvent):
     number: int
     """1 for the call's first request, 2 for the next; those that a 429 refused count."""
     waited: float
-    """Seconds since the call, or its last attempt's end: queue and back-off."""
+    """Seconds in the queue and in back-off, since the call or its last attempt's end."""
 
 
 @frozen(kw_only=True)

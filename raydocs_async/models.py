@@ -78,6 +78,15 @@ def _count(items: tuple[object, ...]) -> str:
     return f"<{len(items)}>"
 
 
+def _extent(value: object) -> str:
+    match value:
+        case dict():
+            return f"<{len(value)} keys>"
+        case list():
+            return f"<{len(value)} items>"
+    return "None" if value is None else f"<{type(value).__name__}>"
+
+
 @frozen(kw_only=True)
 class _Model:
     extra: Mapping[str, Any] = field(factory=dict, repr=False, hash=False)
@@ -147,7 +156,7 @@ class Document(_Model):
     status: DocumentStatus | str
     """How far it is."""
     workspace_id: WorkspaceId = None
-    """The workspace it is in: a number or a UUID, always as a string."""
+    """The workspace it is in, a number or a UUID, always as a string."""
     mime: str | None = field(default=None, metadata=_wire("mime", "mime_type"))
     """Its media type; older replies spell the key ``mime_type``."""
     size: int | None = None
@@ -155,7 +164,7 @@ class Document(_Model):
     sha256: str | None = field(default=None, repr=False)
     """Its checksum, in hexadecimal digits."""
     source_type: str | None = field(default=None, repr=False)
-    """Where it came from: ``"upload"``, for one. Older replies have `source` in its place."""
+    """Where it came from, as in ``"upload"``. Older replies have `source` in its place."""
     source_url: str | None = field(default=None, repr=False)
     """Where it was fetched from, if it was."""
     source: Source | None = field(default=None, repr=False)
@@ -163,7 +172,7 @@ class Document(_Model):
     extraction_session_id: UUID | None = field(default=None, repr=False)
     """The session it belongs to, in older replies."""
     meta: Mapping[str, Any] = field(factory=dict, repr=False, hash=False)
-    """What is known of the file: ``page_count``, for one."""
+    """What is known of the file, as its ``page_count``."""
     parsings: tuple[Parsing, ...] = field(default=(), repr=_count)
     """Its readings."""
     created_at: datetime | None = field(default=None, repr=False)
@@ -186,7 +195,7 @@ class Result(_Model):
     """Tells results with different settings apart."""
     document_refs: tuple[DocumentRef, ...] = field(default=(), repr=_count)
     """The documents it was made from."""
-    data: Any = field(default=None, repr=False, hash=False)
+    data: Any = field(default=None, repr=_extent, hash=False)
     """The extracted values, in the shape of the customer's template; mostly a mapping.
 
     The framework writes an empty map as ``[]``; that is read as an empty mapping.

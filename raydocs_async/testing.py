@@ -42,7 +42,7 @@ _FAILURES: Mapping[Kind, Failure] = {
 
 
 class FakeTransport(Api):
-    """The `Sandbox` without a socket: same sessions, throttle and faults, as values.
+    """The `raydocs_async.sandbox.Sandbox` without a socket: its sessions, throttle and faults.
 
     ::
 
@@ -53,7 +53,7 @@ class FakeTransport(Api):
     and its limits on sizes and connections, play no part.
 
     Args:
-        limit: As for `Sandbox`, and so are the others.
+        limit: As for the sandbox, and so are the others.
         window: Seconds.
         store: Decides when a window really ends.
         sessions: How many exist.
@@ -115,7 +115,7 @@ def build_session_json(
     data: Iterable[Any] | None = None,
     **changes: Any,
 ) -> dict[str, Any]:
-    """A finished session as the service sends it, for `Sandbox.put` and `FakeTransport.put`.
+    """A finished session as the service sends it, for the `put` of a sandbox or a fake.
 
     Args:
         session_id: Its id; by default a new one. The same id gives the same content.
@@ -145,7 +145,7 @@ def build_session(
     data: Iterable[Any] | None = None,
     **changes: Any,
 ) -> Session:
-    """A `Session` for tests that need no client; see `build_session_json`.
+    """A `raydocs_async.Session` for tests that need no client; see `build_session_json`.
 
     Raises:
         APIResponseValidationError: the changes do not fit the model.
@@ -176,11 +176,11 @@ def _in_a_thread(sandbox: Sandbox) -> Iterator[Sandbox]:
     def run(step: Coroutine[Any, Any, object]) -> None:
         asyncio.run_coroutine_threadsafe(step, loop).result()
 
-    run(sandbox.__aenter__())
     try:
+        run(sandbox.__aenter__())
         yield sandbox
-    finally:
         run(sandbox.__aexit__(None, None, None))
+    finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()

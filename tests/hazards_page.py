@@ -11,7 +11,7 @@ import re
 import sys
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -94,25 +94,33 @@ def _test(entry: tuple[str, set[str]]) -> str:
 class Collector:
     """A plugin that keeps what pytest has found."""
 
+    items: Sequence[pytest.Item] = ()
+
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Keep it."""
         self.items = session.items
 
 
-def main() -> str | None:
-    """Print the page, or say what is wrong."""
-    collector = Collector()
-    quietly = ["--collect-only", "-p", "no:terminal", "-o", "addopts=--import-mode=importlib"]
-    if failed := pytest.main([*quietly, str(HERE)], plugins=[collector]):
-        return f"the tests cannot be collected: {failed!r}"
-    hazards = tomllib.loads((HERE / "hazards.toml").read_text(encoding="utf-8"))
-    shown = shown_by(collector.items)
+def checked(hazards: Mapping[str, Mapping[str, str]], shown: Shown) -> str:
+    """The page, if there is nothing to complain about.
+
+    Raises:
+        SystemExit: there is.
+    """
     known = [each for name, claimed in hazards.items() if name != "Chosen" for each in claimed]
     if wrong := complaints(known, shown):
-        return "\n".join(wrong)
-    sys.stdout.write("\n".join(page(hazards, shown)))
-    return None
+        raise SystemExit("\n".join(wrong))
+    return "\n".join(page(hazards, shown))
+
+
+def main() -> None:
+    """Print the page; tests that cannot be collected show nothing, which is complained about."""
+    collector = Collector()
+    quietly = ["--collect-only", "-p", "no:terminal", "-o", "addopts=--import-mode=importlib"]
+    pytest.main([*quietly, str(HERE)], plugins=[collector])
+    hazards = tomllib.loads((HERE / "hazards.toml").read_text(encoding="utf-8"))
+    sys.stdout.write(checked(hazards, shown_by(collector.items)))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

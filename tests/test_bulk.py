@@ -32,6 +32,7 @@ from raydocs_async import (
     Session,
     SessionStream,
     converter,
+    testing,
 )
 from raydocs_async._bulk import LONGEST_PAUSE, Outage, Service, estimate, open_stream
 from raydocs_async._engine import Completed
@@ -77,7 +78,7 @@ class Stub:
     """The service, a second a request; counts what is asked of it."""
 
     answer: Callable[[UUID], Reply] = found
-    exhausted: bool = False
+    scarce: bool = False
     seconds: Callable[[UUID], float] = lambda _: 1.0
     max_wait: float = 300.0
     asked: list[UUID] = Factory(list)
@@ -99,7 +100,7 @@ class Stub:
         """A stream on it."""
         service = Service(
             fetch=self.fetch,
-            exhausted=lambda: self.exhausted,
+            retries_are_scarce=lambda: self.scarce,
             status=lambda: OPEN,
             sleep=asyncio.sleep,
             max_wait=self.max_wait,
@@ -342,14 +343,14 @@ async def test_a_cancelled_consumer_may_come_back() -> None:
 
 async def test_an_outage_is_waited_out() -> None:
     """With the quota used up, failures are no outcomes; all sessions come when it is over."""
-    stub = Stub(exhausted=True, answer=lambda sid: down() if now() < 120 else found(sid))
+    stub = Stub(scarce=True, answer=lambda sid: down() if now() < 120 else found(sid))
     outcomes = await collect(stub.stream(numbers(100)))
     assert [outcome.error for outcome in outcomes] == [None] * 100
 
 
 async def test_an_outage_is_probed_by_one_at_a_time() -> None:
     """E5: while it is down no ids are taken, and tries come alone, with growing pauses."""
-    stub = Stub(exhausted=True, answer=lambda sid: down() if now() < 120 else found(sid))
+    stub = Stub(scarce=True, answer=lambda sid: down() if now() < 120 else found(sid))
     stream = stub.stream(numbers(100))
     first = asyncio.create_task(anext(stream))
     await asyncio.sleep(119)
@@ -361,7 +362,7 @@ async def test_an_outage_is_probed_by_one_at_a_time() -> None:
 
 async def test_an_outage_that_is_too_long_ends_the_stream() -> None:
     """Past `max_wait` the service's last error ends it, once, and nothing is called failed."""
-    stub = Stub(exhausted=True, answer=lambda _: down(), max_wait=100)
+    stub = Stub(scarce=True, answer=lambda _: down(), max_wait=100)
     stream = stub.stream(numbers(100))
     outcomes, error = await collect_until_error(stream)
     assert isinstance(error, APIConnectionError)
@@ -371,7 +372,7 @@ async def test_an_outage_that_is_too_long_ends_the_stream() -> None:
 
 async def test_one_session_that_always_fails_is_no_outage() -> None:
     """H16: with others getting through, a failure is that session's own, quota or not."""
-    stub = Stub(exhausted=True, answer=lambda sid: down() if sid.int == 3 else found(sid))
+    stub = Stub(scarce=True, answer=lambda sid: down() if sid.int == 3 else found(sid))
     outcomes = await collect(stub.stream(numbers(20)))
     assert [o.session_id for o in outcomes if o.error is not None] == [number(3)]
     assert len(outcomes) == 20
@@ -379,7 +380,7 @@ async def test_one_session_that_always_fails_is_no_outage() -> None:
 
 async def test_several_that_always_fail_are_no_outage() -> None:
     """H16: they do not keep each other waiting for ever."""
-    stub = Stub(exhausted=True, answer=lambda sid: down() if sid.int in (1, 2, 3) else found(sid))
+    stub = Stub(scarce=True, answer=lambda sid: down() if sid.int in (1, 2, 3) else found(sid))
     outcomes = await collect(stub.stream(numbers(20), concurrency=4))
     assert len(outcomes) == 20
 
@@ -393,7 +394,7 @@ async def test_with_quota_left_a_failure_is_an_outcome() -> None:
 async def test_a_404_is_a_sign_of_life() -> None:
     """A service that answers anything at all is not down."""
     stub = Stub(
-        exhausted=True,
+        scarce=True,
         answer=lambda sid: down() if sid.int == 1 else failed(NotFoundError("x", status=404)),
     )
     assert len(await collect(stub.stream(numbers(10)))) == 10
@@ -401,8 +402,8 @@ async def test_a_404_is_a_sign_of_life() -> None:
 
 async def test_an_outage_ends_when_the_quota_is_filled_by_others() -> None:
     """A failure that turns out to be one session's own lets the workers go on."""
-    stub = Stub(exhausted=True, answer=lambda sid: down() if sid.int == 0 else found(sid))
-    asyncio.get_running_loop().call_later(1.5, setattr, stub, "exhausted", False)
+    stub = Stub(scarce=True, answer=lambda sid: down() if sid.int == 0 else found(sid))
+    asyncio.get_running_loop().call_later(1.5, setattr, stub, "scarce", False)
     outcomes = await collect(stub.stream(numbers(4), concurrency=1))
     assert len(outcomes) == 4
 
@@ -456,3 +457,11 @@ def test_no_eta_without_a_limit() -> None:
         limit=None, per=None, remaining=None, resets_in=None, in_flight=0, waiting=0, foreign=0
     )
     assert estimate(5, unknown) is None
+
+
+async def test_an_outcome_prints_that_there_is_a_session() -> None:
+    """Its `repr` tells whether the session came, and nothing that is in it."""
+    assert repr(Outcome("an-id", testing.build_session())) == (
+        "Outcome(session_id='an-id', session=<Session>, error=None, attempts=())"
+    )
+    assert "session=None" in repr(Outcome("an-id"))

@@ -19,6 +19,7 @@ from raydocs_async import (
     WaitTimeoutError,
 )
 from raydocs_async.sandbox import Chaos, Fault, Sandbox
+from raydocs_async.testing import FakeTransport
 
 pytestmark = [pytest.mark.looptime, pytest.mark.usefixtures("no_task_left")]
 
@@ -50,6 +51,19 @@ async def test_a_job_over_several_windows(api: Sandbox, client: RaydocsClient) -
     assert found == set(api.ids(250))
     assert api.stats.throttled == 0
     assert 120 <= now() <= 123
+
+
+@pytest.mark.parametrize("fault", [Fault.status(503), Fault.reset()], ids=["503", "RST"])
+@pytest.mark.parametrize("begins", [0.1, 20, 61, 75])
+async def test_an_outage_that_ends_costs_no_session(fault: Fault, begins: float) -> None:
+    """Whenever it begins, also with all workers in the queue for a window, it is waited out."""
+    fake = FakeTransport(latency=0.15)
+    loop = asyncio.get_running_loop()
+    loop.call_later(begins, fake.script, *[fault] * 5000)
+    loop.call_later(begins + 200, fake.clear_script)
+    async with RaydocsClient(fake.token, transport=fake) as client:
+        outcomes = [outcome async for outcome in client.stream_sessions(fake.ids(500))]
+    assert [outcome.error for outcome in outcomes] == [None] * 500
 
 
 async def test_faults_are_survived() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hazards_page import claims, complaints, page
+from tests.hazards_page import checked, claims, complaints, page
 
 SCRIPT = Path(__file__).parent / "hazards_page.py"
 PAGE = SCRIPT.parent.parent / "docs" / "explanation" / "hostile.md"
@@ -43,6 +43,12 @@ def test_what_does_not_fit_together_is_told() -> None:
         "no test shows N1",
         "N3, which a test shows, is not in the list",
     ]
+
+
+def test_a_page_with_a_gap_is_not_written() -> None:
+    """A hazard without a test ends the script with its name."""
+    with pytest.raises(SystemExit, match="no test shows N1"):
+        checked({"Network": {"N1": "It ends."}, "Chosen": {}}, {})
 
 
 def test_the_page_has_hazards_choices_and_tests() -> None:

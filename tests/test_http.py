@@ -248,11 +248,18 @@ def test_any_retry_after(value: str, date: str | None) -> None:
     assert wait is None or 0 <= wait <= LONGEST_RETRY_AFTER
 
 
-@given(st.dictionaries(st.sampled_from(["X-RateLimit-Limit", "Date"]), header_values))
+@given(
+    st.dictionaries(
+        st.sampled_from(["X-RateLimit-Limit", "X-RateLimit-Remaining", "Retry-After", "Date"]),
+        header_values,
+    )
+)
 def test_any_headers(headers: dict[str, str]) -> None:
-    """R11: any headers are read, and a limit is positive where there is one."""
+    """R11: any headers are read; a limit is positive and no count negative, where there are any."""
     read = RateLimitHeaders.parse(headers)
     assert read.limit is None or read.limit > 0
+    assert read.remaining is None or read.remaining >= 0
+    assert read.retry_after is None or 0 <= read.retry_after <= LONGEST_RETRY_AFTER
 
 
 LIMIT, REMAINING = "X-RateLimit-Limit", "X-RateLimit-Remaining"

@@ -5,6 +5,7 @@ import importlib
 import inspect
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,11 @@ def test_every_name_is_what_its_stub_says() -> None:
     ] == []
 
 
+def test_the_version() -> None:
+    """The package says the version that it was installed as."""
+    assert raydocs_async.__version__ == version("raydocs-async")
+
+
 def test_the_stub_has_all_names() -> None:
     """What the package exports, its stub exports, and nothing else."""
     (exported,) = (
@@ -46,6 +52,14 @@ def test_the_stub_has_all_names() -> None:
 def test_dir_tells_the_names_before_they_are_loaded() -> None:
     """`dir()`, and so a prompt's completion, knows every public name."""
     assert set(raydocs_async.__all__) <= set(dir(raydocs_async))
+    assert [name for name in dir(raydocs_async) if name[0] == "_"] == ["__version__"]
+
+
+def test_a_public_module_is_there_without_an_import_of_its_own() -> None:
+    """`raydocs_async.sandbox` is found by whoever has imported the package alone."""
+    code = "import raydocs_async; print(raydocs_async.sandbox.Sandbox.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "Sandbox\n"
 
 
 def test_a_name_that_is_not_there() -> None:

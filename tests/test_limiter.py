@@ -356,6 +356,17 @@ async def test_no_timer_outlives_the_last_waiter() -> None:
     assert limiter._timer is None
 
 
+async def test_no_timer_outlives_those_who_were_told() -> None:
+    """R4: when nobody waits for a window that is shut for a day, no timer does."""
+    limiter = RateLimiter()
+    probe = await acquire(limiter)
+    waiting = asyncio.create_task(limiter.acquire(Lane.SINGLE, math.inf))
+    await asyncio.sleep(0)
+    limiter.settle(probe, too_many("86400"), pause=1)
+    assert isinstance(await waiting, Wait)
+    assert limiter._timer is None
+
+
 async def test_a_limiter_in_use_elsewhere_is_refused() -> None:
     """C12: one event loop at a time."""
     limiter = RateLimiter()

@@ -315,3 +315,13 @@ def test_a_session_without_a_status_in_a_notebook() -> None:
 def test_a_session_prints_short() -> None:
     """Its `repr` counts documents and results instead of printing them."""
     assert len(repr(build_session(data=[{"wall": "of text" * 1000}] * 50))) < 200
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [({"a": 1, "b": 2}, "<2 keys>"), ([1], "<1 items>"), (None, "None"), ("x", "<str>")],
+)
+def test_a_result_prints_how_much_data_it_has(data: Any, shown: str) -> None:
+    """Its `repr` leads to `data`, and shows nothing of it."""
+    (result,) = build_session(data=[data]).results
+    assert f", data={shown}" in repr(result)

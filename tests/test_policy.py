@@ -401,3 +401,15 @@ async def test_rand_is_asked_for_every_wait() -> None:
     run = Run(rand=lambda: next(draws))
     await run(AGAIN, AGAIN, AGAIN, DONE)
     assert run.sleeps == [0.25, 1.5, 0.0]
+
+
+def test_the_quota_is_scarce_from_the_half_on() -> None:
+    """Half of it used up is the sign that more goes wrong than a bad session or two."""
+    quota = RetryQuota(capacity=20, cost=5)
+    seen = [quota.scarce]
+    while quota.take():
+        seen.append(quota.scarce)
+    assert seen == [False, False, True, True, True]
+    quota.refund()
+    quota.tokens = 11
+    assert not quota.scarce

@@ -111,6 +111,49 @@ async def test_a_cancellation_does_not_tell_the_token(answer: Answer) -> None:
     assert TOKEN not in everything_told(caught.value)
 
 
+ENDS = {
+    "one id fails": (reply(status="404 X"),),
+    "every id fails": (reply(status="401 X"),),
+    "the caller gives up": (End.HANG,),
+}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+@pytest.mark.parametrize("method", ["get_sessions", "wait_for_session"])
+async def test_a_later_failure_does_not_tell_what_was_fetched(method: str, end: Answer) -> None:
+    """S3, S4: sessions that a call has got already are not among the locals of its frames."""
+    unfinished = reply(session_json(SESSION_ID, name=DATA, status="processing"))
+    async with WireServer(unfinished, end) as server, client_for(server.url) as client:
+        calls = {
+            "get_sessions": client.get_sessions([SESSION_ID, SESSION_ID], concurrency=1),
+            "wait_for_session": client.wait_for_session(SESSION_ID, interval=1e-3),
+        }
+        call = asyncio.create_task(calls.pop(method))
+        await until(lambda: len(server.requests) == 2 or call.done())
+        await turns_of_the_loop()
+        call.cancel()
+        with pytest.raises((RaydocsError, asyncio.CancelledError)) as caught:
+            await call
+    calls.popitem()[1].close()
+    locals_of_ours = with_locals(caught.value, skip=1)
+    assert method in locals_of_ours
+    assert TOKEN not in everything_told(caught.value)
+    assert DATA not in f"{caught.value} {caught.value!r} {caught.value.args} {locals_of_ours}"
+
+
+async def test_an_outcome_does_not_tell_what_was_fetched() -> None:
+    """S4: an outcome and a stream, printed or logged, do not show what the session holds."""
+    answer = reply(session_json(SESSION_ID, name=DATA))
+    async with (
+        WireServer(answer) as server,
+        client_for(server.url) as client,
+        client.stream_sessions([SESSION_ID]) as stream,
+    ):
+        (outcome,) = [outcome async for outcome in stream]
+    assert outcome.session is not None
+    assert DATA not in f"{outcome!r} {stream!r}"
+
+
 async def test_a_defect_does_not_tell_the_token() -> None:
     """S3: an exception of the caller's own callback, out of aiohttp's frames, does not, either."""
 

@@ -584,6 +584,16 @@ def test_with_others_about_one_request_may_always_be_in_flight() -> None:
     permit(opened(remaining=1), 0.2)
 
 
+def test_without_a_limit_there_is_no_share_to_keep_to() -> None:
+    """A single 429 of a server that tells no limit does not make the rest go one at a time."""
+    window = told(None, None)
+    window.passed(permit(window, 0.0), says(limit=None), 0.1)
+    window.refused(permit(window, 0.2), says(limit=None, retry_after=0), 0.3, pause=1)
+    window.passed(permit(window, 2.0), says(limit=None), 2.1)
+    for _ in range(100):
+        permit(window, 2.2)
+
+
 def test_caution_outlasts_the_window_by_one() -> None:
     """Others who were there in the last window are expected in this one."""
     window = opened(remaining=40)

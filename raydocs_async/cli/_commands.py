@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from importlib import import_module
-from importlib.metadata import version
 from typing import Any
 
 import click
 
+from raydocs_async import __version__
 from raydocs_async.cli._exit import Exit
 
 EPILOG = """The token is read from $RAYDOCS_API_TOKEN or --token-file, and is never an argument,
@@ -132,7 +132,9 @@ FETCH = click.Command(
 
 WAIT = click.Command(
     "wait",
-    help="Look at a session until it is finished, then show it as `get` does.",
+    help="""Wait until a session is finished, and show it.
+
+    It is fetched again and again, and shown as `get` does.""",
     params=[
         click.Argument(["session_id"], metavar="ID"),
         click.Option(
@@ -151,9 +153,10 @@ WAIT = click.Command(
 
 SANDBOX = click.Command(
     "sandbox",
-    help="""Run a stand-in for the API on this machine, until it is interrupted.
+    help="""Run a stand-in for the API on this machine.
 
-    It prints the two environment variables that lead the other commands to it.""",
+    It prints the two environment variables that lead the other commands to it, and runs until it
+    is interrupted.""",
     params=[
         click.Option(["--port"], type=click.IntRange(0, 65535), default=0, help="0 is any."),
         click.Option(
@@ -190,7 +193,9 @@ SANDBOX = click.Command(
 
 DEMO = click.Command(
     "demo",
-    help="Fetch a few hundred sessions from a sandbox, through its faults and its rate limit.",
+    help="""Fetch a few hundred sessions from a sandbox.
+
+    Some requests go wrong, and the rate limit is used to the last one.""",
     params=[
         click.Option(
             ["--output", "-o"],
@@ -210,7 +215,7 @@ GROUP = click.Group(
     commands=[GET, FETCH, WAIT, SANDBOX, DEMO],
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-click.version_option(version("raydocs-async"), prog_name="raydocs-async")(GROUP)
+click.version_option(__version__, prog_name="raydocs-async")(GROUP)
 
 
 def execute() -> int:

@@ -25,8 +25,8 @@ def run(*, output: str | None, quiet: bool) -> Exit:
     api = Sandbox(LIMIT, WINDOW, latency=0.03, chaos=Chaos(rate=0.04, faults=FAULTS, seed=1))
     if not quiet:
         click.echo(
-            f"A stand-in for the API, on this machine: it allows {LIMIT} requests in {WINDOW:g} s, "
-            "and now and then one goes wrong.",
+            f"A stand-in for the API on this machine: {LIMIT} requests in {WINDOW:g} s, "
+            "and some go wrong.",
             err=True,
         )
     return perform(_fetch_all(api, job, quiet=quiet), job, quiet=quiet)
@@ -41,6 +41,6 @@ async def _fetch_all(api: Sandbox, job: Job, *, quiet: bool) -> None:
         floor = (api.stats.accepted - 1) // LIMIT * WINDOW
         click.echo(
             f"{api.stats.requests} requests; {api.stats.faults} went wrong and were repeated, "
-            f"{api.stats.throttled} met the rate limit, which allows no less than {floor:g} s.",
+            f"{api.stats.throttled} met the rate limit.\nThat limit alone takes {floor:g} s.",
             err=True,
         )

@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as Bar
+from rich.table import Column
 from rich.text import Text
 
 from raydocs_async import Progress, SessionStream
@@ -63,14 +64,12 @@ class Live(Reporter):
         self._bar = Bar(
             SpinnerColumn(),
             BarColumn(bar_width=20),
-            TextColumn("{task.fields[counts]}"),
-            TextColumn("[red]{task.fields[failed]}"),
-            TextColumn("[dim]{task.fields[window]}"),
-            TextColumn("{task.fields[to_go]}"),
+            # With a column of the table's own, it wraps on a narrow terminal instead of being cut.
+            TextColumn("{task.fields[words]}", table_column=Column()),
             console=self._console,
             auto_refresh=False,
         )
-        self._task = self._bar.add_task("", total=None, counts="", failed="", window="", to_go="")
+        self._task = self._bar.add_task("", total=None, words="")
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -81,14 +80,17 @@ class Live(Reporter):
 
     def update(self, progress: Progress, seconds: float) -> None:
         """Redraw the bar."""
+        words = (
+            _text.counts(progress),
+            f"[red]{progress.failed} failed[/]" if progress.failed else "",
+            f"[dim]{_text.window(progress.rate_limit)}[/]",
+            _text.to_go(progress) or _text.rate(progress, seconds),
+        )
         self._bar.update(
             self._task,
             total=progress.total,
             completed=progress.done,
-            counts=_text.counts(progress),
-            failed=f"{progress.failed} failed" if progress.failed else "",
-            window=_text.window(progress.rate_limit),
-            to_go=_text.to_go(progress) or _text.rate(progress, seconds),
+            words=" ".join(filter(None, words)),
             refresh=True,
         )
 

@@ -29,7 +29,7 @@ class Api:
         token: str,
     ) -> None:
         self.throttle = throttle
-        """The throttle; its `Throttle.limit` may be changed at any time."""
+        """The throttle; its ``limit`` may be changed at any time."""
         self.latency = latency
         """Seconds that each accepted request takes from now on; they count before its headers."""
         self.stats = Stats()
@@ -48,7 +48,7 @@ class Api:
 
     @property
     def forbidden_token(self) -> str:
-        """A token that is known but lacks the ability to read sessions: 403."""
+        """A token that is known but lacks the ability to read sessions, and so gets a 403."""
         return self._service.forbidden_token
 
     def ids(self, n: int) -> list[str]:

@@ -109,7 +109,7 @@ class Sandbox(Api):
 
     @property
     def url(self) -> str:
-        """Where it listens: what to give a client as its base URL.
+        """Where it listens, which is what to give a client as its base URL.
 
         Raises:
             RuntimeError: It is not running.

@@ -91,3 +91,8 @@ def test_an_unexpected_end(
 async def test_version(run: Run) -> None:
     """It tells its version."""
     assert (await run("--version")).out.startswith("raydocs-async, version ")
+
+
+async def test_no_summary_is_cut(run: Run) -> None:
+    """`--help` has a whole sentence on each command."""
+    assert "..." not in (await run("--help")).out.partition("Commands:")[2]

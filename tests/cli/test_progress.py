@@ -91,3 +91,16 @@ def test_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = plain(screen.getvalue())
     assert "3 of 9 sessions 1 failed window opens in 20 s about 20 s to go" in shown
     assert "[red]something\n" in shown
+
+
+def test_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the line does not fit, it is wrapped and nothing is cut off."""
+    screen = FakeTerminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "40")
+    with choose(quiet=False) as reporter:
+        reporter.update(PROGRESS, 60.0)
+    shown = plain(screen.getvalue())
+    assert "…" not in shown
+    assert {"sessions", "failed", "window", "opens", "about", "go"} <= {*shown.split()}

@@ -1,0 +1,57 @@
+"""How Sphinx builds the site."""
+
+from importlib import metadata
+from typing import Any
+
+from sphinx.application import Sphinx
+
+project = "raydocs_async"
+author = "The raydocs_async authors"
+release = metadata.version("raydocs-async")
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_click"]
+html_theme = "furo"
+html_title = f"raydocs_async {release}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_extra_path = ["llms.txt"]
+html_copy_source = False
+html_show_copyright = False
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 80
+napoleon_custom_sections = ["Source"]
+
+# In a docstring, single backticks are a name: a link if it is one of ours, else an argument.
+default_role = "py:obj"
+nitpick_ignore_regex = [
+    (r"py:obj", r"[a-z_]+"),
+    (r"py:class", r"raydocs_async\.client\.Default"),  # says "the client's" in a signature
+    (r"py:class", r"raydocs_async\._http\..*"),  # what a transport for tests deals in
+    # Other projects' names: their inventories are on the network, which a build does not need.
+    (r"py:.*", r"(aiohttp|asyncio|collections|datetime|enum|uuid)\..*"),
+]
+
+
+def setup(app: Sphinx) -> None:
+    """Mend what is generated where it does not read well."""
+    app.connect("autodoc-process-signature", mend_signature)
+    app.connect("sphinx-click-process-epilog", mend_epilog)
+
+
+def mend_signature(app: Sphinx, what: str, *about: Any) -> tuple[str, str | None] | None:
+    """Leave out exceptions' arguments, which nobody gives, and attrs' word for an empty mapping."""
+    arguments, returns = about[-2:]
+    if arguments is None:
+        return None
+    return "" if what == "exception" else arguments.replace(" = NOTHING", " = {}"), returns
+
+
+def mend_epilog(app: Sphinx, context: object, lines: list[str]) -> None:
+    """Keep an option's two hyphens from becoming a dash."""
+    lines[:] = [line.replace("--token-file", "``--token-file``") for line in lines]

@@ -1,0 +1,45 @@
+"""The site as it was built: what has to be there, and what Sphinx would not miss."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pictures import layers
+from sphinx.util.inventory import InventoryFile
+
+import raydocs_async
+import raydocs_async.events
+import raydocs_async.sandbox
+import raydocs_async.testing
+
+DOCS = Path(__file__).parent
+MODULES = (raydocs_async, raydocs_async.events, raydocs_async.sandbox, raydocs_async.testing)
+SITE = DOCS.parent / "build" / "site"
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    """What a public module exports, the reference describes."""
+    objects = InventoryFile.loads((SITE / "objects.inv").read_bytes(), uri="").data
+    described = {name for names in objects.values() for name in names}
+    exported = {f"{module.__name__}.{name}" for module in MODULES for name in module.__all__}
+    assert exported - described == set()
+
+
+def test_every_page_is_in_the_overview_for_machines() -> None:
+    """llms.txt links to each page of the site, and to none that is not there."""
+    linked = re.findall(r"\]\((.*?\.html)\)", (SITE / "llms.txt").read_text(encoding="utf-8"))
+    pages = {f"{page.relative_to(DOCS).with_suffix('.html')}" for page in DOCS.glob("**/*.md")}
+    assert sorted(linked) == sorted(pages - {"index.html"})
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"])
+def test_links_into_the_repository(page: str) -> None:
+    """What a page outside of the site links to is there."""
+    text = (DOCS.parent / page).read_text(encoding="utf-8")
+    linked = re.findall(r"\]\((?!https?:)([^)#]+)", text)
+    assert [each for each in linked if not (DOCS.parent / each).exists()] == []
+
+
+def test_the_picture_of_the_layers() -> None:
+    """It is drawn from the contracts as they are now."""
+    assert (DOCS / "_static" / "layers.svg").read_text(encoding="utf-8") == layers()
