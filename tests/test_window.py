@@ -530,6 +530,23 @@ def test_what_is_lost_before_a_slow_probes_reply_counts() -> None:
     assert window.free == 97
 
 
+def test_what_is_lost_before_the_first_reply_counts() -> None:
+    """A second probe that is lost is one hit, and the only one that was not seen."""
+    window = told()
+    slow = permit(window, 0.0)
+    window.lost(permit(window, PROBE_PATIENCE), 1.5, sent=True)
+    window.passed(slow, says(98), 1.6)
+    assert window.free == 97
+
+
+def test_a_remaining_above_the_configured_limit_is_believed() -> None:
+    """After replies that told nothing, the server knows better how many hits there are."""
+    window = told(limit=10)
+    window.passed(permit(window, 0.0), RateLimitHeaders(), 0.1)
+    window.passed(permit(window, 1.0), says(50), 1.1)
+    assert window.free == 50
+
+
 def test_a_lost_probe_of_a_later_window_is_replaced_at_once() -> None:
     """The request that opens a window belongs to it."""
     window = opened()
@@ -640,6 +657,23 @@ def test_lost_hits_are_not_shared_with_others() -> None:
     for _ in range((40 - 8) // CAUTION):
         permit(window, 0.4)
     assert refusal(window, 0.4) == pytest.approx(60.1)
+
+
+def test_a_single_hit_of_others_makes_cautious() -> None:
+    """Where there is one, there may be more."""
+    window = opened(remaining=LIMIT - 2)
+    for _ in range((LIMIT - 2) // CAUTION):
+        permit(window, 0.2)
+    refusal(window, 0.2)
+
+
+def test_a_single_hit_of_others_makes_cautious_in_the_next_window() -> None:
+    """Where there was one, there may be more."""
+    window = opened(remaining=LIMIT - 2)
+    window.passed(permit(window, 60.2), says(LIMIT - 1), 60.3)
+    for _ in range((LIMIT - 1) // CAUTION):
+        permit(window, 60.4)
+    refusal(window, 60.4)
 
 
 def test_caution_ends_when_nobody_else_has_been_there_for_a_window() -> None:
