@@ -1,5 +1,6 @@
 """Every check of the project: `nox` runs the default ones, `nox --list` shows them all."""
 
+import shutil
 from itertools import chain
 from pathlib import Path
 
@@ -147,6 +148,18 @@ def hazards(session: nox.Session) -> None:
     install_wheel(session, *group("tests"))
     page = session.run("python", "tests/hazards_page.py", silent=True, stderr=None)
     Path("docs/explanation/hostile.md").write_text(str(page), encoding="utf-8")
+
+
+@nox.session(python=PYTHONS[-1], default=False)
+def mutants(session: nox.Session) -> None:
+    """Mutate the pure modules: tests kill what is not listed as equivalent; takes ten minutes."""
+    session.install(*requirements(), *group("mutants"))
+    shutil.rmtree("mutants", ignore_errors=True)  # verdicts would outlive the tests they are by
+    # Each mutant has its process, and all of them import the same.
+    env = {"PYTHONDONTWRITEBYTECODE": None}
+    session.run("mutmut", "run", *session.posargs, env=env)
+    if not session.posargs:  # a part of the mutants is a part of the list
+        session.run("python", "tests/mutants/check.py")
 
 
 @nox.session(default=False, requires=["wheel"])

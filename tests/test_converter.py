@@ -5,7 +5,7 @@ import json
 import traceback
 from collections import deque
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import attrs
@@ -229,6 +229,36 @@ def test_structure_a_status() -> None:
     """A status that is read on its own is a member, too, or stays the string that it is."""
     read = [converter.structure(status, SessionStatus) for status in ("failed", "new")]
     assert (read, type(read[0])) == ([SessionStatus.FAILED, "new"], SessionStatus)
+
+
+def test_null_is_no_status() -> None:
+    """Unless the field may be absent, and then its type says so."""
+    with pytest.raises(APIResponseValidationError, match=r"\$ is null, not a string$"):
+        converter.structure(None, SessionStatus)
+
+
+def test_an_open_status_in_any_order() -> None:
+    """Whether the enumeration or the string is named first makes no difference."""
+    kind: Any = str | SessionStatus
+    assert converter.structure("failed", kind) is SessionStatus.FAILED
+
+
+def test_a_status_is_written_as_a_plain_string() -> None:
+    """What is made for other libraries holds nothing that they would have to know."""
+    assert type(converter.unstructure(SessionStatus.FAILED)) is str
+
+
+def test_a_choice_of_types_that_no_model_has() -> None:
+    """It is cattrs' own affair, and stays what it is there."""
+    kind: Any = int | str
+    assert [converter.structure(value, kind) for value in (1, "x")] == [1, "x"]
+
+
+def test_what_no_model_has() -> None:
+    """Its reader, cattrs' own, is told the type, as a body and within a tuple."""
+    kind: Any = Literal["a"]
+    assert converter.loads(b'"a"', kind) == "a"
+    assert converter.structure(["a"], tuple[kind, ...]) == ("a",)
 
 
 def test_structure_another_collection() -> None:

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from raydocs_async._http import RateLimitHeaders
 from raydocs_async._window import CAUTION, PROBE_PATIENCE, Interval, Ticket, Wait, Window
+from raydocs_async.events import ForeignUse, Paused, WindowOpened
 from raydocs_async.sandbox import Throttle
 
 LIMIT, PER = 100, 60.0
@@ -106,6 +107,11 @@ def test_replies_out_of_order_do_not_raise_the_budget() -> None:
     window.passed(late, says(97), 0.3)
     window.passed(early, says(98), 0.4)
     assert window.left == 97
+
+
+def test_no_reserve_is_the_default() -> None:
+    """Who says nothing of a reserve gets the last hit."""
+    assert isinstance(opened(limit=2).admit(0.2), Ticket)
 
 
 def test_a_reserve_is_left_to_others() -> None:
@@ -524,6 +530,23 @@ def test_what_is_lost_before_a_slow_probes_reply_counts() -> None:
     assert window.free == 97
 
 
+def test_what_is_lost_before_the_first_reply_counts() -> None:
+    """A second probe that is lost is one hit, and the only one that was not seen."""
+    window = told()
+    slow = permit(window, 0.0)
+    window.lost(permit(window, PROBE_PATIENCE), 1.5, sent=True)
+    window.passed(slow, says(98), 1.6)
+    assert window.free == 97
+
+
+def test_a_remaining_above_the_configured_limit_is_believed() -> None:
+    """After replies that told nothing, the server knows better how many hits there are."""
+    window = told(limit=10)
+    window.passed(permit(window, 0.0), RateLimitHeaders(), 0.1)
+    window.passed(permit(window, 1.0), says(50), 1.1)
+    assert window.free == 50
+
+
 def test_a_lost_probe_of_a_later_window_is_replaced_at_once() -> None:
     """The request that opens a window belongs to it."""
     window = opened()
@@ -636,6 +659,23 @@ def test_lost_hits_are_not_shared_with_others() -> None:
     assert refusal(window, 0.4) == pytest.approx(60.1)
 
 
+def test_a_single_hit_of_others_makes_cautious() -> None:
+    """Where there is one, there may be more."""
+    window = opened(remaining=LIMIT - 2)
+    for _ in range((LIMIT - 2) // CAUTION):
+        permit(window, 0.2)
+    refusal(window, 0.2)
+
+
+def test_a_single_hit_of_others_makes_cautious_in_the_next_window() -> None:
+    """Where there was one, there may be more."""
+    window = opened(remaining=LIMIT - 2)
+    window.passed(permit(window, 60.2), says(LIMIT - 1), 60.3)
+    for _ in range((LIMIT - 1) // CAUTION):
+        permit(window, 60.4)
+    refusal(window, 60.4)
+
+
 def test_caution_ends_when_nobody_else_has_been_there_for_a_window() -> None:
     """After a window of our own, everything may be in flight again."""
     window = opened(remaining=40)
@@ -685,6 +725,14 @@ def test_the_period_is_rounded_up_without_dates(
     """Without both dates the longest period that fits is taken, which is never refused."""
     window = told(limit=None, per=None)
     refused_after_opening(window, opened_at=opened_at, refused_at=refused_at, retry_after=58)
+    assert window.per == 61
+
+
+def test_the_period_does_not_depend_on_where_the_clock_began() -> None:
+    """What counts is the time from the opening request to the refusal."""
+    window = told(None, None)
+    window.passed(permit(window, 100.0), says(0, limit=1), 100.1)
+    window.refused(permit(window, 102.0), says(0, limit=1, retry_after=58), 102.1, pause=1)
     assert window.per == 61
 
 
@@ -887,6 +935,13 @@ def test_a_pause_is_waited_for() -> None:
     assert window.opens_at(1.0, ahead=3) == pytest.approx(5.1)
 
 
+def test_without_a_period_nobody_is_told_to_wait_for_further_windows() -> None:
+    """How long those last is not known, and so a pause is all that is waited for."""
+    window = told(per=None)
+    window.refused(permit(window, 0.0), says(), 0.5, pause=5)
+    assert window.opens_at(1.0, ahead=250) == 5.5
+
+
 def test_after_a_pause_the_window_may_open_now() -> None:
     """When the pause is over nothing is known, and so nobody is told to wait."""
     window = told()
@@ -901,6 +956,77 @@ def test_in_a_pause_what_was_left_does_not_count() -> None:
     window.refused(refused, says(), 1.1, pause=5)
     window.passed(late, says(97), 1.2)
     assert window.opens_at(1.3, ahead=LIMIT) == pytest.approx(66.1)
+
+
+# -- news ---------------------------------------------------------------------------------------
+
+
+def test_a_pause_is_news_once() -> None:
+    """The refusal that shuts the window tells for how long; the same view again tells nothing."""
+    window = told()
+    before = window.view
+    window.refused(permit(window, 0.0), says(), 0.5, pause=5)
+    assert window.news_since(before, 1.0) == [Paused(seconds=4.5)]
+    assert window.news_since(window.view, 1.0) == []
+
+
+def test_a_pause_that_is_over_is_no_news() -> None:
+    """At its end it holds up nobody, and what is left is not known."""
+    window = opened()
+    before = window.view
+    window.refused(permit(window, 1.0), says(), 1.5, pause=5)
+    assert window.news_since(before, 6.5) == []
+
+
+def test_a_shorter_pause_is_no_news() -> None:
+    """A refusal that ends within the pause that is known changes nothing."""
+    window = told()
+    first, second = permit(window, 0.0), permit(window, PROBE_PATIENCE)
+    window.refused(first, says(), 1.5, pause=5)
+    before = window.view
+    window.refused(second, says(), 1.5, pause=2)
+    assert window.news_since(before, 1.5) == []
+
+
+def test_the_first_reply_of_a_window_is_news() -> None:
+    """It tells the limit and what is left; the next one, with less left, tells nothing."""
+    window = told()
+    before = window.view
+    window.passed(permit(window, 0.0), says(99), 0.1)
+    assert window.news_since(before, 0.1) == [WindowOpened(limit=100, remaining=99)]
+    before = window.view
+    window.passed(permit(window, 0.2), says(98), 0.3)
+    assert window.news_since(before, 0.3) == []
+
+
+def test_as_many_hits_as_before_are_no_news() -> None:
+    """A reply that tells what was known changes nothing."""
+    window = opened()
+    assert window.news_since(window.view, 0.2) == []
+
+
+def test_more_hits_than_before_are_news() -> None:
+    """They can only be a new window's."""
+    window = opened(remaining=3)
+    before = window.view
+    window.passed(permit(window, 2.0), says(95), 2.1)
+    assert window.news_since(before, 2.1) == [WindowOpened(limit=100, remaining=95)]
+
+
+def test_a_window_without_a_limit_tells_no_number() -> None:
+    """There is none to tell."""
+    window = told(None, None)
+    before = window.view
+    window.passed(permit(window, 0.0), RateLimitHeaders(), 0.1)
+    assert window.news_since(before, 0.1) == [WindowOpened(limit=None, remaining=None)]
+
+
+def test_hits_of_others_are_news() -> None:
+    """How many there are in all, whenever a reply tells of more."""
+    window = opened()
+    before = window.view
+    window.passed(permit(window, 0.2), says(90), 0.3)
+    assert window.news_since(before, 0.3) == [ForeignUse(hits=8)]
 
 
 # -- against the server -------------------------------------------------------------------------

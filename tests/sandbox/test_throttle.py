@@ -206,6 +206,13 @@ def test_file_needs_whole_seconds() -> None:
         Throttle(1, 0.5, "file")
 
 
+def test_file_keeps_a_second() -> None:
+    """The shortest window that a file store can keep is one second long."""
+    throttle = Throttle(1, 1, "file")
+    throttle.hit(0.0)
+    assert (throttle.refuses(0.9), throttle.refuses(1.0)) == (True, False)
+
+
 def test_bad_store() -> None:
     """There are two stores."""
     with pytest.raises(ValueError, match="store"):

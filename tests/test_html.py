@@ -1,0 +1,37 @@
+"""The table that a notebook shows."""
+
+from raydocs_async._html import MOST_ROWS, first, table
+
+
+def test_a_table() -> None:
+    """A caption, a head, and the rows of all parts, one after the other."""
+    assert table("Q3", ("a", "b"), [(1, 2)], [], [("x", "y")]) == (
+        "<table><caption>Q3</caption><tr><th>a</th><th>b</th></tr>"
+        "<tr><td>1</td><td>2</td></tr><tr><td>x</td><td>y</td></tr></table>"
+    )
+
+
+def test_nothing_is_markup() -> None:
+    """What a caption, a head or a cell holds is shown as it is."""
+    shown = "&lt;b&gt; &amp;"
+    assert table("<b> &", ["<b> &"], [["<b> &"]]) == (
+        f"<table><caption>{shown}</caption><tr><th>{shown}</th></tr>"
+        f"<tr><td>{shown}</td></tr></table>"
+    )
+
+
+def test_nothing_to_show() -> None:
+    """`None` is an empty cell, and other values without a truth are not."""
+    assert "<tr><td></td><td>0</td></tr>" in table("", (), [(None, 0)])
+
+
+def test_a_few_rows() -> None:
+    """As many as may be shown are shown, and nothing else."""
+    rows = [(each,) for each in range(MOST_ROWS)]
+    assert list(first(rows, MOST_ROWS)) == rows
+
+
+def test_many_rows() -> None:
+    """Of one more, the first ones are shown, and in a row of its own how many are not."""
+    rows = [(each,) for each in range(MOST_ROWS + 1)]
+    assert list(first(rows, MOST_ROWS + 1)) == [*rows[:-1], ("", "… and 1 more")]
