@@ -10,6 +10,8 @@ from packaging.requirements import Requirement
 PYTHONS = ["3.11", "3.12", "3.13"]
 PROJECT = nox.project.load_toml("pyproject.toml")
 DIST = Path(".nox/dist")
+INSTALLED = {"PYTHONSAFEPATH": "1"}
+"""Keeps the source tree off `sys.path`, beside which the tests run."""
 SITE = Path("build/site")
 
 nox.needs_version = ">=2025.10"
@@ -39,11 +41,13 @@ def install_wheel(session: nox.Session, *requirements: str) -> None:
 
 
 def run_tests(session: nox.Session) -> None:
+    """Run the suite on the package as it is installed."""
+    session.run("python", "-m", "pytest", "-n", "auto", *session.posargs, env=INSTALLED)
+
+
+def measure_tests(session: nox.Session) -> None:
     """Run the suite; every line and branch of package and tests must have run."""
-    env = {
-        "COVERAGE_FILE": str(Path(session.create_tmp(), "coverage")),
-        "PYTHONSAFEPATH": "1",  # keeps the source tree off sys.path
-    }
+    env = {**INSTALLED, "COVERAGE_FILE": str(Path(session.create_tmp(), "coverage"))}
     session.run("coverage", "erase", env=env)
     session.run("coverage", "run", "-m", "pytest", "-n", "auto", *session.posargs, env=env)
     session.run("coverage", "combine", "--quiet", env=env)
@@ -89,9 +93,9 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(default=False, requires=["wheel"])
 def test(session: nox.Session) -> None:
-    """Run the tests on the one interpreter that runs nox."""
+    """Run the tests on the one interpreter that runs nox, and measure what they cover."""
     install_wheel(session, *group("tests"))
-    run_tests(session)
+    measure_tests(session)
 
 
 @nox.session(python=[PYTHONS[0], PYTHONS[-1]], requires=["wheel"])
@@ -100,9 +104,7 @@ def lowest(session: nox.Session) -> None:
     floors = Path(session.create_tmp(), "floors.txt")
     floors.write_text("".join(map(floor, requirements())), encoding="utf-8")
     install_wheel(session, *group("tests"), "--constraint", str(floors))
-    # What is covered, the other sessions have measured, which takes as long again.
-    env = {"PYTHONSAFEPATH": "1"}
-    session.run("python", "-m", "pytest", "-n", "auto", *session.posargs, env=env)
+    run_tests(session)
 
 
 def floor(requirement: str) -> str:
@@ -166,9 +168,9 @@ def mutants(session: nox.Session) -> None:
 def soak(session: nox.Session) -> None:
     """Make a hundred thousand calls on a server that misbehaves; takes a minute for each loop."""
     install_wheel(session, *group("tests"))
-    env = {"PYTHONSAFEPATH": "1"}
     for loop in ("asyncio", "uvloop"):
-        session.run(*("python", "tests/support/soak.py", "--loop", loop), *session.posargs, env=env)
+        command = ["python", "tests/support/soak.py", "--loop", loop]
+        session.run(*command, *session.posargs, env=INSTALLED)
 
 
 @nox.session(python=PYTHONS[-1], default=False)
@@ -188,8 +190,7 @@ def bench(session: nox.Session) -> None:
     quiet = ["-p", "no:randomly", "-p", "no:looptime"]
     quiet += ["-o", "asyncio_debug=false", "-o", "timeout=0", "-o", "python_functions=bench_*"]
     quiet += ["-o", "pythonpath=bench"]
-    env = {"PYTHONSAFEPATH": "1"}
-    session.run("python", "-m", "pytest", "bench", *quiet, *session.posargs, env=env)
+    session.run("python", "-m", "pytest", "bench", *quiet, *session.posargs, env=INSTALLED)
 
 
 @nox.session(default=False, requires=["wheel"])
