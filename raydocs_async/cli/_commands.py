@@ -160,7 +160,13 @@ SANDBOX = click.Command(
     It prints the two environment variables that lead the other commands to it, and runs until it
     is interrupted.""",
     params=[
-        click.Option(["--port"], type=click.IntRange(0, 65535), default=0, help="0 is any."),
+        click.Option(
+            ["--port"],
+            type=click.IntRange(0, 65535),
+            default=0,
+            show_default=True,
+            help="Where to listen; 0 is any that is free.",
+        ),
         click.Option(
             ["--rate-limit"],
             type=parse_rate_limit,
@@ -186,6 +192,7 @@ SANDBOX = click.Command(
             ["--faults"],
             type=click.FloatRange(0, 1),
             default=0.0,
+            show_default=True,
             metavar="SHARE",
             help="The share of requests that go wrong at random, from 0 to 1.",
         ),
