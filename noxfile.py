@@ -184,6 +184,13 @@ def audit(session: nox.Session) -> None:
 
 
 @nox.session(default=False, requires=["wheel"])
+def demo(session: nox.Session) -> None:
+    """Fetch a few hundred sessions from a sandbox, and show how it goes."""
+    install_wheel(session)
+    session.run("raydocs-async", "demo", *session.posargs)
+
+
+@nox.session(default=False, requires=["wheel"])
 def bench(session: nox.Session) -> None:
     """Measure JSON libraries; what watches the tests is off."""
     install_wheel(session, *group("bench"))
