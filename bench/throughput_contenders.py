@@ -7,7 +7,6 @@ process of its own and imports its own tools, so that nobody pays for what anoth
 """
 
 import asyncio
-import gc
 import json
 import resource
 import sys
@@ -215,14 +214,6 @@ async def in_bulk(base: str) -> AsyncIterator[FetchAll]:
         yield fetch_all
 
 
-@asynccontextmanager
-async def in_bulk_frozen(base: str) -> AsyncIterator[FetchAll]:
-    """The same after ``gc.freeze()``: what the imports have made is not looked through again."""
-    async with in_bulk(base) as fetch_all:
-        gc.freeze()
-        yield fetch_all
-
-
 CONTENDERS: dict[str, Contender] = {
     "aiohttp + r.json()": plain,
     "aiohttp + orjson": with_orjson,
@@ -234,7 +225,6 @@ CONTENDERS: dict[str, Contender] = {
     "elastic-transport": with_elastic,
     "raydocs_async, get_session": one_by_one,
     "raydocs_async, stream_sessions": in_bulk,
-    "the same after gc.freeze()": in_bulk_frozen,
 }
 
 

@@ -1,6 +1,7 @@
 """What the tests of the command line share: real processes, and a sandbox for them to ask."""
 
 import asyncio
+import contextlib
 import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -63,7 +64,7 @@ async def start(environment: dict[str, str], tmp_path: Path) -> AsyncIterator[St
 
     yield start
     for process in started:
-        if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):  # most have ended
             process.kill()
         await process.communicate()
 
