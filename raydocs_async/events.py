@@ -2,7 +2,7 @@
 
 ::
 
-    CallStarted ─ AttemptStarted ┬ AttemptEnded ─ RetryScheduled ─ AttemptStarted ─ … ─ CallEnded
+    CallStarted ─ AttemptStarted ┬ AttemptEnded ─ RetryScheduled ─ … ─ CallEnded
                                  └ WindowOpened, Paused, ForeignUse: what the reply told
 
 Every `CallStarted` is followed by one `CallEnded`, and every `AttemptStarted` by one
