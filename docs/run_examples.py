@@ -19,7 +19,6 @@ import os
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from sybil.parsers.markdown import SkipParser
 from sybil.parsers.markdown.lexers import FencedCodeBlockLexer
 
 from raydocs_async.sandbox import Sandbox
+from raydocs_async.testing import _in_a_thread
 
 ROOT = Path(__file__).parents[1]
 MATCHES = doctest.OutputChecker().check_output
@@ -135,7 +135,7 @@ def parse(document: Document) -> Iterable[Region]:
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """A page with its sandbox and directory."""
     with (
-        served() as api,
+        _in_a_thread(Sandbox(sessions=None)) as api,  # the examples need this one's event loop
         mock.patch.dict(os.environ, RAYDOCS_BASE_URL=api.url, RAYDOCS_API_TOKEN=api.token),
         pytest.MonkeyPatch.context() as patch,
         asyncio.Runner() as runner,
@@ -147,24 +147,6 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         for server in page.servers:
             server.terminate()
             server.communicate()
-
-
-@contextlib.contextmanager
-def served() -> Iterator[Sandbox]:
-    """A sandbox in a thread, as the examples need the main thread's event loop themselves."""
-    api, ready, over = Sandbox(sessions=None), threading.Event(), threading.Event()
-
-    async def serve() -> None:
-        async with api:
-            ready.set()
-            await asyncio.to_thread(over.wait)
-
-    thread = threading.Thread(target=asyncio.run, args=(serve(),))
-    thread.start()
-    ready.wait()
-    yield api
-    over.set()
-    thread.join()
 
 
 pytest_collect_file = Sybil(

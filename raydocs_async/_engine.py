@@ -45,11 +45,10 @@ from raydocs_async.events import (
     CallEnded,
     CallStarted,
     Event,
-    ForeignUse,
     Hook,
     Paused,
+    RateLimitEvent,
     RetryScheduled,
-    WindowOpened,
 )
 
 M = TypeVar("M")
@@ -345,7 +344,7 @@ class Engine:
             session_id = call.request.session_id
             self._on_event(event(call=call.number, session_id=session_id, **details))
 
-    def _pass_on(self, news: WindowOpened | Paused | ForeignUse) -> None:
+    def _pass_on(self, news: RateLimitEvent) -> None:
         if isinstance(news, Paused):
             _log.info("the rate limit is used up: nothing is sent for %.1f s", news.seconds)
         if self._on_event is not None:

@@ -18,7 +18,7 @@ from attrs import frozen
 from raydocs_async._http import Failure, RateLimitHeaders, Response
 from raydocs_async._window import Ticket, Wait, Window
 from raydocs_async.errors import ConfigurationError
-from raydocs_async.events import ForeignUse, Paused, WindowOpened
+from raydocs_async.events import RateLimitEvent
 
 MAX_IN_FLIGHT = 32
 
@@ -157,7 +157,7 @@ class RateLimiter:
 
     def settle(
         self, ticket: Ticket, outcome: Response | Failure, pause: float
-    ) -> Sequence[WindowOpened | Paused | ForeignUse]:
+    ) -> Sequence[RateLimitEvent]:
         """Give the permission back and tell what became of the request.
 
         Args:

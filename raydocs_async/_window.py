@@ -49,7 +49,7 @@ from typing import NamedTuple
 from attrs import Factory, define, field, frozen
 
 from raydocs_async._http import RateLimitHeaders
-from raydocs_async.events import ForeignUse, Paused, WindowOpened
+from raydocs_async.events import ForeignUse, Paused, RateLimitEvent, WindowOpened
 
 PROBE_PATIENCE = 1.0
 """Seconds after which a probe without a reply is followed by another."""
@@ -205,10 +205,10 @@ class Window:
         """To be given to `news_since`."""
         return View(self.left, self.shut_until, self.foreign)
 
-    def news_since(self, before: View, now: float) -> Sequence[WindowOpened | Paused | ForeignUse]:
+    def news_since(self, before: View, now: float) -> Sequence[RateLimitEvent]:
         """What a reply that was read at `now` has changed for everybody."""
         after = self.view
-        news: list[WindowOpened | Paused | ForeignUse] = []
+        news: list[RateLimitEvent] = []
         if after.shut_until > max(before.shut_until, now):
             news.append(Paused(seconds=after.shut_until - now))
         elif after.left is not None and (before.left is None or after.left > before.left):

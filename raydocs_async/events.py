@@ -120,15 +120,10 @@ class ForeignUse:
     """How many of its hits were theirs so far, at least."""
 
 
+RateLimitEvent: TypeAlias = WindowOpened | Paused | ForeignUse
+"""What a reply told about the rate limit, and so concerns every call."""
 Event: TypeAlias = (
-    CallStarted
-    | AttemptStarted
-    | AttemptEnded
-    | RetryScheduled
-    | CallEnded
-    | WindowOpened
-    | Paused
-    | ForeignUse
+    CallStarted | AttemptStarted | AttemptEnded | RetryScheduled | CallEnded | RateLimitEvent
 )
 Hook: TypeAlias = Callable[[Event], object]
 """Takes each event; what it returns is not looked at."""
