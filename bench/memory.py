@@ -19,7 +19,7 @@ import msgspec
 from multidict import CIMultiDict
 
 from raydocs_async import RateLimit, RaydocsClient
-from raydocs_async._http import Request, Response
+from raydocs_async._exchange import Request, Response
 from raydocs_async.sandbox._sessions import build_session, session_id
 
 IDS = 1_000_000

@@ -39,7 +39,7 @@ nitpick_ignore_regex = [
 READABLE = {
     " = NOTHING": " = {}",  # attrs' word for an empty mapping
     " | ~raydocs_async.client.Default": "",  # the default itself says "the client's"
-    "~raydocs_async._http.Exchanger": "~raydocs_async.testing.FakeTransport",  # all there is
+    "~raydocs_async._exchange.Transport": "~raydocs_async.testing.FakeTransport",  # all there is
 }
 
 

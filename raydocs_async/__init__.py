@@ -19,7 +19,7 @@ _HOMES: Final = {
     "_bulk": ("Outcome", "Progress", "SessionStream"),
     "_converter": ("converter",),
     "_limiter": ("RateLimit", "RateLimitStatus", "RateLimiter"),
-    "_policy": ("RetryPolicy",),
+    "_retry": ("RetryPolicy",),
     "client": ("RaydocsClient",),
     "errors": (
         "APIConnectionError",

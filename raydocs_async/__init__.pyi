@@ -5,7 +5,7 @@ from raydocs_async import sandbox as sandbox
 from raydocs_async._bulk import Outcome, Progress, SessionStream
 from raydocs_async._converter import converter
 from raydocs_async._limiter import RateLimit, RateLimiter, RateLimitStatus
-from raydocs_async._policy import RetryPolicy
+from raydocs_async._retry import RetryPolicy
 from raydocs_async._version import __version__ as __version__
 from raydocs_async.client import RaydocsClient
 from raydocs_async.errors import (

@@ -10,7 +10,8 @@ from http import HTTPStatus
 import msgspec
 from attrs import frozen
 
-from raydocs_async._http import Failure, FailureKind, RateLimitHeaders, Response
+from raydocs_async._exchange import Failure, FailureKind, Response
+from raydocs_async._headers import RateLimitHeaders
 from raydocs_async.errors import (
     APIConnectionError,
     APIStatusError,

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from attrs import frozen
 
-from raydocs_async._http import Request
+from raydocs_async._exchange import Request
 from raydocs_async.errors import InvalidSessionIdError
 from raydocs_async.models import Session
 

@@ -23,11 +23,11 @@ from attrs import define, field, frozen
 
 from raydocs_async._classify import Done, Failed, Retry, Throttled, classify
 from raydocs_async._converter import decode
+from raydocs_async._deadlines import Deadlines
 from raydocs_async._endpoints import Endpoint
-from raydocs_async._http import Exchanger, Failure, Request, Response
+from raydocs_async._exchange import Failure, Request, Response, Transport
 from raydocs_async._limiter import Lane, RateLimiter
-from raydocs_async._policy import Retries, RetryPolicy, RetryQuota, backoff
-from raydocs_async._scopes import Scopes
+from raydocs_async._retry import Retries, RetryPolicy, RetryQuota, backoff
 from raydocs_async._window import Ticket, Wait
 from raydocs_async.errors import (
     APIConnectionError,
@@ -112,7 +112,7 @@ class Engine:
     Args:
         transport: Makes the exchanges.
         limiter: Says when.
-        scopes: Ends calls, and what the transport is at; shared with it.
+        deadlines: Ends calls, and what the transport is at; shared with it.
         policy: Says how often.
         rand: Even in [0, 1); for jitter.
         sleep: For back-off.
@@ -122,9 +122,9 @@ class Engine:
     def __init__(
         self,
         *,
-        transport: Exchanger,
+        transport: Transport,
         limiter: RateLimiter,
-        scopes: Scopes,
+        deadlines: Deadlines,
         policy: RetryPolicy,
         rand: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
@@ -132,7 +132,7 @@ class Engine:
     ) -> None:
         self._transport = transport
         self._limiter = limiter
-        self._scopes = scopes
+        self._deadlines = deadlines
         self._policy = policy
         self._rand = rand
         self._sleep = sleep
@@ -201,13 +201,13 @@ class Engine:
 
     async def close(self) -> None:
         """End every call with `ClientClosedError`, then close the connections. Idempotent."""
-        if self._scopes:  # calls are under way, which only their own event loop can end
+        if self._deadlines:  # calls are under way, which only their own event loop can end
             self._transport.check_home()
-        if self._scopes.hold_current_task:
+        if self._deadlines.cover_current_task:
             raise ConfigurationError("a client cannot be closed from within one of its own calls")
         self.closed = True
-        self._scopes.interrupt()
-        while self._scopes:
+        self._deadlines.cancel_all()
+        while self._deadlines:
             self._idle.clear()
             await self._idle.wait()
         await self._transport.close()
@@ -230,12 +230,12 @@ class Engine:
 
     async def _within_deadline(self, call: _Call) -> _Decoded | Retry | Failed:
         """Run the call, and turn the end of its time, or of the client, into its error."""
-        scope = self._scopes.until(call.deadline)
+        scope = self._deadlines.until(call.deadline)
         try:
             with scope:
                 return await self._run(call)
         except TimeoutError:
-            if not scope.ended:
+            if not scope.cancelled:
                 raise
         finally:
             self._idle.set()

@@ -15,7 +15,8 @@ from http import HTTPStatus
 
 from attrs import frozen
 
-from raydocs_async._http import Failure, RateLimitHeaders, Response
+from raydocs_async._exchange import Failure, Response
+from raydocs_async._headers import RateLimitHeaders
 from raydocs_async._window import Ticket, Wait, Window
 from raydocs_async.errors import ConfigurationError
 from raydocs_async.events import RateLimitEvent

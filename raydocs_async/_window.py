@@ -48,7 +48,7 @@ from typing import NamedTuple
 
 from attrs import Factory, define, field, frozen
 
-from raydocs_async._http import RateLimitHeaders
+from raydocs_async._headers import RateLimitHeaders
 from raydocs_async.events import ForeignUse, Paused, RateLimitEvent, WindowOpened
 
 PROBE_PATIENCE = 1.0

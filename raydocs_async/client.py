@@ -14,14 +14,15 @@ from uuid import UUID
 
 from attrs import define, field
 
+from raydocs_async._aiohttp import AiohttpTransport, ClientSession, TraceConfig, parse_base_url
 from raydocs_async._bulk import Ids, Service, SessionStream, open_stream
+from raydocs_async._deadlines import Deadlines
 from raydocs_async._endpoints import GET_SESSION, build
 from raydocs_async._engine import Completed, Engine
-from raydocs_async._http import Exchanger, Secret
+from raydocs_async._exchange import Transport
 from raydocs_async._limiter import MAX_IN_FLIGHT, Lane, RateLimit, RateLimiter, RateLimitStatus
-from raydocs_async._policy import RetryPolicy
-from raydocs_async._scopes import Scopes
-from raydocs_async._transport import ClientSession, TraceConfig, Transport, parse_base_url
+from raydocs_async._retry import RetryPolicy
+from raydocs_async._secret import Secret
 from raydocs_async._version import __version__
 from raydocs_async.errors import (
     APITimeoutError,
@@ -111,7 +112,7 @@ class RaydocsClient:
         max_connections: int = MAX_IN_FLIGHT,
         allow_http: bool = False,
         trace_configs: Sequence[TraceConfig] = (),
-        transport: Exchanger | None = None,
+        transport: Transport | None = None,
         on_event: Hook | None = None,
     ) -> None:
         # From here on no frame's locals show the token, whatever is raised.
@@ -130,22 +131,22 @@ class RaydocsClient:
             if isinstance(rate_limit, RateLimiter)
             else RateLimiter(rate_limit, max_in_flight=max_connections)
         )
-        scopes = Scopes()
+        deadlines = Deadlines()
         self._engine = Engine(
             transport=transport
-            or Transport(
+            or AiohttpTransport(
                 base_url=self._base_url,
                 token=_check_token(token),
                 http_session=http_session,
                 max_response_bytes=max_response_bytes,
                 max_connections=max_connections,
                 attempt_timeout=attempt_timeout,
-                scopes=scopes,
+                deadlines=deadlines,
                 trace_configs=trace_configs,
                 user_agent=f"raydocs-async/{__version__}",
             ),
             limiter=self._limiter,
-            scopes=scopes,
+            deadlines=deadlines,
             policy=retry,
             rand=random.random,
             sleep=asyncio.sleep,

@@ -19,7 +19,7 @@ import pytest
 from multidict import CIMultiDict
 
 from raydocs_async._converter import converter
-from raydocs_async._http import Failure, FailureKind, Request, Response
+from raydocs_async._exchange import Failure, FailureKind, Request, Response
 from raydocs_async.models import Session
 from raydocs_async.sandbox import Chaos, Fault, Sandbox, Store, Throttle
 from raydocs_async.sandbox._api import Api

@@ -31,7 +31,7 @@ from raydocs_async._classify import (
     Verdict,
     classify,
 )
-from raydocs_async._http import Failure, FailureKind, Response
+from raydocs_async._exchange import Failure, FailureKind, Response
 from tests.strategies import json_values
 
 EVERY_STATUS = [*range(100, 600), -1, 0, 99, 600, 999, 1000]

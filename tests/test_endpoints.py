@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from raydocs_async import InvalidSessionIdError, Session
 from raydocs_async._endpoints import GET_SESSION, Endpoint, build, parse_session_id
-from raydocs_async._http import Request
+from raydocs_async._exchange import Request
 from tests.strategies import json_values
 
 ID = "770e8400-e29b-41d4-a716-446655440000"

@@ -27,10 +27,10 @@ from raydocs_async import (
     Session,
     UnprocessableEntityError,
 )
+from raydocs_async._deadlines import Deadlines
 from raydocs_async._endpoints import GET_SESSION
 from raydocs_async._engine import Engine
 from raydocs_async._limiter import Lane
-from raydocs_async._scopes import Scopes
 from raydocs_async.sandbox import Fault, Sandbox
 from tests.support.clients import (
     GET,
@@ -537,11 +537,11 @@ async def test_a_time_out_that_is_not_ours() -> None:
         raise TimeoutError("mine")
 
     async with WireServer(error_reply(500)) as server:
-        scopes = Scopes()
+        deadlines = Deadlines()
         engine = Engine(
-            transport=transport_for(server.url, scopes=scopes),
+            transport=transport_for(server.url, deadlines=deadlines),
             limiter=RateLimiter(None),
-            scopes=scopes,
+            deadlines=deadlines,
             policy=RetryPolicy(),
             rand=lambda: 0.5,
             sleep=broken_sleep,

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from raydocs_async import RateLimit, RateLimiter, RaydocsClient, RaydocsError, RetryPolicy, Session
-from raydocs_async._http import Failure, FailureKind, Request, Response
+from raydocs_async._exchange import Failure, FailureKind, Request, Response
 from raydocs_async._limiter import Lane
 from raydocs_async._window import PROBE_PATIENCE, Ticket
 from raydocs_async.sandbox import Throttle

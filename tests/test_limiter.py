@@ -10,7 +10,7 @@ import random
 import pytest
 
 from raydocs_async import ConfigurationError, RateLimit, RateLimiter
-from raydocs_async._http import Failure, FailureKind, Response
+from raydocs_async._exchange import Failure, FailureKind, Response
 from raydocs_async._limiter import Lane
 from raydocs_async._window import Interval, Ticket, Wait
 from raydocs_async.sandbox import Throttle

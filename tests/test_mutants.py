@@ -30,7 +30,7 @@ RESULTS = """\
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("raydocs_async._http.x__parse_date__mutmut_3", "_http._parse_date"),
+        ("raydocs_async._headers.x__parse_date__mutmut_3", "_headers._parse_date"),
         (
             "raydocs_async.sandbox._throttle.xǁThrottleǁ_open__mutmut_12",
             "sandbox._throttle.Throttle._open",

@@ -13,7 +13,7 @@ import attrs
 import pytest
 
 from raydocs_async import ConfigurationError, RaydocsClient, RaydocsError
-from raydocs_async._http import Secret, SecretBytes
+from raydocs_async._secret import Secret, SecretBytes
 from tests.support.clients import (
     SESSION_ID,
     THRICE,

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from raydocs_async._http import RateLimitHeaders
+from raydocs_async._headers import RateLimitHeaders
 from raydocs_async._window import CAUTION, PROBE_PATIENCE, Interval, Ticket, Wait, Window
 from raydocs_async.events import ForeignUse, Paused, WindowOpened
 from raydocs_async.sandbox import Throttle

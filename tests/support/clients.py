@@ -6,9 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from raydocs_async import RaydocsClient, RetryPolicy
-from raydocs_async._http import Request, Secret
-from raydocs_async._scopes import Scopes
-from raydocs_async._transport import Transport
+from raydocs_async._aiohttp import AiohttpTransport
+from raydocs_async._deadlines import Deadlines
+from raydocs_async._exchange import Request
+from raydocs_async._secret import Secret
 
 TOKEN = "tok-5ecr3t-0123456789"
 SESSION_ID = "770e8400-e29b-41d4-a716-446655440000"
@@ -25,7 +26,7 @@ def client_for(base_url: str, **options: Any) -> RaydocsClient:
     return RaydocsClient(TOKEN, base_url=base_url, **defaults | options)
 
 
-def transport_for(base_url: str, **options: Any) -> Transport:
+def transport_for(base_url: str, **options: Any) -> AiohttpTransport:
     """A transport with small caps, but for `options`."""
     defaults: dict[str, Any] = {
         "token": Secret(TOKEN),
@@ -33,11 +34,11 @@ def transport_for(base_url: str, **options: Any) -> Transport:
         "max_response_bytes": 64 * 1024,
         "max_connections": 10,
         "attempt_timeout": 5.0,
-        "scopes": Scopes(),
+        "deadlines": Deadlines(),
         "trace_configs": (),
         "user_agent": "tests",
     }
-    return Transport(base_url=base_url, **defaults | options)
+    return AiohttpTransport(base_url=base_url, **defaults | options)
 
 
 async def until(condition: Callable[[], object]) -> None:

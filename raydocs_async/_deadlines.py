@@ -5,8 +5,8 @@ all. Deadlines are there for the day when something hangs: nearly all of them ar
 So they are kept in a set; the one timer is set to the earliest that was ever asked for, and looks
 at all of them when it goes off.
 
-A scope ends its body the way `asyncio.timeout` does, by cancelling the task it runs in and taking
-that one cancellation back on the way out, so that a cancellation by anybody else goes through.
+A cancel scope ends its body the way `asyncio.timeout` does: it cancels the task that it runs in,
+and takes that one cancellation back on the way out, so that the caller's own goes through.
 """
 
 import asyncio
@@ -15,32 +15,32 @@ from types import TracebackType
 from typing import Self
 
 
-class Scope:
-    """A block of code that ends by a deadline, or when `Scopes.interrupt` says so.
+class CancelScope:
+    """A block of code that is cancelled at a deadline, or by `Deadlines.cancel_all`.
 
     Raises:
         TimeoutError: in the place of the cancellation that ended it.
     """
 
-    __slots__ = ("_cancelling", "_scopes", "ended", "task", "until")
+    __slots__ = ("_cancelling", "_deadlines", "cancelled", "task", "until")
 
-    def __init__(self, scopes: "Scopes", until: float) -> None:
-        self._scopes = scopes
+    def __init__(self, deadlines: "Deadlines", until: float) -> None:
+        self._deadlines = deadlines
         self.until = until
-        self.ended = False
+        self.cancelled = False
 
     def __enter__(self) -> Self:
         task = asyncio.current_task()
         assert task is not None  # a coroutine of ours runs in somebody's task
         self.task = task
         self._cancelling = task.cancelling()
-        self._scopes.add(self)
+        self._deadlines.add(self)
         return self
 
-    def end(self) -> None:
-        """End the block as soon as the event loop comes to it."""
-        if not self.ended:
-            self.ended = True
+    def cancel(self) -> None:
+        """Cancel the block: its next (or current) await raises."""
+        if not self.cancelled:
+            self.cancelled = True
             self.task.cancel()
 
     def __exit__(
@@ -49,18 +49,18 @@ class Scope:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._scopes.remove(self)
-        if not self.ended or self.task.uncancel() > self._cancelling:
+        self._deadlines.remove(self)
+        if not self.cancelled or self.task.uncancel() > self._cancelling:
             return
         if kind is not None and issubclass(kind, asyncio.CancelledError):
             raise TimeoutError from None
 
 
-class Scopes:
-    """The scopes that are under way."""
+class Deadlines:
+    """The cancel scopes that are open, on one timer."""
 
     def __init__(self) -> None:
-        self._running: set[Scope] = set()
+        self._running: set[CancelScope] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._next = math.inf
 
@@ -68,28 +68,28 @@ class Scopes:
         return len(self._running)
 
     @property
-    def hold_current_task(self) -> bool:
-        """Whether whoever asks is inside one of them."""
+    def cover_current_task(self) -> bool:
+        """True if the current task runs in an open scope."""
         return any(scope.task is asyncio.current_task() for scope in self._running)
 
-    def until(self, deadline: float) -> Scope:
-        """A scope that ends by `deadline`, in the event loop's seconds; it may be infinite."""
-        return Scope(self, deadline)
+    def until(self, deadline: float) -> CancelScope:
+        """Return a scope that is cancelled at `deadline`, in the loop's seconds or `math.inf`."""
+        return CancelScope(self, deadline)
 
-    def interrupt(self) -> None:
-        """End all of them now, and leave no timer behind."""
+    def cancel_all(self) -> None:
+        """Cancel every open scope now, and drop the timer."""
         for scope in self._running:
-            scope.end()
+            scope.cancel()
         self._set_timer(math.inf)
 
-    def add(self, scope: Scope) -> None:
-        """Watch `scope`."""
+    def add(self, scope: CancelScope) -> None:
+        """Open `scope`."""
         self._running.add(scope)
         if scope.until < self._next:
             self._set_timer(scope.until)
 
-    def remove(self, scope: Scope) -> None:
-        """Watch it no more; the timer is left, and finds nothing to do."""
+    def remove(self, scope: CancelScope) -> None:
+        """Close `scope`. The timer stays: it is cheaper to let it find nothing than to reset it."""
         self._running.discard(scope)
 
     def _set_timer(self, when: float) -> None:
@@ -103,6 +103,6 @@ class Scopes:
         now = asyncio.get_running_loop().time()
         for scope in self._running:
             if scope.until <= now:
-                scope.end()
-        waiting = (scope.until for scope in self._running if not scope.ended)
+                scope.cancel()
+        waiting = (scope.until for scope in self._running if not scope.cancelled)
         self._set_timer(min(waiting, default=math.inf))

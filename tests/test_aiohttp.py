@@ -16,15 +16,15 @@ import aiohttp
 import pytest
 
 from raydocs_async import ConfigurationError
-from raydocs_async._http import Failure, FailureKind, Response
-from raydocs_async._transport import (
+from raydocs_async._aiohttp import (
     CONNECT_TIMEOUT,
     ERROR_BODY_LIMIT,
     ERROR_BODY_TIMEOUT,
-    Transport,
+    AiohttpTransport,
     parse_base_url,
     translate,
 )
+from raydocs_async._exchange import Failure, FailureKind, Response
 from tests.support.clients import GET, SESSION_ID, TOKEN, transport_for, until
 from tests.support.network import Resolver, black_hole, refused, session_by
 from tests.support.tls import CA, GOOD_TLS, OTHER_CA, TRUSTING, server_tls
@@ -53,7 +53,7 @@ MIB = 2**20
 
 
 @asynccontextmanager
-async def open_transport(base_url: str, **options: Any) -> AsyncIterator[Transport]:
+async def open_transport(base_url: str, **options: Any) -> AsyncIterator[AiohttpTransport]:
     """A transport that is closed in the end."""
     transport = transport_for(base_url, **options)
     try:
@@ -62,14 +62,14 @@ async def open_transport(base_url: str, **options: Any) -> AsyncIterator[Transpo
         await transport.close()
 
 
-async def failure_of(transport: Transport) -> Failure:
+async def failure_of(transport: AiohttpTransport) -> Failure:
     """The failure that the next exchange ends in."""
     outcome = await transport.send(GET)
     assert isinstance(outcome, Failure)
     return outcome
 
 
-async def response_of(transport: Transport) -> Response:
+async def response_of(transport: AiohttpTransport) -> Response:
     """The response that the next exchange brings."""
     outcome = await transport.send(GET)
     assert isinstance(outcome, Response)
@@ -836,7 +836,7 @@ def test_it_belongs_to_one_loop() -> None:
 
 async def test_repr_tells_where_to() -> None:
     """A transport shows its server, and nothing else."""
-    assert repr(transport_for("https://api.example")) == "<Transport to https://api.example>"
+    assert repr(transport_for("https://api.example")) == "<AiohttpTransport to https://api.example>"
 
 
 async def test_closing_what_never_opened() -> None:

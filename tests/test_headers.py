@@ -1,13 +1,8 @@
-"""Values of one exchange: secrets stay hidden, and headers are read, whatever they say."""
+"""Headers: they are read, whatever they say."""
 
-import copy
-import pickle
 import time
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from email.utils import formatdate
-from typing import Any
-from uuid import UUID
 
 import attrs
 import pytest
@@ -15,147 +10,16 @@ from attrs.exceptions import FrozenInstanceError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raydocs_async._http import (
-    LONGEST_RETRY_AFTER,
-    Failure,
-    FailureKind,
-    RateLimitHeaders,
-    Request,
-    Response,
-    Secret,
-    SecretBytes,
-    parse_retry_after,
-)
+from raydocs_async._headers import LONGEST_RETRY_AFTER, RateLimitHeaders, parse_retry_after
 from tests.strategies import http_dates, seconds
 
-TOKEN = "tok-5ecr3t-0123456789"
 SERVED = "Wed, 21 Oct 2026 07:28:00 GMT"
 
 
-@pytest.mark.parametrize(
-    "show",
-    [
-        repr,
-        ascii,
-        lambda token: f"{token!r}",
-        lambda token: str([token]),
-        lambda token: str({"Authorization": token}),
-        lambda token: "%r" % token,  # noqa: UP031  (one of the ways)
-        lambda token: repr(ValueError(token)),
-    ],
-    ids=["repr", "ascii", "f-string", "list", "dict", "percent", "exception"],
-)
-def test_secret_is_hidden(show: Callable[[object], str]) -> None:
-    """S2: whatever shows a value by its ``repr`` does not show a secret."""
-    assert TOKEN not in show(Secret(TOKEN))
-
-
-def test_secret_in_captured_locals() -> None:
-    """S3: a traceback with captured locals does not show a secret."""
-
-    def fail(token: Secret) -> None:
-        raise KeyError(len(token))
-
-    with pytest.raises(KeyError) as caught:
-        fail(Secret(TOKEN))
-    report = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
-    assert TOKEN not in str(report.stack[-1].locals)
-
-
-@pytest.mark.parametrize(
-    "send",
-    [str, format, str.encode, lambda token: f"Bearer {token}", lambda token: "Bearer " + token],
-    ids=["str", "format", "encode", "f-string", "concatenation"],
-)
-def test_secret_is_sent(send: Callable[[str], Any]) -> None:
-    """A secret is sent as the string it is."""
-    assert send(Secret(TOKEN)) == send(TOKEN)
-
-
-def test_secret_is_a_string() -> None:
-    """A secret is accepted, and compares, wherever a string does."""
-    assert (Secret(TOKEN), hash(Secret(TOKEN))) == (TOKEN, hash(TOKEN))
-
-
-REFUSAL = r"^an API token cannot be pickled or copied into another process$"
-
-
-@pytest.mark.parametrize("secret", [Secret(TOKEN), SecretBytes(TOKEN.encode())], ids=type)
-@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_secret_does_not_pickle(secret: object, protocol: int) -> None:
-    """S2: a secret cannot be pickled, and the refusal does not show it."""
-    with pytest.raises(TypeError, match=REFUSAL):
-        pickle.dumps({"token": secret}, protocol)
-
-
-@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
-def test_secret_does_not_copy(duplicate: Callable[[object], object]) -> None:
-    """Nor can a secret be copied, which would go by the same way."""
-    with pytest.raises(TypeError, match=REFUSAL):
-        duplicate(Secret(TOKEN))
-
-
-def test_secret_takes_no_attributes() -> None:
-    """There is no dictionary on a secret."""
-    assert not hasattr(Secret(TOKEN), "__dict__")
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        Request("GET", "/x"),
-        Response(200, {}, b""),
-        Failure(FailureKind.CUT, "x"),
-        RateLimitHeaders(),
-    ],
-    ids=lambda value: type(value).__name__,
-)
-def test_frozen(value: Any) -> None:
-    """The values of an exchange cannot be changed."""
-    name = attrs.fields(type(value))[0].name
+def test_frozen() -> None:
+    """What headers say cannot be changed."""
     with pytest.raises(FrozenInstanceError):
-        setattr(value, name, None)
-
-
-def test_request_is_about_a_session_or_nothing() -> None:
-    """A request names the session that it is about, where it is about one."""
-    about = UUID("770e8400-e29b-41d4-a716-446655440000")
-    assert (Request("GET", "/").session_id, Request("GET", "/", about).session_id) == (None, about)
-
-
-def test_failure_is_taken_for_sent() -> None:
-    """A request may have been counted, unless it is known that it was not."""
-    assert Failure(FailureKind.CONNECT, "refused").sent
-
-
-def test_response_shows_its_status_only() -> None:
-    """S4: neither headers, body nor connection are in a response's ``repr``."""
-    response = Response(200, {"X": "MARKER"}, b"MARKER", connection="MARKER")
-    assert repr(response) == "Response(status=200)"
-
-
-def test_responses_compare_without_their_connection() -> None:
-    """The same reply by another connection is equal."""
-    assert Response(200, {}, b"x", connection=1) == Response(200, {}, b"x", connection=2)
-
-
-@pytest.mark.parametrize(
-    ("headers", "expected"),
-    [
-        pytest.param({}, None, id="none"),
-        pytest.param({"X-Request-Id": "a"}, "a", id="X-Request-Id"),
-        pytest.param({"X-Amzn-RequestId": "b"}, "b", id="X-Amzn-RequestId"),
-        pytest.param({"X-Amzn-Request-Id": "c"}, "c", id="X-Amzn-Request-Id"),
-        pytest.param({"Apigw-RequestId": "d"}, "d", id="Apigw-RequestId"),
-        pytest.param({"Apigw-RequestId": "d", "X-Request-Id": "a"}, "a", id="the first of two"),
-        pytest.param({"X-Request-Id": "", "Apigw-RequestId": "d"}, "d", id="one that is empty"),
-        pytest.param({"X-Request-Id": "a" * 200}, "a" * 200, id="as long as may be"),
-        pytest.param({"X-Request-Id": "a" * 8000}, "a" * 200, id="too long"),
-    ],
-)
-def test_request_id(headers: dict[str, str], expected: str | None) -> None:
-    """A reply's id is the first header that names one, cut to what can be quoted."""
-    assert Response(500, headers, b"").request_id == expected
+        setattr(RateLimitHeaders(), attrs.fields(RateLimitHeaders)[0].name, None)
 
 
 RETRY_AFTER = [

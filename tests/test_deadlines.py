@@ -1,4 +1,4 @@
-"""Scopes: many deadlines on one timer, with the manners of `asyncio.timeout`."""
+"""Deadlines: many deadlines on one timer, with the manners of `asyncio.timeout`."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from raydocs_async._scopes import Scopes
+from raydocs_async._deadlines import Deadlines
 
 pytestmark = [pytest.mark.looptime, pytest.mark.usefixtures("no_task_left")]
 
@@ -33,119 +33,119 @@ def timers() -> Iterator[list[float]]:
         yield set_for
 
 
-async def sleep_until_ended(scopes: Scopes, seconds: float) -> float:
+async def sleep_until_ended(deadlines: Deadlines, seconds: float) -> float:
     """Sleep for a day in a scope; when it ended."""
-    with pytest.raises(TimeoutError), scopes.until(now() + seconds):
+    with pytest.raises(TimeoutError), deadlines.until(now() + seconds):
         await asyncio.sleep(86_400)
     return now()
 
 
 async def test_a_scope_ends_by_its_deadline() -> None:
     """What takes too long ends with TimeoutError, on time."""
-    assert await sleep_until_ended(Scopes(), 5) == pytest.approx(5)
+    assert await sleep_until_ended(Deadlines(), 5) == pytest.approx(5)
 
 
 async def test_many_scopes_end_each_by_its_own_deadline() -> None:
     """One timer serves deadlines that come in any order."""
-    scopes = Scopes()
-    ended = await asyncio.gather(*(sleep_until_ended(scopes, s) for s in (3, 1, 2, 1)))
+    deadlines = Deadlines()
+    ended = await asyncio.gather(*(sleep_until_ended(deadlines, s) for s in (3, 1, 2, 1)))
     assert ended == pytest.approx([3, 1, 2, 1])
 
 
 async def test_what_is_done_in_time_is_left_alone() -> None:
     """A scope that is over does not end anything later."""
-    scopes = Scopes()
-    with scopes.until(now() + 1):
+    deadlines = Deadlines()
+    with deadlines.until(now() + 1):
         await asyncio.sleep(0.5)
     await asyncio.sleep(2)
-    assert len(scopes) == 0
+    assert len(deadlines) == 0
 
 
 async def test_a_scope_without_an_end_needs_no_timer() -> None:
     """An infinite deadline is none."""
-    with timers() as set_for, Scopes().until(math.inf):
+    with timers() as set_for, Deadlines().until(math.inf):
         pass
     assert set_for == []
 
 
 async def test_one_timer_is_set_to_the_earliest_deadline() -> None:
     """A timer is set when a deadline is earlier than all that came before, and only then."""
-    scopes, start = Scopes(), now()
+    deadlines, start = Deadlines(), now()
     with timers() as set_for:
         for seconds in (3, 5, 2, 2, math.inf):
-            scopes.until(start + seconds).__enter__()
-    scopes.interrupt()
+            deadlines.until(start + seconds).__enter__()
+    deadlines.cancel_all()
     assert set_for == [start + 3, start + 2]
     with contextlib.suppress(asyncio.CancelledError):
         await asyncio.sleep(1)
 
 
-async def test_a_scope_has_not_ended_before_it_begins() -> None:
-    """That it has ended is known of a scope from the first."""
-    assert Scopes().until(now() - 1).ended is False
+async def test_a_scope_is_not_cancelled_before_it_begins() -> None:
+    """A scope is not cancelled before it begins, even if its deadline has passed."""
+    assert Deadlines().until(now() - 1).cancelled is False
 
 
-async def test_interrupting_leaves_no_timer() -> None:
+async def test_cancelling_all_leaves_no_timer() -> None:
     """A client that is closed leaves nothing in the event loop, not until its last deadline."""
-    scopes = Scopes()
-    with scopes.until(now() + 3600):
+    deadlines = Deadlines()
+    with deadlines.until(now() + 3600):
         pass
-    scopes.interrupt()
+    deadlines.cancel_all()
     loop: Any = asyncio.get_running_loop()
     assert [timer for timer in loop._scheduled if not timer.cancelled()] == []
 
 
-async def test_interrupting_ends_all_scopes() -> None:
+async def test_cancelling_all_ends_all_scopes() -> None:
     """Whatever is under way ends, whether or not it has a deadline."""
-    scopes = Scopes()
-    tasks = [asyncio.create_task(sleep_until_ended(scopes, s)) for s in (10, math.inf)]
+    deadlines = Deadlines()
+    tasks = [asyncio.create_task(sleep_until_ended(deadlines, s)) for s in (10, math.inf)]
     await asyncio.sleep(1)
-    scopes.interrupt()
+    deadlines.cancel_all()
     assert await asyncio.gather(*tasks) == pytest.approx([1, 1])
 
 
-async def test_interrupting_twice_cancels_once() -> None:
+async def test_cancelling_all_twice_cancels_once() -> None:
     """A scope takes back the one cancellation it made; a second one would stay."""
-    scopes = Scopes()
-    task = asyncio.create_task(sleep_until_ended(scopes, math.inf))
+    deadlines = Deadlines()
+    task = asyncio.create_task(sleep_until_ended(deadlines, math.inf))
     await asyncio.sleep(1)
-    scopes.interrupt()
-    scopes.interrupt()
+    deadlines.cancel_all()
+    deadlines.cancel_all()
     await task
     assert task.cancelling() == 0
 
 
 async def test_a_nested_scope_that_ends_with_the_outer_one_leaves_it_the_word() -> None:
     """When both end at once, it is the outer one that reports."""
-    scopes = Scopes()
-    outer, inner = scopes.until(now() + 1), scopes.until(now() + 1)
+    deadlines = Deadlines()
+    outer, inner = deadlines.until(now() + 1), deadlines.until(now() + 1)
     with pytest.raises(TimeoutError), outer, inner:
         await asyncio.sleep(5)
-    assert outer.ended
-    assert inner.ended
+    assert outer.cancelled
+    assert inner.cancelled
 
 
 async def test_it_is_known_who_is_inside() -> None:
     """A task that is in a scope is told from one that is not."""
-    scopes = Scopes()
-    outside = scopes.hold_current_task
-    with scopes.until(math.inf):
-        assert scopes.hold_current_task
+    deadlines = Deadlines()
+    outside = deadlines.cover_current_task
+    with deadlines.until(math.inf):
+        assert deadlines.cover_current_task
     assert not outside
 
 
 async def test_an_inner_scope_ends_alone() -> None:
     """The outer block goes on after its inner one has timed out."""
-    scopes = Scopes()
-    with scopes.until(now() + 10) as outer:
-        await sleep_until_ended(scopes, 1)
+    deadlines = Deadlines()
+    with deadlines.until(now() + 10) as outer:
+        await sleep_until_ended(deadlines, 1)
         await asyncio.sleep(1)
-    assert not outer.ended
+    assert not outer.cancelled
 
 
 async def test_a_cancellation_by_the_caller_goes_through() -> None:
     """C9: who cancels the task gets CancelledError, not TimeoutError."""
-    task = asyncio.create_task(sleep_until_ended(Scopes(), 10))
+    task = asyncio.create_task(sleep_until_ended(Deadlines(), 10))
     await asyncio.sleep(1)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -154,10 +154,10 @@ async def test_a_cancellation_by_the_caller_goes_through() -> None:
 
 async def test_a_cancellation_together_with_the_end_goes_through() -> None:
     """C9: the caller's cancellation is not lost when the deadline comes in the same instant."""
-    scopes = Scopes()
-    task = asyncio.create_task(sleep_until_ended(scopes, 10))
+    deadlines = Deadlines()
+    task = asyncio.create_task(sleep_until_ended(deadlines, 10))
     await asyncio.sleep(1)
-    scopes.interrupt()
+    deadlines.cancel_all()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -165,7 +165,7 @@ async def test_a_cancellation_together_with_the_end_goes_through() -> None:
 
 async def test_the_callers_own_timeout_is_its_own() -> None:
     """C10: `asyncio.timeout` around a scope ends it, and says so itself."""
-    own, scope = asyncio.timeout(1), Scopes().until(now() + 10)
+    own, scope = asyncio.timeout(1), Deadlines().until(now() + 10)
 
     async def call() -> None:
         async with own:
@@ -175,14 +175,14 @@ async def test_the_callers_own_timeout_is_its_own() -> None:
     with pytest.raises(TimeoutError):
         await call()
     assert own.expired()
-    assert not scope.ended
+    assert not scope.cancelled
 
 
 async def test_another_exception_is_not_replaced() -> None:
     """What goes wrong in the body is what comes out of it, even when it was told to end."""
 
     async def call() -> None:
-        with Scopes().until(now() + 1):
+        with Deadlines().until(now() + 1):
             try:
                 await asyncio.sleep(5)
             finally:
@@ -194,7 +194,7 @@ async def test_another_exception_is_not_replaced() -> None:
 
 async def test_a_body_that_finishes_although_told_to_end_is_done() -> None:
     """Nothing is raised in the place of a result that is there."""
-    scopes = Scopes()
-    with scopes.until(now() + 1) as scope, contextlib.suppress(asyncio.CancelledError):
+    deadlines = Deadlines()
+    with deadlines.until(now() + 1) as scope, contextlib.suppress(asyncio.CancelledError):
         await asyncio.sleep(5)
-    assert scope.ended
+    assert scope.cancelled

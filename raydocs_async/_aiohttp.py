@@ -27,20 +27,13 @@ from attrs import define, field
 from multidict import CIMultiDict
 from yarl import URL
 
-from raydocs_async._http import (
-    REDACTED,
-    Failure,
-    FailureKind,
-    Request,
-    Response,
-    Secret,
-    SecretBytes,
-)
-from raydocs_async._scopes import Scopes
+from raydocs_async._deadlines import Deadlines
+from raydocs_async._exchange import Failure, FailureKind, Request, Response
+from raydocs_async._secret import REDACTED, Secret, SecretBytes
 from raydocs_async.errors import ConfigurationError
 
 # aiohttp's two types are for the client's annotations.
-__all__ = ["ClientSession", "TraceConfig", "Transport", "parse_base_url"]
+__all__ = ["AiohttpTransport", "ClientSession", "TraceConfig", "parse_base_url"]
 
 CONNECT_TIMEOUT = 10.0
 """Seconds to reach the server, TLS handshake included."""
@@ -149,7 +142,7 @@ class _Pool:
     retired: bool = False
 
 
-class Transport:
+class AiohttpTransport:
     """Makes exchanges; owns its connections, or borrows a `ClientSession`.
 
     It opens at the first exchange and belongs to that moment's event loop and process.
@@ -161,7 +154,7 @@ class Transport:
         max_response_bytes: The cap on a body, after decompression.
         max_connections: Open connections, at most.
         attempt_timeout: Seconds for one exchange, from connecting to the body's last byte.
-        scopes: Ends exchanges that take longer.
+        deadlines: Ends exchanges that take longer.
         trace_configs: Handed to aiohttp.
     """
 
@@ -174,7 +167,7 @@ class Transport:
         max_response_bytes: int,
         max_connections: int,
         attempt_timeout: float,
-        scopes: Scopes,
+        deadlines: Deadlines,
         trace_configs: Sequence[TraceConfig],
         user_agent: str,
     ) -> None:
@@ -193,7 +186,7 @@ class Transport:
         self._max_response_bytes = max_response_bytes
         self._max_connections = max_connections
         self._attempt_timeout = attempt_timeout
-        self._scopes = scopes
+        self._deadlines = deadlines
         self._trace_configs = list(trace_configs)
         self._pool: _Pool | None = None
         self._retired: set[_Pool] = set()
@@ -201,7 +194,7 @@ class Transport:
         self._home: tuple[asyncio.AbstractEventLoop, int] | None = None
 
     def __repr__(self) -> str:
-        return f"<Transport to {self._base_url}>"
+        return f"<AiohttpTransport to {self._base_url}>"
 
     def check_home(self) -> None:
         """Belong to the running event loop and this process, from the first call on.
@@ -223,7 +216,7 @@ class Transport:
         pool = self._lease()
         until = min(deadline, asyncio.get_running_loop().time() + self._attempt_timeout)
         try:
-            with self._scopes.until(until):
+            with self._deadlines.until(until):
                 return await self._exchange(pool, request, until)
         except Exception as exc:
             failure = translate(exc)

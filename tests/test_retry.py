@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from raydocs_async import ConfigurationError, RateLimitError, RaydocsError
 from raydocs_async._classify import Done, Failed, Retry, Throttled, Verdict
-from raydocs_async._http import Response
-from raydocs_async._policy import Retries, RetryPolicy, RetryQuota, backoff
+from raydocs_async._exchange import Response
+from raydocs_async._retry import Retries, RetryPolicy, RetryQuota, backoff
 
 ERROR = RaydocsError("m")
 DONE = Done(Response(200, {}, b""))

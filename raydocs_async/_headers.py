@@ -1,0 +1,82 @@
+"""What a reply's headers say about the rate limit and about coming back; pure.
+
+Header mappings are read with the names as written here; the transport hands over a
+case-insensitive mapping.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+from attrs import frozen
+
+LONGEST_RETRY_AFTER = 365 * 24 * 3600.0
+"""Seconds; a server that asks for more is treated as if it asked for this."""
+
+_integer = re.compile(r"-?[0-9]{1,9}").fullmatch
+_seconds = re.compile(r"[0-9]+(\.[0-9]+)?").fullmatch
+
+
+@frozen
+class RateLimitHeaders:
+    """What a reply says about the rate limit; ``None`` for what it does not say.
+
+    Only a 429 has `retry_after`. Numbers that cannot be meant are treated as absent.
+    """
+
+    limit: int | None = None
+    remaining: int | None = None
+    retry_after: float | None = None
+    """Seconds."""
+    date: str | None = None
+    """The reply's ``Date``, as it came."""
+
+    @classmethod
+    def parse(cls, headers: Mapping[str, str]) -> "RateLimitHeaders":
+        """Read the framework's headers; any value is survived."""
+        limit = _parse_integer(headers.get("X-RateLimit-Limit"))
+        remaining = _parse_integer(headers.get("X-RateLimit-Remaining"))
+        retry_after = headers.get("Retry-After")
+        return cls(
+            limit=limit if limit is not None and limit > 0 else None,
+            remaining=None if remaining is None else max(0, remaining),
+            retry_after=parse_retry_after(retry_after, headers.get("Date")),
+            date=headers.get("Date"),
+        )
+
+    @property
+    def served_at(self) -> float | None:
+        """The server's clock when it answered, in epoch seconds."""
+        return _parse_date(self.date)
+
+
+def parse_retry_after(value: str | None, date: str | None) -> float | None:
+    """Seconds to wait by a Retry-After header, or ``None`` where it says nothing usable.
+
+    An HTTP date is compared to the reply's own `date`, never to a local clock: that one may be
+    wrong, and jumps. A date without a `date` to compare it to says nothing.
+    """
+    if value is None:
+        return None
+    if _seconds(value):
+        return min(float(value), LONGEST_RETRY_AFTER)
+    until, now = _parse_date(value), _parse_date(date)
+    if until is None or now is None:
+        return None
+    # More than a day ahead by a date is a clock gone wrong (a `Date` of 1970), not a wish.
+    return until - now if 0 <= until - now <= 24 * 3600 else None
+
+
+def _parse_integer(value: str | None) -> int | None:
+    return int(value) if value is not None and _integer(value) else None
+
+
+def _parse_date(value: str | None) -> float | None:
+    if value is None:
+        return None
+    try:
+        moment = parsedate_to_datetime(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None

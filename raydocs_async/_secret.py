@@ -1,0 +1,33 @@
+"""Strings that are sent as they are and never shown."""
+
+from typing import Final, NoReturn
+
+REDACTED: Final = "<hidden>"
+
+
+class Secret(str):
+    """A string that is sent as it is but never shown: its ``repr`` hides it, pickling is refused.
+
+    Tracebacks with captured locals, log records and aiohttp's own exceptions show values by their
+    ``repr``; wherever this object travels, the token does not become readable.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return REDACTED
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("an API token cannot be pickled or copied into another process")
+
+
+class SecretBytes(bytes):
+    """As `Secret`, for bytes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return REDACTED
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("an API token cannot be pickled or copied into another process")
