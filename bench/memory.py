@@ -48,7 +48,7 @@ class Answering:
     async def send(self, request: Request, deadline: float) -> Response:
         """The session asked for, after one turn of the event loop."""
         await asyncio.sleep(0)
-        body = self._before + str(request.session_id).encode() + self._after
+        body = self._before + str(request.id).encode() + self._after
         return Response(200, CIMultiDict[str](), body)
 
     async def distrust(self, response: Response) -> None:

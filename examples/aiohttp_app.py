@@ -11,7 +11,7 @@ from aiohttp.typedefs import Handler
 
 from raydocs_async import (
     APITimeoutError,
-    InvalidSessionIdError,
+    InvalidIdError,
     NotFoundError,
     RaydocsClient,
     RaydocsError,
@@ -53,7 +53,7 @@ def answer_error(error: RaydocsError) -> web.Response:
     """Say what it means to our client; the log has the rest."""
     headers = {}
     match error:
-        case InvalidSessionIdError():
+        case InvalidIdError():
             status = HTTPStatus.BAD_REQUEST
         case NotFoundError():
             status = HTTPStatus.NOT_FOUND

@@ -15,7 +15,7 @@ from django.urls import path
 
 from raydocs_async import (
     APITimeoutError,
-    InvalidSessionIdError,
+    InvalidIdError,
     NotFoundError,
     RaydocsClient,
     RaydocsError,
@@ -51,7 +51,7 @@ def answer_error(error: RaydocsError) -> HttpResponse:
     """Say what it means to our client; the log has the rest."""
     headers = {}
     match error:
-        case InvalidSessionIdError():
+        case InvalidIdError():
             status = HTTPStatus.BAD_REQUEST
         case NotFoundError():
             status = HTTPStatus.NOT_FOUND

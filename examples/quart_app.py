@@ -9,7 +9,7 @@ from quart import Quart, Response, jsonify
 
 from raydocs_async import (
     APITimeoutError,
-    InvalidSessionIdError,
+    InvalidIdError,
     NotFoundError,
     RaydocsClient,
     RaydocsError,
@@ -44,7 +44,7 @@ async def answer_error(error: RaydocsError) -> Response:
     """Say what it means to our client; the log has the rest."""
     headers = {}
     match error:
-        case InvalidSessionIdError():
+        case InvalidIdError():
             status = HTTPStatus.BAD_REQUEST
         case NotFoundError():
             status = HTTPStatus.NOT_FOUND

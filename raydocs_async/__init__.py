@@ -32,7 +32,7 @@ _HOMES: Final = {
         "ClientClosedError",
         "ConfigurationError",
         "InternalServerError",
-        "InvalidSessionIdError",
+        "InvalidIdError",
         "NotFoundError",
         "PermissionDeniedError",
         "RateLimitError",

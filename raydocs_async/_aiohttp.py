@@ -249,7 +249,7 @@ class AiohttpTransport:
     async def _exchange(self, pool: _Pool, request: Request, until: float) -> Response:
         url = URL(self._base_url + request.path, encoded=True)
         reply = await pool.session.request(
-            request.method, url, allow_redirects=False, **self._next_overrides()
+            "GET", url, allow_redirects=False, **self._next_overrides()
         )
         if reply.status == 200:
             body = await self._read(reply)

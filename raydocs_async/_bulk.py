@@ -25,7 +25,7 @@ from uuid import UUID
 
 from attrs import define, field, frozen
 
-from raydocs_async._endpoints import parse_session_id
+from raydocs_async._endpoints import parse_id
 from raydocs_async._engine import Completed
 from raydocs_async._limiter import RateLimitStatus
 from raydocs_async.errors import (
@@ -33,7 +33,7 @@ from raydocs_async.errors import (
     AuthenticationError,
     ClientClosedError,
     ConfigurationError,
-    InvalidSessionIdError,
+    InvalidIdError,
     PermissionDeniedError,
     RateLimitError,
     RaydocsError,
@@ -276,8 +276,8 @@ class Job:
 
     async def _outcome_of(self, given: Any) -> Outcome:
         try:
-            session_id = parse_session_id(given)
-        except InvalidSessionIdError as exc:
+            session_id = parse_id(given, "session")
+        except InvalidIdError as exc:
             return Outcome(given, error=exc.with_traceback(None))
         completed = await self._shared(session_id)
         return Outcome(given, completed.model, completed.error, completed.attempts)

@@ -1,63 +1,81 @@
-"""The API's endpoints as data, and how a call becomes a `Request`.
+"""The API's endpoints: each owns its noun, its path, its model, and the check of a reply.
 
-A new endpoint is a row here and a method on the client.
+A new endpoint is one row here and one method of the client. Errors, events and log lines take
+noun and id from the request, so nothing else has to know the resource.
 """
 
 import re
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable
+from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
-from attrs import frozen
+from attrs import field, frozen
 
 from raydocs_async._exchange import Request
-from raydocs_async.errors import InvalidSessionIdError
+from raydocs_async.errors import InvalidIdError
 from raydocs_async.models import Session
 
 M = TypeVar("M")
 
 _HEX = "[0-9a-fA-F]"
 _usual_form = re.compile(f"{_HEX}{{8}}-(?:{_HEX}{{4}}-){{3}}{_HEX}{{12}}").fullmatch
-_SHOWN = 60
+_EXCERPT = 60
+"""Characters of an invalid id that its error shows."""
+
+
+def _has_requested_id(model: Any, request: Request) -> bool:
+    found: object = model.id
+    return found == request.id
 
 
 @frozen
 class Endpoint(Generic[M]):
-    """What to ask, and what comes back."""
+    """One kind of resource that a GET reads."""
 
-    method: str
+    noun: str
+    """The resource's name in errors, events and log lines."""
     path: str
-    """Below the base URL, with `str.format` fields for the ids in it."""
-    model: type[M]
-    """What a 200 reply's body is."""
+    """The path below the base URL, with a `str.format` field for the id."""
+    model: type[M] = field(repr=False)
+    """The type that a 200 reply's body is structured into."""
+    answers: Callable[[M, Request], bool] = field(default=_has_requested_id, repr=False)
+    """True if the model answers the request: a pooled connection may deliver another's reply."""
+
+    def request(self, value: object) -> Request:
+        """Return the request for one resource.
+
+        Args:
+            value: The id: a UUID, or its usual form of 36 characters.
+
+        Raises:
+            InvalidIdError: `value` is not such an id.
+        """
+        parsed = parse_id(value, self.noun)
+        # The form of `str(UUID)` has nothing to encode, and nothing that a URL would normalise.
+        return Request(self.path.format(id=parsed), self.noun, parsed)
 
 
-GET_SESSION: Endpoint[Session] = Endpoint("GET", "/extractions/sessions/{session_id}", Session)
+SESSION: Final[Endpoint[Session]] = Endpoint("session", "/extractions/sessions/{id}", Session)
 
 
-def build(endpoint: Endpoint[Any], *, session_id: object) -> Request:
-    """The request for one session.
+def parse_id(value: object, noun: str) -> UUID:
+    """Accept a UUID, or its 36-character form in either case, and nothing else.
+
+    `uuid.UUID` itself also accepts braces, ``urn:uuid:``, underscores and full-width digits; the
+    strict form gives one resource one URL.
+
+    Args:
+        value: The id as the caller gave it.
+        noun: The resource's noun, for the error.
 
     Raises:
-        InvalidSessionIdError: `session_id` is no session id.
-    """
-    parsed = parse_session_id(session_id)
-    # The form of `str(UUID)` has nothing to encode, and nothing that a URL would normalise.
-    return Request(endpoint.method, endpoint.path.format(session_id=parsed), parsed)
-
-
-def parse_session_id(value: object) -> UUID:
-    """Take a UUID, or its 36-character form in either case, and nothing else.
-
-    `uuid.UUID` itself takes braces, ``urn:uuid:``, underscores and full-width digits, too.
-
-    Raises:
-        InvalidSessionIdError: it is neither; the message shows the beginning of it.
+        InvalidIdError: `value` has another form or type; the message shows its beginning.
     """
     if isinstance(value, UUID):
         return value
     if isinstance(value, str) and _usual_form(value):
         return UUID(value)
-    shown = repr(value)[:_SHOWN] if isinstance(value, str) else type(value).__name__
-    raise InvalidSessionIdError(
-        f"not a session id: {shown}; it is a UUID such as 770e8400-e29b-41d4-a716-446655440000"
+    shown = repr(value)[:_EXCERPT] if isinstance(value, str) else type(value).__name__
+    raise InvalidIdError(
+        f"not a {noun} id: {shown}; it is a UUID such as 770e8400-e29b-41d4-a716-446655440000"
     )

@@ -65,7 +65,7 @@ class _Call:
 
     number: int
     request: Request
-    model: Any
+    endpoint: Endpoint[Any]
     lane: Lane
     started: float
     deadline: float
@@ -74,6 +74,11 @@ class _Call:
     """When it last began to wait: for the rate limit, or as back-off."""
     history: list[Attempt] = field(factory=list)
     doing: str = "waiting for the rate limit"
+
+    @property
+    def name(self) -> str:
+        """The requested resource, for log lines."""
+        return f"{self.request.resource} {self.request.id}"
 
     def attempt(
         self, ticket: Ticket, *, status: int | None = None, error: str | None = None
@@ -175,12 +180,17 @@ class Engine:
         now = self._now()
         deadline = math.inf if timeout is None else now + timeout
         self._calls += 1
-        call = _Call(self._calls, request, endpoint.model, lane, now, deadline, idle_since=now)
+        call = _Call(self._calls, request, endpoint, lane, now, deadline, idle_since=now)
         outcome = await self._observed(call)
         history = tuple(call.history)
         if isinstance(outcome, _Decoded):
             return Completed(model=outcome.model, attempts=history)
-        error = attrs.evolve(outcome.error, session_id=str(request.session_id), attempts=history)
+        error = attrs.evolve(
+            outcome.error,
+            resource=request.resource,
+            resource_id=str(request.id),
+            attempts=history,
+        )
         return Completed(error=error, transient=isinstance(outcome, Retry), attempts=history)
 
     @property
@@ -261,7 +271,7 @@ class Engine:
 
         async def sleep(seconds: float) -> None:
             call.doing = "backing off"
-            _log.info("session %s: retrying in %.2f s", call.request.session_id, seconds)
+            _log.info("%s: retrying in %.2f s", call.name, seconds)
             self._tell(call, RetryScheduled, delay=seconds)
             await self._sleep(seconds)
 
@@ -307,10 +317,10 @@ class Engine:
         if not isinstance(verdict, Done):
             return verdict
         read = _read(call, verdict.response)
-        if isinstance(read, _Decoded) and read.model.id != call.request.session_id:
-            # An answer to somebody else's question, left over on a pooled connection.
+        if isinstance(read, _Decoded) and not call.endpoint.answers(read.model, call.request):
+            # The reply to another request, left over on a pooled connection.
             await self._transport.distrust(verdict.response)
-            return Retry(APIConnectionError("the reply was about another session"))
+            return Retry(APIConnectionError(f"the reply was about another {call.request.resource}"))
         return read
 
     def _note(
@@ -329,7 +339,7 @@ class Engine:
     ) -> None:
         call.history.append(call.attempt(ticket, status=status, error=error))
         call.idle_since = now = self._now()
-        _log.debug("session %s: %s", call.request.session_id, call.history[-1])
+        _log.debug("%s: %s", call.name, call.history[-1])
         self._tell(
             call,
             AttemptEnded,
@@ -341,8 +351,8 @@ class Engine:
 
     def _tell(self, call: _Call, event: Callable[..., Event], **details: Any) -> None:
         if self._on_event is not None:
-            session_id = call.request.session_id
-            self._on_event(event(call=call.number, session_id=session_id, **details))
+            about = {"resource": call.request.resource, "resource_id": call.request.id}
+            self._on_event(event(call=call.number, **about, **details))
 
     def _pass_on(self, news: RateLimitEvent) -> None:
         if isinstance(news, Paused):
@@ -366,7 +376,7 @@ class Engine:
 
 def _read(call: _Call, response: Response) -> _Decoded | Retry | Failed:
     try:
-        return _Decoded(decode(response.body, call.model))
+        return _Decoded(decode(response.body, call.endpoint.model))
     except APIResponseValidationError as exc:
         error = attrs.evolve(exc, status=response.status, request_id=response.request_id)
     return Retry(error) if error.truncated else Failed(error)

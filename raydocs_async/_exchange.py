@@ -16,13 +16,14 @@ _REQUEST_ID_HEADERS = ("X-Request-Id", "X-Amzn-RequestId", "X-Amzn-Request-Id", 
 
 @frozen
 class Request:
-    """One API call, ready to be sent any number of times; the token is the transport's."""
+    """One GET, ready to be sent any number of times; the transport adds the token."""
 
-    method: str
     path: str
-    """From the base URL on, already percent-encoded."""
-    session_id: UUID | None = None
-    """What the reply has to be about; a reply about something else is not ours."""
+    """The path below the base URL, already percent-encoded."""
+    resource: str
+    """The noun of the requested resource, such as ``session``."""
+    id: UUID
+    """The id of the requested resource."""
 
 
 @frozen

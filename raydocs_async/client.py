@@ -17,7 +17,7 @@ from attrs import define, field
 from raydocs_async._aiohttp import AiohttpTransport, ClientSession, TraceConfig, parse_base_url
 from raydocs_async._bulk import Ids, Service, SessionStream, open_stream
 from raydocs_async._deadlines import Deadlines
-from raydocs_async._endpoints import GET_SESSION, build
+from raydocs_async._endpoints import SESSION
 from raydocs_async._engine import Completed, Engine
 from raydocs_async._exchange import Transport
 from raydocs_async._limiter import MAX_IN_FLIGHT, Lane, RateLimit, RateLimiter, RateLimitStatus
@@ -199,7 +199,7 @@ class RaydocsClient:
             The session with its documents and results.
 
         Raises:
-            InvalidSessionIdError: `session_id` is none; nothing was sent.
+            InvalidIdError: `session_id` is not an id; nothing was sent.
             NotFoundError: it does not exist, or the token may not see it.
             AuthenticationError: the token is not valid.
             PermissionDeniedError: the token lacks the ability ``sessions-read``.
@@ -215,8 +215,8 @@ class RaydocsClient:
         Source: the API reference, ``GET /extractions/sessions/{sessionId}``.
         """
         return await self._engine.call(
-            GET_SESSION,
-            build(GET_SESSION, session_id=session_id),
+            SESSION,
+            SESSION.request(session_id),
             timeout=self._timeout
             if isinstance(timeout, Default)
             else _check_timeout("timeout", timeout),
@@ -324,13 +324,16 @@ class RaydocsClient:
             await asyncio.sleep(min(interval, max(0.0, deadline - clock())))
             interval = min(LONGEST_INTERVAL, 1.5 * interval)
         raise WaitTimeoutError(
-            f"not finished within {timeout:g} s", session_id=str(session_id), session=seen.value
+            f"not finished within {timeout:g} s",
+            resource=SESSION.noun,
+            resource_id=str(session_id),
+            last_seen=seen.value,
         )
 
     async def _fetch_in_bulk(self, session_id: UUID) -> Completed[Session]:
         """In the bulk lane, without a deadline: attempts and ``max_wait`` bound it as well."""
-        request = build(GET_SESSION, session_id=session_id)
-        return await self._engine.complete(GET_SESSION, request, timeout=None, lane=Lane.BULK)
+        request = SESSION.request(session_id)
+        return await self._engine.complete(SESSION, request, timeout=None, lane=Lane.BULK)
 
     @property
     def rate_limit_status(self) -> RateLimitStatus:

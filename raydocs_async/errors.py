@@ -4,13 +4,13 @@
 
     RaydocsError
     ├── ConfigurationError            also ValueError; before any I/O
-    ├── InvalidSessionIdError         also ValueError; before any I/O
+    ├── InvalidIdError                also ValueError; before any I/O
     ├── ClientClosedError             used after, or interrupted by, close()
-    ├── WaitTimeoutError              not finished in time; has the last session seen
+    ├── WaitTimeoutError              not finished in time; has the resource as last seen
     ├── APIConnectionError            no usable reply
     │   └── APITimeoutError           none in time
-    ├── APIResponseValidationError    a 200 that is no session; has the payload
-    └── APIStatusError                a status that is no 200
+    ├── APIResponseValidationError    a 200 whose body does not fit the model; has the payload
+    └── APIStatusError                any status but 200
         ├── BadRequestError           400
         ├── AuthenticationError       401
         ├── PermissionDeniedError     403
@@ -19,9 +19,9 @@
         ├── RateLimitError            429, or a wait for the rate limit that would be too long
         └── InternalServerError       5xx
 
-``str(error)`` is for a log: it is `message` together with the session's id, the number of attempts,
-when to come back and a hint, as far as there are any. `message` alone has none of them, and is for
-a table with columns for the rest.
+``str(error)`` is for a log: `message`, with the resource's noun and id, the number of attempts,
+when to come back and a hint, as far as there are any. `message` alone is for a table that has
+columns for the rest.
 
 Every one of them pickles and copies. None holds the token, an exception or object of the HTTP
 library, or shows data of a document in its message, ``repr`` or ``args``.
@@ -33,8 +33,6 @@ from typing import Any, ClassVar, TypeVar
 
 import attrs
 from attrs import field, frozen
-
-from raydocs_async.models import Session
 
 E = TypeVar("E", bound="RaydocsError")
 
@@ -60,9 +58,11 @@ class RaydocsError(Exception):
     hint: ClassVar[str] = ""
 
     message: str
-    """What happened, in one line; ``str()`` adds the session's id, attempts and a hint."""
-    session_id: str | None = field(default=None, kw_only=True)
-    """The session that was asked for, if it was about one."""
+    """One line that says what happened; ``str()`` adds the resource, attempts and a hint."""
+    resource: str | None = field(default=None, kw_only=True)
+    """The noun of the requested resource, such as ``"session"``; ``None`` outside of a call."""
+    resource_id: str | None = field(default=None, kw_only=True)
+    """The id of the requested resource; ``None`` outside of a call."""
     status: int | None = field(default=None, kw_only=True)
     """The reply's HTTP status, if there was a reply."""
     retry_after: float | None = field(default=None, kw_only=True)
@@ -78,7 +78,7 @@ class RaydocsError(Exception):
         BaseException.__init__(self, self.message)
 
     def __str__(self) -> str:
-        about = f"session {self.session_id}: " if self.session_id else ""
+        about = f"{self.resource} {self.resource_id}: " if self.resource_id else ""
         tried = f" (attempts: {len(self.attempts)})" if len(self.attempts) > 1 else ""
         back = "" if self.retry_after is None else f"; retry after {math.ceil(self.retry_after)} s"
         hint = f". {self.hint}" if self.hint else ""
@@ -105,11 +105,11 @@ class ConfigurationError(RaydocsError, ValueError):
     """The client was built or used in a way that cannot work; nothing was sent."""
 
 
-class InvalidSessionIdError(RaydocsError, ValueError):
-    """What was given is no session id; nothing was sent.
+class InvalidIdError(RaydocsError, ValueError):
+    """The given value is not an id; nothing was sent.
 
     An id is a `uuid.UUID` or its usual form in a string: 36 characters, in either case. Braces,
-    ``urn:uuid:`` and other spellings are refused, so that one session has one URL.
+    ``urn:uuid:`` and other spellings are refused, so that one resource has one URL.
     """
 
 
@@ -119,10 +119,10 @@ class ClientClosedError(RaydocsError):
 
 @frozen(eq=False, repr=False, auto_exc=False)
 class WaitTimeoutError(RaydocsError):
-    """A session was not finished when the time to wait for it was over."""
+    """The resource was not finished when the time to wait for it was over."""
 
-    session: Session | None = field(default=None, kw_only=True)
-    """The session as it was last seen."""
+    last_seen: Any = field(default=None, kw_only=True)
+    """The resource as it was last seen; ``None`` if it never was."""
 
 
 class APIConnectionError(RaydocsError):
@@ -164,7 +164,7 @@ class PermissionDeniedError(APIStatusError):
 
 
 class NotFoundError(APIStatusError):
-    """404: the session does not exist, or the token may not see it."""
+    """404: the resource does not exist, or the token may not see it."""
 
     hint = "There is none, or this token may not see it, or base_url is not right"
 

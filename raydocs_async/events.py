@@ -38,8 +38,10 @@ __all__ = [
 class _CallEvent:
     call: int
     """The call's number; a client counts its calls from 1."""
-    session_id: UUID | None
-    """What it asks for."""
+    resource: str
+    """The noun of the requested resource, such as ``"session"``."""
+    resource_id: UUID
+    """The id of the requested resource."""
 
 
 @frozen(kw_only=True)

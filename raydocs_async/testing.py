@@ -86,7 +86,7 @@ class FakeTransport(Api):
     async def send(self, request: Request, deadline: float) -> Response | Failure:
         """Answer; `deadline` is the client's to keep."""
         clock = self._clock = self._clock or Clock()
-        call = Call(request.method, request.path, f"Bearer {self.token}", JSON)
+        call = Call("GET", request.path, f"Bearer {self.token}", JSON)
         self.stats.requests += 1
         refusal = self._service.refuse(call, clock.now())
         answer = refusal or await self._answer(call, self._service.accept(call, clock.now()), clock)

@@ -21,7 +21,7 @@ from raydocs_async import (
     AuthenticationError,
     ClientClosedError,
     ConfigurationError,
-    InvalidSessionIdError,
+    InvalidIdError,
     NotFoundError,
     Outcome,
     PermissionDeniedError,
@@ -171,7 +171,7 @@ async def test_an_invalid_id_is_that_ids_outcome() -> None:
     """C1: nothing is sent for it, and the others go on."""
     stub = Stub()
     outcomes = await collect(stub.stream(["../x", number(1)], ordered=True))
-    assert isinstance(outcomes[0].error, InvalidSessionIdError)
+    assert isinstance(outcomes[0].error, InvalidIdError)
     assert stub.asked == [UUID(number(1))]
 
 

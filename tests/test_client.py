@@ -27,7 +27,7 @@ from raydocs_async import (
     ClientClosedError,
     ConfigurationError,
     InternalServerError,
-    InvalidSessionIdError,
+    InvalidIdError,
     NotFoundError,
     PermissionDeniedError,
     RateLimitError,
@@ -96,7 +96,7 @@ async def test_ids_as_sent(session_id: str | UUID) -> None:
 async def test_what_is_no_id_is_not_sent(session_id: Any) -> None:
     """C1: what is no session id is refused in words, before any I/O."""
     async with WireServer(good) as server, client_for(server.url) as client:
-        with pytest.raises(InvalidSessionIdError, match="not a session id") as caught:
+        with pytest.raises(InvalidIdError, match="not a session id") as caught:
             await client.get_session(session_id)
     assert isinstance(caught.value, ValueError)
     assert len(str(caught.value)) < 250

@@ -171,8 +171,8 @@ async def test_a_session_that_never_finishes(api: Sandbox, client: RaydocsClient
     with pytest.raises(WaitTimeoutError, match="within 60 s") as caught:
         await client.wait_for_session(session_id, timeout=60)
     assert now() == pytest.approx(60)
-    assert caught.value.session is not None
-    assert caught.value.session.status == "translating"
+    assert caught.value.last_seen is not None
+    assert caught.value.last_seen.status == "translating"
 
 
 async def test_waiting_without_an_end(api: Sandbox, client: RaydocsClient) -> None:
@@ -192,7 +192,7 @@ async def test_a_deadline_within_a_look_is_the_waits_own(
     api.latency = 100
     with pytest.raises(WaitTimeoutError) as caught:
         await client.wait_for_session(session_id, timeout=5)
-    assert caught.value.session is None
+    assert caught.value.last_seen is None
 
 
 async def test_a_shut_window_past_the_deadline_is_the_waits_own(api: Sandbox) -> None:

@@ -3,13 +3,15 @@
 from typing import Any
 from uuid import UUID
 
+import attrs
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from raydocs_async import InvalidSessionIdError, Session
-from raydocs_async._endpoints import GET_SESSION, Endpoint, build, parse_session_id
+from raydocs_async import InvalidIdError, Session
+from raydocs_async._endpoints import SESSION, Endpoint, parse_id
 from raydocs_async._exchange import Request
+from raydocs_async.testing import build_session
 from tests.strategies import json_values
 
 ID = "770e8400-e29b-41d4-a716-446655440000"
@@ -23,17 +25,31 @@ class Opaque:
 
 def test_get_session() -> None:
     """A session is fetched by its id, and is what comes back."""
-    request = build(GET_SESSION, session_id=ID)
-    assert (request, GET_SESSION.model) == (
-        Request("GET", f"/extractions/sessions/{ID}", UUID(ID)),
+    request = SESSION.request(ID)
+    assert (request, SESSION.model) == (
+        Request(f"/extractions/sessions/{ID}", "session", UUID(ID)),
         Session,
     )
 
 
 def test_endpoint_is_data() -> None:
-    """Another endpoint is another row: its method and path are what is asked."""
-    endpoint = Endpoint("POST", "/v2/{session_id}/retry", dict)
-    assert build(endpoint, session_id=ID) == Request("POST", f"/v2/{ID}/retry", UUID(ID))
+    """Another endpoint is another row: its noun and path make the request."""
+    endpoint = Endpoint("page", "/v2/pages/{id}", dict)
+    assert endpoint.request(ID) == Request(f"/v2/pages/{ID}", "page", UUID(ID))
+
+
+def test_a_reply_answers_by_its_id() -> None:
+    """H19: a model answers the request whose id it has, and no other."""
+    request = SESSION.request(ID)
+    session = build_session(ID)
+    assert SESSION.answers(session, request)
+    assert not SESSION.answers(attrs.evolve(session, id=UUID(int=1)), request)
+
+
+def test_an_endpoint_has_its_own_check() -> None:
+    """An endpoint whose model has no id brings its own check of the reply."""
+    endpoint = Endpoint("page", "/pages/{id}", dict, lambda page, request: page["n"] == request.id)
+    assert endpoint.answers({"n": UUID(ID)}, endpoint.request(ID))
 
 
 @pytest.mark.parametrize(
@@ -47,13 +63,13 @@ def test_endpoint_is_data() -> None:
 )
 def test_ids(value: object) -> None:
     """C2: a UUID, and its usual form in either case, ask for one and the same URL."""
-    assert build(GET_SESSION, session_id=value).path == f"/extractions/sessions/{ID}"
+    assert SESSION.request(value).path == f"/extractions/sessions/{ID}"
 
 
 @given(st.uuids())
 def test_any_uuid(value: UUID) -> None:
     """Every UUID is an id, as itself and as its string, of whatever version."""
-    assert parse_session_id(value) == parse_session_id(str(value)) == value
+    assert parse_id(value, "session") == parse_id(str(value), "session") == value
 
 
 NO_IDS = [
@@ -93,15 +109,15 @@ NO_IDS = [
 @pytest.mark.parametrize("value", NO_IDS)
 def test_no_ids(value: object) -> None:
     """C1: what is no id is refused, as a `ValueError` of ours."""
-    with pytest.raises(InvalidSessionIdError, match=r"^not a session id: "):
-        build(GET_SESSION, session_id=value)
+    with pytest.raises(InvalidIdError, match=r"^not a session id: "):
+        SESSION.request(value)
 
 
 @pytest.mark.parametrize("value", NO_IDS)
 def test_message_is_short_and_printable(value: object) -> None:
     """C1: the message shows the beginning of what was given, on one line."""
-    with pytest.raises(InvalidSessionIdError) as caught:
-        parse_session_id(value)
+    with pytest.raises(InvalidIdError) as caught:
+        parse_id(value, "session")
     assert len(str(caught.value)) < 160
     assert str(caught.value).isprintable()
 
@@ -119,8 +135,8 @@ def test_message_is_short_and_printable(value: object) -> None:
 )
 def test_message(value: object, shown: str) -> None:
     """A string is shown, cut to 60 characters; of anything else only the type is told."""
-    with pytest.raises(InvalidSessionIdError) as caught:
-        parse_session_id(value)
+    with pytest.raises(InvalidIdError) as caught:
+        parse_id(value, "session")
     assert caught.value.message == (
         f"not a session id: {shown}; it is a UUID such as 770e8400-e29b-41d4-a716-446655440000"
     )
@@ -130,8 +146,8 @@ def test_message(value: object, shown: str) -> None:
 def test_anything(value: Any) -> None:
     """C1: anything that is not the string of a UUID is refused, and with no other error."""
     assume(not _is_usual(value))
-    with pytest.raises(InvalidSessionIdError):
-        parse_session_id(value)
+    with pytest.raises(InvalidIdError):
+        parse_id(value, "session")
 
 
 def _is_usual(value: object) -> bool:

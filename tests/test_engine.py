@@ -28,7 +28,7 @@ from raydocs_async import (
     UnprocessableEntityError,
 )
 from raydocs_async._deadlines import Deadlines
-from raydocs_async._endpoints import GET_SESSION
+from raydocs_async._endpoints import SESSION
 from raydocs_async._engine import Engine
 from raydocs_async._limiter import Lane
 from raydocs_async.sandbox import Fault, Sandbox
@@ -115,7 +115,7 @@ async def test_each_error_has_its_type(fault: Fault, error: str, says: str) -> N
         with pytest.raises(RaydocsError, match=says) as caught:
             await client.get_session(sandbox.ids(1)[0])
     assert type(caught.value).__name__ == error
-    assert caught.value.session_id == sandbox.ids(1)[0]
+    assert caught.value.resource_id == sandbox.ids(1)[0]
     assert len(caught.value.attempts) == 1
 
 
@@ -548,7 +548,7 @@ async def test_a_time_out_that_is_not_ours() -> None:
             on_event=None,
         )
         with pytest.raises(TimeoutError, match="mine"):
-            await engine.call(GET_SESSION, GET, timeout=5, lane=Lane.SINGLE)
+            await engine.call(SESSION, GET, timeout=5, lane=Lane.SINGLE)
         await engine.close()
 
 

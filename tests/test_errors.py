@@ -24,7 +24,7 @@ from raydocs_async import (
     ClientClosedError,
     ConfigurationError,
     InternalServerError,
-    InvalidSessionIdError,
+    InvalidIdError,
     NotFoundError,
     PermissionDeniedError,
     RateLimitError,
@@ -39,7 +39,7 @@ from tests.strategies import GUIDE
 TREE: dict[type[RaydocsError], tuple[type[Exception], ...]] = {
     RaydocsError: (Exception,),
     ConfigurationError: (RaydocsError, ValueError),
-    InvalidSessionIdError: (RaydocsError, ValueError),
+    InvalidIdError: (RaydocsError, ValueError),
     ClientClosedError: (RaydocsError,),
     WaitTimeoutError: (RaydocsError,),
     APIConnectionError: (RaydocsError,),
@@ -61,7 +61,7 @@ HISTORY = (
     Attempt(at=1.5, error="time-out", waited=1.5),
 )
 MORE: dict[type[RaydocsError], dict[str, Any]] = {
-    WaitTimeoutError: {"session": decode(GUIDE, Session)},
+    WaitTimeoutError: {"last_seen": decode(GUIDE, Session)},
     APIResponseValidationError: {"payload": b"MARKER", "truncated": True},
 }
 
@@ -70,7 +70,8 @@ def full(kind: type[RaydocsError]) -> RaydocsError:
     """An error with every field set."""
     return kind(
         "it went wrong",
-        session_id="770e8400",
+        resource="session",
+        resource_id="770e8400",
         status=500,
         retry_after=2.0,
         request_id="req-1",
@@ -116,7 +117,8 @@ def test_every_field_is_kept(kind: type[RaydocsError]) -> None:
     """What an error is given it holds, under the same name."""
     assert state(full(kind)) == {
         "message": "it went wrong",
-        "session_id": "770e8400",
+        "resource": "session",
+        "resource_id": "770e8400",
         "status": 500,
         "retry_after": 2.0,
         "request_id": "req-1",
@@ -129,10 +131,11 @@ def test_every_field_is_kept(kind: type[RaydocsError]) -> None:
 @every_error
 def test_defaults(kind: type[RaydocsError]) -> None:
     """An error asks for a message alone; all else is absent or empty."""
-    more = {"session": None, "payload": b"", "truncated": False}
+    more = {"last_seen": None, "payload": b"", "truncated": False}
     assert state(kind("m")) == {
         "message": "m",
-        "session_id": None,
+        "resource": None,
+        "resource_id": None,
         "status": None,
         "retry_after": None,
         "request_id": None,
@@ -171,8 +174,8 @@ def test_copy(kind: type[RaydocsError], duplicate: Callable[[Any], Any]) -> None
 def test_evolve(kind: type[RaydocsError]) -> None:
     """An error can be copied with one field changed."""
     error = full(kind)
-    changed = attrs.evolve(error, session_id="other")
-    assert state(changed) == state(error) | {"session_id": "other"}
+    changed = attrs.evolve(error, resource_id="other")
+    assert state(changed) == state(error) | {"resource_id": "other"}
 
 
 @every_error
@@ -262,7 +265,7 @@ def test_content_is_not_printed(kind: type[RaydocsError]) -> None:
 
 STRINGS = [
     pytest.param({}, "m", id="message alone"),
-    pytest.param({"session_id": "77"}, "session 77: m", id="session"),
+    pytest.param({"resource": "session", "resource_id": "77"}, "session 77: m", id="session"),
     pytest.param({"attempts": HISTORY[:1]}, "m", id="one attempt"),
     pytest.param({"attempts": HISTORY}, "m (attempts: 2)", id="two attempts"),
     pytest.param({"retry_after": 0.0}, "m; retry after 0 s", id="retry at once"),
@@ -270,7 +273,7 @@ STRINGS = [
     pytest.param({"retry_after": 23.9}, "m; retry after 24 s", id="retry after a fraction"),
     pytest.param({"status": 500, "request_id": "r", "body_excerpt": "b"}, "m", id="silent fields"),
     pytest.param(
-        {"session_id": "77", "attempts": HISTORY, "retry_after": 3.0},
+        {"resource": "session", "resource_id": "77", "attempts": HISTORY, "retry_after": 3.0},
         "session 77: m (attempts: 2); retry after 3 s",
         id="everything",
     ),
@@ -324,7 +327,7 @@ def test_message_is_always_in_the_string(message: str, retry_after: float | None
 def test_caught_as_value_error() -> None:
     """An id that is none can be caught as a `ValueError`."""
     with pytest.raises(ValueError, match=r"^not an id$"):
-        raise InvalidSessionIdError("not an id")
+        raise InvalidIdError("not an id")
 
 
 def test_attempts_are_values() -> None:

@@ -54,7 +54,7 @@ async def test_a_call_that_succeeds() -> None:
     (asked,) = fake.ids(1)
     async with listening(fake) as (client, events):
         await client.get_session(asked)
-    call: dict[str, Any] = {"call": 1, "session_id": UUID(asked)}
+    call: dict[str, Any] = {"call": 1, "resource": "session", "resource_id": UUID(asked)}
     assert events == [
         CallStarted(**call, bulk=False),
         AttemptStarted(**call, number=1, waited=0.0),

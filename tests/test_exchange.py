@@ -13,7 +13,7 @@ from raydocs_async._exchange import Failure, FailureKind, Request, Response
 @pytest.mark.parametrize(
     "value",
     [
-        Request("GET", "/x"),
+        Request("/x", "page", UUID(int=1)),
         Response(200, {}, b""),
         Failure(FailureKind.CUT, "x"),
     ],
@@ -24,12 +24,6 @@ def test_frozen(value: Any) -> None:
     name = attrs.fields(type(value))[0].name
     with pytest.raises(FrozenInstanceError):
         setattr(value, name, None)
-
-
-def test_request_is_about_a_session_or_nothing() -> None:
-    """A request names the session that it is about, where it is about one."""
-    about = UUID("770e8400-e29b-41d4-a716-446655440000")
-    assert (Request("GET", "/").session_id, Request("GET", "/", about).session_id) == (None, about)
 
 
 def test_failure_is_taken_for_sent() -> None:

@@ -52,7 +52,7 @@ async def test_every_hazard_ends_in_its_error(hazard: Hazard) -> None:
     error = caught.value
     assert type(error) is hazard.error
     assert error.status == hazard.status
-    assert error.session_id == SESSION_ID
+    assert error.resource_id == SESSION_ID
     assert len(error.attempts) == hazard.attempts
     assert len(server.requests) == hazard.requests
     assert asyncio.get_running_loop().time() <= 3 * ATTEMPT_TIMEOUT + 2 * THRICE.maximum

@@ -261,7 +261,7 @@ class AnyCalls(OnVirtualTime):
     def settle(self, which: int, answer: str) -> None:
         """End an exchange."""
         exchange = self.transport.open[which % len(self.transport.open)]
-        what: Any = ANSWERS[answer](str(exchange.request.session_id))
+        what: Any = ANSWERS[answer](str(exchange.request.id))
         exchange.answer.set_result(what)
 
     @rule()
@@ -284,7 +284,7 @@ class AnyCalls(OnVirtualTime):
         while self.waiting and self.patience:
             self.patience -= 1
             for exchange in self.transport.open:
-                exchange.answer.set_result(good(str(exchange.request.session_id)))
+                exchange.answer.set_result(good(str(exchange.request.id)))
             self.wait(5.0)
             assert self.patience or not self.waiting
         self.count()

@@ -8,7 +8,7 @@ from typing import TypedDict
 from raydocs_async import (
     AuthenticationError,
     ConfigurationError,
-    InvalidSessionIdError,
+    InvalidIdError,
     PermissionDeniedError,
     RateLimit,
     RaydocsClient,
@@ -58,7 +58,7 @@ def code_for(error: RaydocsError) -> Exit:
     """The exit code of a command that ends with `error`."""
     if isinstance(error, AuthenticationError | PermissionDeniedError):
         return Exit.REFUSED
-    if isinstance(error, ConfigurationError | InvalidSessionIdError):
+    if isinstance(error, ConfigurationError | InvalidIdError):
         return Exit.USAGE
     return Exit.FAILED
 

@@ -71,7 +71,7 @@ def _show(
 
 
 def _last_seen(error: RaydocsError) -> str:
-    session = error.session if isinstance(error, WaitTimeoutError) else None
+    session: Session | None = error.last_seen if isinstance(error, WaitTimeoutError) else None
     return f"; last seen as {printable(session.status)}" if session and session.status else ""
 
 

@@ -145,7 +145,7 @@ async def test_failures_in_a_file(run: Run, api: Sandbox, tmp_path: Path) -> Non
     assert unknown["where"] == "argument 1"
     assert unknown["error"]["type"] == "NotFoundError"
     assert (unknown["error"]["status"], unknown["error"]["attempts"]) == (404, 1)
-    assert (invalid["id"], invalid["error"]["type"]) == ("x", "InvalidSessionIdError")
+    assert (invalid["id"], invalid["error"]["type"]) == ("x", "InvalidIdError")
 
 
 async def test_resume(run: Run, api: Sandbox, ids_file: Path, out: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ OTHER_ID = "660e8400-e29b-41d4-a716-446655440000"
 
 ONCE = RetryPolicy(attempts=1)
 THRICE = RetryPolicy(attempts=3)
-GET = Request("GET", f"/extractions/sessions/{SESSION_ID}", UUID(SESSION_ID))
+GET = Request(f"/extractions/sessions/{SESSION_ID}", "session", UUID(SESSION_ID))
 
 
 def client_for(base_url: str, **options: Any) -> RaydocsClient:

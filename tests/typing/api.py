@@ -21,7 +21,7 @@ from raydocs_async import (
     DocumentRef,
     DocumentStatus,
     InternalServerError,
-    InvalidSessionIdError,
+    InvalidIdError,
     NotFoundError,
     Outcome,
     Parsing,
@@ -158,7 +158,8 @@ def results(result: Result, reference: DocumentRef) -> None:
 def errors(error: RaydocsError, invalid: APIResponseValidationError) -> None:
     """Every error tells the same things."""
     assert_type(error.message, str)
-    assert_type(error.session_id, str | None)
+    assert_type(error.resource, str | None)
+    assert_type(error.resource_id, str | None)
     assert_type(error.status, int | None)
     assert_type(error.retry_after, float | None)
     assert_type(error.request_id, str | None)
@@ -173,13 +174,13 @@ def errors(error: RaydocsError, invalid: APIResponseValidationError) -> None:
 
 def waiting(error: WaitTimeoutError) -> None:
     """The session that was not finished in time is at hand."""
-    assert_type(error.session, Session | None)
+    assert_type(error.last_seen, Any)
 
 
 def tree() -> None:
     """Whoever catches a base class catches these."""
     base: list[type[RaydocsError]] = [ConfigurationError, ClientClosedError, APIConnectionError]
-    values: list[type[ValueError]] = [ConfigurationError, InvalidSessionIdError]
+    values: list[type[ValueError]] = [ConfigurationError, InvalidIdError]
     connection: type[APIConnectionError] = APITimeoutError
     statuses: list[type[APIStatusError]] = [
         *(BadRequestError, AuthenticationError, PermissionDeniedError, NotFoundError),
@@ -191,7 +192,7 @@ def told(event: events.Event) -> None:
     """An event is one of a few kinds, which `match` tells apart."""
     match event:
         case events.CallStarted() | events.AttemptStarted() | events.RetryScheduled():
-            assert_type(event.session_id, UUID | None)
+            assert_type(event.resource_id, UUID)
         case events.AttemptEnded():
             assert_type(event.status, int | None)
             assert_type(event.error, str | None)
