@@ -5,20 +5,14 @@ pass through it untouched. It keeps no state from one call into the next; what c
 `RetryQuota` alone.
 """
 
-import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from attrs import field, frozen
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
 
+from raydocs_async import _settings
 from raydocs_async._classify import Retry
-from raydocs_async.errors import ConfigurationError
-
-
-def _check(condition: bool, complaint: str) -> None:
-    if not condition:
-        raise ConfigurationError(complaint)
 
 
 @frozen(kw_only=True)
@@ -44,11 +38,9 @@ class RetryPolicy:
     call fails at once."""
 
     def __attrs_post_init__(self) -> None:
-        whole = isinstance(self.attempts, int)
-        _check(whole and self.attempts >= 1, "attempts must be a whole number from 1")
+        _settings.count("attempts", self.attempts)
         for name in ("initial", "maximum", "max_retry_after"):
-            value = getattr(self, name)
-            _check(0 <= value < math.inf, f"{name} must be 0 or more seconds")
+            _settings.seconds(name, getattr(self, name), zero=True)
 
 
 def backoff(policy: RetryPolicy, failures: int, rand: Callable[[], float]) -> float:

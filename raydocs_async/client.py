@@ -4,16 +4,15 @@ import asyncio
 import math
 import os
 import random
-import re
 from collections.abc import Sequence
 from enum import Enum
-from inspect import iscoroutinefunction
-from types import TracebackType, UnionType
+from types import TracebackType
 from typing import Any, Final, Generic, Literal, NoReturn, Self, TypeVar, overload
 from uuid import UUID
 
 from attrs import define, field
 
+from raydocs_async import _settings
 from raydocs_async._aiohttp import AiohttpTransport, ClientSession, TraceConfig, parse_base_url
 from raydocs_async._bulk import Ids, Service, SessionStream, open_stream
 from raydocs_async._deadlines import Deadlines
@@ -26,7 +25,6 @@ from raydocs_async._secret import Secret
 from raydocs_async._version import __version__
 from raydocs_async.errors import (
     APITimeoutError,
-    ConfigurationError,
     RateLimitError,
     RaydocsError,
     WaitTimeoutError,
@@ -41,8 +39,6 @@ MAX_RESPONSE_BYTES: Final = 16 * 1024 * 1024
 CONCURRENCY: Final = 32
 LONGEST_INTERVAL: Final = 30.0
 """Seconds between two looks at a session that is waited for, at most."""
-
-_token_characters = re.compile(r"[\x21-\x7e]+").fullmatch
 
 
 class Default(Enum):
@@ -120,12 +116,14 @@ class RaydocsClient:
         self._base_url = parse_base_url(
             base_url or os.environ.get("RAYDOCS_BASE_URL") or BASE_URL, allow_http=allow_http
         )
-        self._timeout = _check_timeout("timeout", timeout)
-        _check_type("attempt_timeout", attempt_timeout, int | float)
-        _check_timeout("attempt_timeout", attempt_timeout)
-        _check_types(retry, rate_limit, http_session)
-        _check_positive("max_response_bytes", max_response_bytes)
-        _check_positive("max_connections", max_connections)
+        self._timeout = _settings.optional_seconds("timeout", timeout)
+        _settings.seconds("attempt_timeout", attempt_timeout)
+        _settings.instance("retry", retry, RetryPolicy)
+        _settings.instance("rate_limit", rate_limit, RateLimit | RateLimiter | None)
+        _settings.instance("http_session", http_session, ClientSession | None)
+        _settings.count("max_response_bytes", max_response_bytes)
+        _settings.count("max_connections", max_connections)
+        _settings.hook("on_event", on_event)
         self._limiter = (
             rate_limit
             if isinstance(rate_limit, RateLimiter)
@@ -136,7 +134,7 @@ class RaydocsClient:
             transport=transport
             or AiohttpTransport(
                 base_url=self._base_url,
-                token=_check_token(token),
+                token=_settings.token(token),
                 http_session=http_session,
                 max_response_bytes=max_response_bytes,
                 max_connections=max_connections,
@@ -150,7 +148,7 @@ class RaydocsClient:
             policy=retry,
             rand=random.random,
             sleep=asyncio.sleep,
-            on_event=_check_hook(on_event),
+            on_event=on_event,
         )
 
     def __repr__(self) -> str:
@@ -219,7 +217,7 @@ class RaydocsClient:
             SESSION.request(session_id),
             timeout=self._timeout
             if isinstance(timeout, Default)
-            else _check_timeout("timeout", timeout),
+            else _settings.optional_seconds("timeout", timeout),
             lane=Lane.SINGLE,
         )
 
@@ -305,8 +303,8 @@ class RaydocsClient:
             WaitTimeoutError: it was not finished in time; has the session as last seen.
             RaydocsError: as `get_session`.
         """
-        _check_timeout("interval", interval)
-        _check_timeout("timeout", timeout)
+        _settings.seconds("interval", interval)
+        _settings.optional_seconds("timeout", timeout)
         clock = asyncio.get_running_loop().time
         deadline = math.inf if timeout is None else clock() + timeout
         seen = _Unshown[Session | None](None)
@@ -343,44 +341,3 @@ class RaydocsClient:
 
 def _hidden(token: object) -> Secret:
     return Secret(token if isinstance(token, str) else "")
-
-
-def _check_token(token: Secret) -> Secret:
-    """A token that HTTP can carry as it is: other characters would be changed or cut silently."""
-    if not token:
-        raise ConfigurationError("no token: give token= as a str, or set $RAYDOCS_API_TOKEN")
-    if not _token_characters(token):
-        raise ConfigurationError("the token has characters other than visible ASCII ones")
-    return token
-
-
-def _check_timeout(name: str, seconds: float | None) -> float | None:
-    number: object = seconds
-    if number is not None and not (isinstance(number, int | float) and 0 < number < 1e9):
-        raise ConfigurationError(f"{name} must be a finite number of seconds above 0")
-    return seconds
-
-
-def _check_type(name: str, value: object, expected: type | UnionType) -> None:
-    if not isinstance(value, expected):
-        raise ConfigurationError(f"{name} cannot be of the type {type(value).__name__}")
-
-
-def _check_types(retry: object, rate_limit: object, http_session: object) -> None:
-    """Refuse now what would be an odd error at the first call."""
-    _check_type("retry", retry, RetryPolicy)
-    _check_type("rate_limit", rate_limit, RateLimit | RateLimiter | None)
-    _check_type("http_session", http_session, ClientSession | None)
-
-
-def _check_hook(hook: Hook | None) -> Hook | None:
-    given: object = hook
-    if given is not None and (not callable(given) or iscoroutinefunction(given)):
-        raise ConfigurationError("on_event must be a plain function, not a coroutine function")
-    return hook
-
-
-def _check_positive(name: str, number: int) -> None:
-    _check_type(name, number, int)
-    if number < 1:
-        raise ConfigurationError(f"{name} must be 1 or more")
