@@ -5,73 +5,32 @@
     async with RaydocsClient(token="…") as client:
         session = await client.get_session("770e8400-e29b-41d4-a716-446655440000")
 
-The names are loaded when they are first used, so that what needs no HTTP does not pay for it: a
-worker that unpickles sessions, a command that prints its help. Their types are in `__init__.pyi`.
+The names are loaded when the first of them is used, because a command that prints its help needs
+none of them, and importing aiohttp takes longer than everything else that it does.
 """
 
 import logging
 from importlib import import_module
-from typing import Final
+from typing import TYPE_CHECKING
 
 from raydocs_async._version import __version__ as __version__
 
-_HOMES: Final = {
-    "_bulk": ("Outcome", "Progress", "SessionStream"),
-    "_converter": ("converter",),
-    "_limiter": ("RateLimit", "RateLimitStatus", "RateLimiter"),
-    "_retry": ("RetryPolicy",),
-    "client": ("RaydocsClient",),
-    "errors": (
-        "APIConnectionError",
-        "APIResponseValidationError",
-        "APIStatusError",
-        "APITimeoutError",
-        "Attempt",
-        "AuthenticationError",
-        "BadRequestError",
-        "ClientClosedError",
-        "ConfigurationError",
-        "InternalServerError",
-        "InvalidIdError",
-        "NotFoundError",
-        "PermissionDeniedError",
-        "RateLimitError",
-        "RaydocsError",
-        "UnprocessableEntityError",
-        "WaitTimeoutError",
-    ),
-    "models": (
-        "Document",
-        "DocumentRef",
-        "DocumentStatus",
-        "Parsing",
-        "ParsingStatus",
-        "Result",
-        "ResultStatus",
-        "Session",
-        "SessionStatus",
-        "Source",
-    ),
-}
-_MODULES: Final = ("errors", "events", "models", "sandbox")
-_HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
-
-# The stub spells it out for those who cannot run this.
-__all__ = [*_HOME_OF]  # noqa: PLE0604  # pyright: ignore[reportUnsupportedDunderAll]
-
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
+if TYPE_CHECKING:  # type checkers read it, and tools that freeze programs follow it
+    from raydocs_async._public import *  # noqa: F403
+else:  # a type checker that saw this function would accept every misspelt name
 
-def __getattr__(name: str) -> object:
-    """Load a public name from the module that defines it, and keep it (PEP 562)."""
-    if name in _MODULES:
-        return import_module(f"{__name__}.{name}")
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> object:
+        """Load the public names when one is missing (PEP 562)."""
+        # The import system asks for a private module's name before it imports that module.
+        if name == "__all__" or not name.startswith("_"):
+            public = vars(import_module(f"{__name__}._public"))
+            found = {key: value for key, value in public.items() if not key.startswith("_")}
+            globals().update(found, __all__=sorted(found))
+        if name not in globals():
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return globals()[name]
 
-
-def __dir__() -> list[str]:
-    return sorted({*__all__, "__version__", *_MODULES})
+    def __dir__() -> list[str]:
+        return [*__getattr__("__all__"), "__version__"]

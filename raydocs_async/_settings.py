@@ -9,12 +9,10 @@ import math
 import re
 from inspect import iscoroutinefunction
 from types import NoneType, UnionType
-from typing import Final, TypeVar, get_args
+from typing import Final, get_args
 
 from raydocs_async._secret import Secret
 from raydocs_async.errors import ConfigurationError
-
-T = TypeVar("T")
 
 LONGEST: Final = 1e9
 """The bound of every number of seconds: 31 years, which a timer of any platform can take."""
@@ -55,14 +53,14 @@ def optional_seconds(name: str, value: object) -> float | None:
     return None if value is None else seconds(name, value)
 
 
-def instance(name: str, value: object, expected: type[T] | UnionType) -> None:
+def instance(name: str, value: object, expected: type | UnionType) -> None:
     """Accept an instance of `expected`.
 
     Raises:
         ConfigurationError: `value` is an instance of another type.
     """
     if not isinstance(value, expected):
-        kinds = get_args(expected) or (expected,)
+        kinds = get_args(expected) if isinstance(expected, UnionType) else (expected,)
         raise _refused(name, " or ".join(map(_named, kinds)), value)
 
 

@@ -1,39 +1,42 @@
 """The package's front door: its names are loaded when they are used."""
 
-import ast
-import importlib
-import inspect
 import subprocess
 import sys
 from importlib.metadata import version
-from pathlib import Path
 
 import pytest
 
 import raydocs_async
+from raydocs_async import _public
 
-STUB = Path(inspect.getfile(raydocs_async)).with_suffix(".pyi")
-
-
-def test_the_package_alone_loads_no_http_library() -> None:
-    """Importing the package, or a model from it, does not import aiohttp."""
-    code = "import sys; from raydocs_async import Session; print('aiohttp' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
+EXPORTED: list[str] = raydocs_async.__all__  # type: ignore[attr-defined]
+NAMES = {name for name in vars(_public) if not name.startswith("_")}
 
 
-def test_every_name_is_what_its_stub_says() -> None:
-    """The stub, which type checkers read, imports each name from where the package has it."""
-    imports = [
-        node for node in ast.parse(STUB.read_text()).body if isinstance(node, ast.ImportFrom)
-    ]
-    assert [
-        name.name
-        for node in imports
-        for name in node.names
-        if getattr(importlib.import_module(str(node.module)), name.name)
-        is not getattr(raydocs_async, name.name)
-    ] == []
+def run(code: str) -> str:
+    """What a fresh interpreter prints for `code`."""
+    command = [sys.executable, "-c", f"import sys; {code}"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("module", ["", ".models", ".errors"])
+def test_a_module_without_http_loads_no_http_library(module: str) -> None:
+    """Importing the package alone, its models or its errors does not import aiohttp.
+
+    Such an import is all that unpickling needs in a worker.
+    """
+    assert run(f"import raydocs_async{module}; print('aiohttp' in sys.modules)") == "False\n"
+
+
+def test_every_public_name_is_there() -> None:
+    """The package has each name of the one list, and exports no other."""
+    assert all(getattr(raydocs_async, name) is getattr(_public, name) for name in NAMES)
+    assert set(EXPORTED) == NAMES
+
+
+def test_a_star_import_brings_all_names() -> None:
+    """`from raydocs_async import *` is the first use of the names as well as any other."""
+    assert run("from raydocs_async import *; print(RaydocsClient.__name__)") == "RaydocsClient\n"
 
 
 def test_the_version() -> None:
@@ -41,25 +44,16 @@ def test_the_version() -> None:
     assert raydocs_async.__version__ == version("raydocs-async")
 
 
-def test_the_stub_has_all_names() -> None:
-    """What the package exports, its stub exports, and nothing else."""
-    (exported,) = (
-        node.value for node in ast.parse(STUB.read_text()).body if isinstance(node, ast.Assign)
-    )
-    assert sorted(ast.literal_eval(exported)) == sorted(raydocs_async.__all__)
-
-
 def test_dir_tells_the_names_before_they_are_loaded() -> None:
     """`dir()`, and so a prompt's completion, knows every public name."""
-    assert set(raydocs_async.__all__) <= set(dir(raydocs_async))
+    assert set(EXPORTED) <= set(dir(raydocs_async))
     assert [name for name in dir(raydocs_async) if name[0] == "_"] == ["__version__"]
 
 
 def test_a_public_module_is_there_without_an_import_of_its_own() -> None:
-    """`raydocs_async.sandbox` is found by whoever has imported the package alone."""
-    code = "import raydocs_async; print(raydocs_async.sandbox.Sandbox.__name__)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "Sandbox\n"
+    """`raydocs_async.errors` is found after importing the package alone."""
+    code = "import raydocs_async; print(raydocs_async.errors.RaydocsError.__name__)"
+    assert run(code) == "RaydocsError\n"
 
 
 def test_a_name_that_is_not_there() -> None:
