@@ -29,7 +29,7 @@ from yarl import URL
 
 from raydocs_async._deadlines import Deadlines
 from raydocs_async._exchange import Failure, FailureKind, Request, Response
-from raydocs_async._secret import REDACTED, Secret, SecretBytes
+from raydocs_async._secret import Secret
 from raydocs_async.errors import ConfigurationError
 
 # aiohttp's two types are for the client's annotations.
@@ -172,7 +172,6 @@ class AiohttpTransport:
         user_agent: str,
     ) -> None:
         self._base_url = base_url
-        self._token = SecretBytes(token.encode())
         self._authorization = Secret(f"Bearer {token!s}")
         self._headers = CIMultiDict[str](
             {
@@ -254,7 +253,7 @@ class AiohttpTransport:
         if reply.status == 200:
             body = await self._read(reply)
         else:
-            body = (await _read_error(reply, until)).replace(self._token, REDACTED.encode())
+            body = await _read_error(reply, until)
         reply.release()
         return Response(reply.status, reply.headers, body, pool)
 

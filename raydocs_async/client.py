@@ -21,6 +21,7 @@ from raydocs_async._endpoints import GET_SESSION, build
 from raydocs_async._engine import Completed, Engine
 from raydocs_async._exchange import Transport
 from raydocs_async._limiter import MAX_IN_FLIGHT, Lane, RateLimit, RateLimiter, RateLimitStatus
+from raydocs_async._redact import Redactor
 from raydocs_async._retry import RetryPolicy
 from raydocs_async._secret import Secret
 from raydocs_async._version import __version__
@@ -148,6 +149,7 @@ class RaydocsClient:
             limiter=self._limiter,
             deadlines=deadlines,
             policy=retry,
+            redactor=Redactor(token),
             rand=random.random,
             sleep=asyncio.sleep,
             on_event=_check_hook(on_event),
