@@ -247,15 +247,17 @@ class AiohttpTransport:
 
     async def _exchange(self, pool: _Pool, request: Request, until: float) -> Response:
         url = URL(self._base_url + request.path, encoded=True)
-        reply = await pool.session.request(
-            request.method, url, allow_redirects=False, **self._next_overrides()
+        reply = _Reply(
+            await pool.session.request(
+                request.method, url, allow_redirects=False, **self._next_overrides()
+            )
         )
-        if reply.status == 200:
+        if reply.response.status == 200:
             body = await self._read(reply)
         else:
             body = await _read_error(reply, until)
-        reply.release()
-        return Response(reply.status, reply.headers, body, pool)
+        reply.response.release()
+        return Response(reply.response.status, reply.response.headers, body, pool)
 
     async def _authorize(
         self, request: ClientRequest, handler: ClientHandlerType
@@ -280,15 +282,15 @@ class AiohttpTransport:
             "timeout": aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
         }
 
-    async def _read(self, reply: ClientResponse) -> bytes:
+    async def _read(self, reply: "_Reply") -> bytes:
         limit = self._max_response_bytes
-        if (reply.content_length or 0) > limit:
-            reply.close()
+        if (reply.response.content_length or 0) > limit:
+            reply.response.close()
             raise TooLargeError
-        body = await _read_up_to(reply, limit)
-        if len(body) > limit:
+        await reply.read_up_to(limit)
+        if reply.size > limit:
             raise TooLargeError
-        return body
+        return reply.body
 
     def _lease(self) -> _Pool:
         if self._pool is None:
@@ -326,31 +328,49 @@ class AiohttpTransport:
         )
 
 
-async def _read_up_to(reply: ClientResponse, limit: int) -> bytes:
-    """The body, or somewhat more than `limit` bytes of it; then the connection is closed."""
-    chunks: list[bytes] = []
-    size = 0
-    try:
-        async for chunk in reply.content.iter_any():
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > limit:
-                reply.close()
-                break
-    except BaseException:
-        reply.close()  # what is left of the body must not be read as the next reply
-        raise
-    return b"".join(chunks)
+@define(eq=False)
+class _Reply:
+    """A reply that is being read; its ``repr`` shows neither headers nor body.
+
+    A cancellation in the middle of a body leaves through these frames, and a crash reporter shows
+    their local variables.
+    """
+
+    response: ClientResponse = field(repr=False)
+    chunks: list[bytes] = field(factory=list, repr=False)
+    size: int = 0
+
+    @property
+    def body(self) -> bytes:
+        """What was read so far."""
+        return b"".join(self.chunks)
+
+    async def read_up_to(self, limit: int) -> None:
+        """Read the body, or somewhat more than `limit` bytes of it; then close the connection."""
+        try:
+            while self._add(await self.response.content.readany()):
+                if self.size > limit:
+                    self.response.close()
+                    break
+        except BaseException:
+            self.response.close()  # what is left of the body must not be read as the next reply
+            raise
+
+    def _add(self, chunk: bytes) -> bool:
+        self.chunks.append(chunk)
+        self.size += len(chunk)
+        return bool(chunk)  # an empty one is the end
 
 
-async def _read_error(reply: ClientResponse, until: float) -> bytes:
+async def _read_error(reply: _Reply, until: float) -> bytes:
     """The beginning of an error's body, if it can be had; the status counts without it, too."""
     left = until - asyncio.get_running_loop().time()
     try:
         async with asyncio.timeout(min(ERROR_BODY_TIMEOUT, left / 2)):
-            return (await _read_up_to(reply, ERROR_BODY_LIMIT))[:ERROR_BODY_LIMIT]
+            await reply.read_up_to(ERROR_BODY_LIMIT)
     except (aiohttp.ClientError, TimeoutError):
         return b""
+    return reply.body[:ERROR_BODY_LIMIT]
 
 
 def parse_base_url(value: str, *, allow_http: bool) -> str:
