@@ -8,6 +8,7 @@ of its parse errors claims to be an HTTP 400).
 import asyncio
 import math
 import os
+import socket
 from collections.abc import Mapping, Sequence
 from functools import partial
 from ipaddress import ip_address
@@ -22,6 +23,7 @@ from aiohttp import (
     ClientSession,
     TraceConfig,
 )
+from aiohttp.abc import ResolveResult
 from aiohttp.client_proto import ResponseHandler
 from attrs import define, field
 from multidict import CIMultiDict
@@ -41,6 +43,8 @@ ERROR_BODY_LIMIT = 64 * 1024
 """Bytes read of a body that only explains an error."""
 ERROR_BODY_TIMEOUT = 5.0
 """Seconds given to such a body; the status is known already, and counts without it."""
+
+_REMEDY = "use https, or allow_http=True if the network may see the token"
 
 
 class WireError(Exception):
@@ -65,10 +69,15 @@ class TooLargeError(Exception):
     """A body over the cap."""
 
 
+class ExposureError(Exception):
+    """The token would leave this machine in clear; raised before anything is sent."""
+
+
 # The first row that fits counts. A test fails when aiohttp has an exception that none fits.
 _FAILURES: Sequence[tuple[type[Exception], FailureKind, bool]] = (
     (WireError, FailureKind.DISCONNECT, True),
     (TooLargeError, FailureKind.TOO_LARGE, True),
+    (ExposureError, FailureKind.SETUP, False),
     (aiohttp.ClientConnectorCertificateError, FailureKind.CERTIFICATE, False),
     (aiohttp.ServerFingerprintMismatch, FailureKind.CERTIFICATE, False),
     (aiohttp.ConnectionTimeoutError, FailureKind.TIMEOUT, False),
@@ -98,7 +107,7 @@ def translate(exc: Exception) -> Failure | None:
 def _reason(exc: Exception) -> str:
     """What happened, in words that are not the exception's: its own can quote headers."""
     match exc:
-        case WireError():
+        case WireError() | ExposureError():
             return str(exc)
         case TooLargeError():
             return "it was not read any further"
@@ -112,11 +121,35 @@ def _reason(exc: Exception) -> str:
             return type(exc).__name__
 
 
+class LoopbackResolver(aiohttp.ThreadedResolver):
+    """The system's look-up of names, for names that must lead to this machine.
+
+    A name such as ``foo.localhost`` only says so; the connector connects to what is returned here.
+    """
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Look `host` up.
+
+        Raises:
+            ExposureError: it has an address that is not on loopback.
+        """
+        found = await super().resolve(host, port, family)
+        for each in found:
+            if not _is_loopback(each["host"]):
+                raise ExposureError(
+                    f"base_url is plain http, and {host} leads to {each['host']}, which is not a "
+                    f"loopback address; {_REMEDY}"
+                )
+        return found
+
+
 class Connector(aiohttp.TCPConnector):
     """A connector that can close its idle connections alone, while others are in use."""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(limit=limit)
+    def __init__(self, limit: int, resolver: LoopbackResolver | None = None) -> None:
+        super().__init__(limit=limit, resolver=resolver)
         self._idle = WeakSet[ResponseHandler]()
 
     async def connect(self, *args: Any, **kwargs: Any) -> aiohttp.connector.Connection:
@@ -151,6 +184,7 @@ class AiohttpTransport:
         base_url: From `parse_base_url`.
         token: Sent as bearer token.
         http_session: To borrow; never closed. Its own middlewares do not run.
+        allow_http: As for `parse_base_url`.
         max_response_bytes: The cap on a body, after decompression.
         max_connections: Open connections, at most.
         attempt_timeout: Seconds for one exchange, from connecting to the body's last byte.
@@ -164,6 +198,7 @@ class AiohttpTransport:
         base_url: str,
         token: Secret,
         http_session: ClientSession | None,
+        allow_http: bool,
         max_response_bytes: int,
         max_connections: int,
         attempt_timeout: float,
@@ -172,6 +207,7 @@ class AiohttpTransport:
         user_agent: str,
     ) -> None:
         self._base_url = base_url
+        self._on_loopback_only = base_url.startswith("http:") and not allow_http
         self._authorization = Secret(f"Bearer {token!s}")
         self._headers = CIMultiDict[str](
             {
@@ -263,6 +299,11 @@ class AiohttpTransport:
         self, request: ClientRequest, handler: ClientHandlerType
     ) -> ClientResponse:
         """An aiohttp middleware that puts our token in the place of a borrowed session's own."""
+        if self._on_loopback_only and request.proxy is not None:
+            raise ExposureError(
+                "base_url is plain http, and http_session goes through a proxy (its proxy=, or "
+                f"trust_env=True and the environment), which would be sent the token; {_REMEDY}"
+            )
         request.headers["Authorization"] = self._authorization
         return await handler(request)
 
@@ -318,7 +359,9 @@ class AiohttpTransport:
 
     def _open(self) -> ClientSession:
         return ClientSession(
-            connector=Connector(limit=self._max_connections),
+            connector=Connector(
+                self._max_connections, LoopbackResolver() if self._on_loopback_only else None
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=self._headers,
             middlewares=(self._authorize, one_exchange),
@@ -373,8 +416,14 @@ async def _read_error(reply: _Reply, until: float) -> bytes:
     return reply.body[:ERROR_BODY_LIMIT]
 
 
-def parse_base_url(value: str, *, allow_http: bool) -> str:
+def parse_base_url(value: str, *, allow_http: bool, borrowed: bool) -> str:
     """The base URL without a final slash.
+
+    Args:
+        value: What the user gave.
+        allow_http: Allow plain ``http`` to anywhere.
+        borrowed: Whether the session is the user's, and so the look-up of names: then plain
+            ``http`` takes a loopback address, and not the name ``localhost``.
 
     Raises:
         ConfigurationError: it is not absolute, carries credentials, a query or a fragment, or
@@ -388,10 +437,7 @@ def parse_base_url(value: str, *, allow_http: bool) -> str:
     if url.query_string or url.fragment:
         raise ConfigurationError("base_url must not have a query or a fragment")
     if url.scheme == "http" and not (allow_http or _is_loopback(url.host)):
-        raise ConfigurationError(
-            "base_url is http, which shows the token to the network; "
-            "use https, or allow_http=True if you mean it"
-        )
+        _check_name(url.host, borrowed=borrowed)
     return str(url).rstrip("/")
 
 
@@ -402,8 +448,21 @@ def _parse_url(value: str) -> URL | None:
         return None
 
 
-def _is_loopback(host: str) -> bool:
+def _check_name(host: str, *, borrowed: bool) -> None:
+    if host != "localhost" and not host.endswith(".localhost"):
+        raise ConfigurationError(
+            f"base_url is http, which shows the token to the network; {_REMEDY}"
+        )
+    if borrowed:
+        raise ConfigurationError(
+            f"base_url is http to {host}, and where http_session would look that name up is not "
+            f"known; give a loopback address such as 127.0.0.1 for it, {_REMEDY}"
+        )
+
+
+def _is_loopback(address: str) -> bool:
     try:
-        return ip_address(host).is_loopback
+        ip = ip_address(address)
     except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+        return False
+    return (getattr(ip, "ipv4_mapped", None) or ip).is_loopback

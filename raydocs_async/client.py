@@ -82,12 +82,17 @@ class RaydocsClient:
         rate_limit: What is known of the rate limit; ``None`` for nothing; or a `RateLimiter` that
             several clients share.
         http_session: An `aiohttp.ClientSession` to borrow, for its proxy, certificates or
-            connector. It is never closed; its middlewares do not run.
+            connector. It is never closed; its middlewares do not run. With a `base_url` of plain
+            ``http`` and without `allow_http`, no request goes through its proxy, whether it is
+            set by ``proxy=`` or by ``trust_env=True`` and the environment: the call is a
+            `ConfigurationError`.
         max_response_bytes: The longest body that is read, after decompression.
         max_connections: Connections open at a time, and so requests on the wire; those are
             bounded by a shared `RateLimiter`'s own ``max_in_flight``, if one is given.
         allow_http: Allow a `base_url` with plain ``http`` to another machine, which shows the
-            token to the network in between.
+            token to the network in between. Without it, plain ``http`` takes a loopback address;
+            or ``localhost`` and names below it, if they lead to loopback addresses when a
+            connection is made, and no `http_session` looks them up in its own way.
         trace_configs: Each an `aiohttp.TraceConfig`, for instrumentation; a borrowed session has
             its own.
         transport: What makes the exchanges in the place of aiohttp, for tests without sockets:
@@ -119,7 +124,9 @@ class RaydocsClient:
         # From here on no frame's locals show the token, whatever is raised.
         token = _hidden(os.environ.get("RAYDOCS_API_TOKEN") if token is None else token)
         self._base_url = parse_base_url(
-            base_url or os.environ.get("RAYDOCS_BASE_URL") or BASE_URL, allow_http=allow_http
+            base_url or os.environ.get("RAYDOCS_BASE_URL") or BASE_URL,
+            allow_http=allow_http,
+            borrowed=http_session is not None,
         )
         self._timeout = _check_timeout("timeout", timeout)
         _check_type("attempt_timeout", attempt_timeout, int | float)
@@ -139,6 +146,7 @@ class RaydocsClient:
                 base_url=self._base_url,
                 token=_check_token(token),
                 http_session=http_session,
+                allow_http=allow_http,
                 max_response_bytes=max_response_bytes,
                 max_connections=max_connections,
                 attempt_timeout=attempt_timeout,

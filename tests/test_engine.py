@@ -641,6 +641,7 @@ async def test_cancellation(phase: Phase, times: int) -> None:
         session_by(resolver) as http_session,
         client_for(
             server.url.replace("127.0.0.1", "api.localhost"),
+            allow_http=True,
             http_session=http_session,
             max_connections=1,
             retry=THRICE,
