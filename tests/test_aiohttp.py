@@ -918,9 +918,10 @@ async def test_a_name_that_may_lead_elsewhere(
     """S8: where plain http is asked for, and for https, a name leads where it leads."""
     resolve_to(monkeypatch, "127.0.0.1")
     monkeypatch.setattr("raydocs_async._aiohttp._is_loopback", lambda _: False)
-    async with WireServer(good, greetings=((End.CLOSE,),)) as server, open_transport(
-        f"{scheme}://foo.localhost:{server.port}", **options
-    ) as transport:
+    async with (
+        WireServer(good, greetings=((End.CLOSE,),)) as server,
+        open_transport(f"{scheme}://foo.localhost:{server.port}", **options) as transport,
+    ):
         assert (await failure_of(transport)).kind is not FailureKind.SETUP
     assert server.connections == 1
 

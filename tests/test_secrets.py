@@ -5,14 +5,17 @@ import copy
 import json
 import logging
 import pickle
+import socket
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
+from unittest.mock import AsyncMock
 
 import aiohttp
 import attrs
 import pytest
+from aiohttp.abc import ResolveResult
 from attrs import field, frozen
 from hypothesis import given
 from hypothesis import strategies as st
@@ -280,6 +283,38 @@ async def test_proxies_and_netrc_are_ignored(
             await client.get_session(SESSION_ID)
     assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
     assert proxy.connections == 0
+
+
+async def test_plain_http_to_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """S8: a name that leads away from this machine is a mistake in the settings: no retry."""
+    found = ResolveResult(
+        hostname="", host="10.9.8.7", port=80, family=socket.AF_INET, proto=0, flags=0
+    )
+    monkeypatch.setattr(aiohttp.ThreadedResolver, "resolve", AsyncMock(return_value=[found]))
+    async with client_for("http://foo.localhost", retry=THRICE) as client:
+        with pytest.raises(ConfigurationError, match=r"10\.9\.8\.7, .* allow_http=True") as caught:
+            await client.get_session(SESSION_ID)
+    assert len(caught.value.attempts) == 1
+    assert TOKEN not in everything_told(caught.value)
+
+
+async def test_plain_http_by_a_borrowed_session() -> None:
+    """S8: a name that a borrowed session would look up is refused when the client is built."""
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(ConfigurationError, match=r"http to foo\.localhost"):
+            client_for("http://foo.localhost", http_session=session)
+
+
+async def test_plain_http_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """S5: a borrowed session that would go through a proxy is a mistake in the settings."""
+    async with WireServer(good) as proxy, aiohttp.ClientSession(trust_env=True) as session:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        async with client_for("http://127.0.0.1:1", http_session=session, retry=THRICE) as client:
+            with pytest.raises(ConfigurationError, match="goes through a proxy") as caught:
+                await client.get_session(SESSION_ID)
+    assert len(caught.value.attempts) == 1
+    assert proxy.connections == 0
+    assert TOKEN not in everything_told(caught.value)
 
 
 async def test_a_borrowed_session_with_netrc(
