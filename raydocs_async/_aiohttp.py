@@ -11,7 +11,6 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from functools import partial
-from ipaddress import ip_address
 from typing import Any
 from weakref import WeakSet
 
@@ -29,13 +28,14 @@ from attrs import define, field
 from multidict import CIMultiDict
 from yarl import URL
 
+from raydocs_async._base_url import REMEDY, is_loopback
 from raydocs_async._deadlines import Deadlines
 from raydocs_async._exchange import Failure, FailureKind, Request, Response
 from raydocs_async._secret import Secret
 from raydocs_async.errors import ConfigurationError
 
 # aiohttp's two types are for the client's annotations.
-__all__ = ["AiohttpTransport", "ClientSession", "TraceConfig", "parse_base_url"]
+__all__ = ["AiohttpTransport", "ClientSession", "TraceConfig"]
 
 CONNECT_TIMEOUT = 10.0
 """Seconds to reach the server, TLS handshake included."""
@@ -43,8 +43,6 @@ ERROR_BODY_LIMIT = 64 * 1024
 """Bytes read of a body that only explains an error."""
 ERROR_BODY_TIMEOUT = 5.0
 """Seconds given to such a body; the status is known already, and counts without it."""
-
-_REMEDY = "use https, or allow_http=True if the network may see the token"
 
 
 class WireError(Exception):
@@ -137,10 +135,10 @@ class LoopbackResolver(aiohttp.ThreadedResolver):
         """
         found = await super().resolve(host, port, family)
         for each in found:
-            if not _is_loopback(each["host"]):
+            if not is_loopback(each["host"]):
                 raise ExposureError(
                     f"base_url is plain http, and {host} leads to {each['host']}, which is not a "
-                    f"loopback address; {_REMEDY}"
+                    f"loopback address; {REMEDY}"
                 )
         return found
 
@@ -181,10 +179,10 @@ class AiohttpTransport:
     It opens at the first exchange and belongs to that moment's event loop and process.
 
     Args:
-        base_url: From `parse_base_url`.
+        base_url: From `_base_url.parse_base_url`.
         token: Sent as bearer token.
         http_session: To borrow; never closed. Its own middlewares do not run.
-        allow_http: As for `parse_base_url`.
+        allow_http: As for `_base_url.parse_base_url`.
         max_response_bytes: The cap on a body, after decompression.
         max_connections: Open connections, at most.
         attempt_timeout: Seconds for one exchange, from connecting to the body's last byte.
@@ -302,7 +300,7 @@ class AiohttpTransport:
         if self._on_loopback_only and request.proxy is not None:
             raise ExposureError(
                 "base_url is plain http, and http_session goes through a proxy (its proxy=, or "
-                f"trust_env=True and the environment), which would be sent the token; {_REMEDY}"
+                f"trust_env=True and the environment), which would be sent the token; {REMEDY}"
             )
         request.headers["Authorization"] = self._authorization
         return await handler(request)
@@ -414,55 +412,3 @@ async def _read_error(reply: _Reply, until: float) -> bytes:
     except (aiohttp.ClientError, TimeoutError):
         return b""
     return reply.body[:ERROR_BODY_LIMIT]
-
-
-def parse_base_url(value: str, *, allow_http: bool, borrowed: bool) -> str:
-    """The base URL without a final slash.
-
-    Args:
-        value: What the user gave.
-        allow_http: Allow plain ``http`` to anywhere.
-        borrowed: Whether the session is the user's, and so the look-up of names: then plain
-            ``http`` takes a loopback address, and not the name ``localhost``.
-
-    Raises:
-        ConfigurationError: it is not absolute, carries credentials, a query or a fragment, or
-            is plain ``http`` to another machine without `allow_http`.
-    """
-    url = _parse_url(value)
-    if url is None or not url.host or url.scheme not in ("http", "https"):
-        raise ConfigurationError("base_url must be an absolute http or https URL")
-    if url.user is not None or url.password is not None:
-        raise ConfigurationError("base_url must not carry credentials; give token= instead")
-    if url.query_string or url.fragment:
-        raise ConfigurationError("base_url must not have a query or a fragment")
-    if url.scheme == "http" and not (allow_http or _is_loopback(url.host)):
-        _check_name(url.host, borrowed=borrowed)
-    return str(url).rstrip("/")
-
-
-def _parse_url(value: str) -> URL | None:
-    try:
-        return URL(value)
-    except (ValueError, TypeError):
-        return None
-
-
-def _check_name(host: str, *, borrowed: bool) -> None:
-    if host != "localhost" and not host.endswith(".localhost"):
-        raise ConfigurationError(
-            f"base_url is http, which shows the token to the network; {_REMEDY}"
-        )
-    if borrowed:
-        raise ConfigurationError(
-            f"base_url is http to {host}, and where http_session would look that name up is not "
-            f"known; give a loopback address such as 127.0.0.1 for it, {_REMEDY}"
-        )
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        ip = ip_address(address)
-    except ValueError:
-        return False
-    return (getattr(ip, "ipv4_mapped", None) or ip).is_loopback

@@ -12,7 +12,7 @@ token through these spellings, in any mixture and nested up to `_NESTED` deep:
 - UTF-16: NULs between the characters;
 - upper and lower case, of escapes and of the token.
 
-It does not find what takes a key or a search to turn back: encryption, hashes, base64.
+A token that was cut, hashed, encrypted or encoded in base64 is not found.
 """
 
 import re
@@ -23,8 +23,9 @@ from html import unescape
 from raydocs_async._secret import REDACTED, Secret
 
 _NESTED = 8
+"""Encodings, one inside the other, that are turned back."""
 _SHORT = 8
-"""Shorter tokens are only hidden as whole words, since they are part of many."""
+"""Characters; shorter tokens are only hidden as whole words, since they are part of many."""
 _LONG_ENOUGH = 16
 """Characters after the ``|`` of a token ``id|secret`` that make them a secret of their own."""
 
@@ -79,7 +80,7 @@ class Redactor:
         """Where the token is, in any spelling; the same place may come more than once."""
         decoded = text
         origins: Sequence[int] = range(len(text) + 1)
-        for _ in range(_NESTED):
+        for _ in range(1 + _NESTED):
             for found in self._pattern.finditer(decoded):
                 yield origins[found.start()], origins[found.end()]
             before = decoded

@@ -14,7 +14,8 @@ from uuid import UUID
 
 from attrs import define, field
 
-from raydocs_async._aiohttp import AiohttpTransport, ClientSession, TraceConfig, parse_base_url
+from raydocs_async._aiohttp import AiohttpTransport, ClientSession, TraceConfig
+from raydocs_async._base_url import parse_base_url
 from raydocs_async._bulk import Ids, Service, SessionStream, open_stream
 from raydocs_async._deadlines import Deadlines
 from raydocs_async._endpoints import GET_SESSION, build

@@ -24,7 +24,6 @@ from raydocs_async._aiohttp import (
     ERROR_BODY_LIMIT,
     ERROR_BODY_TIMEOUT,
     AiohttpTransport,
-    parse_base_url,
     translate,
 )
 from raydocs_async._exchange import Failure, FailureKind, Response
@@ -749,98 +748,6 @@ async def test_a_borrowed_session_that_was_closed() -> None:
     assert "closed" in failure.reason
 
 
-# -- base URLs -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("https://api.example", "https://api.example"),
-        ("https://api.example/", "https://api.example"),
-        ("https://api.example/v2", "https://api.example/v2"),
-        ("https://api.example/v2/", "https://api.example/v2"),
-        ("https://api.example//", "https://api.example"),
-        ("HTTPS://API.Example", "https://api.example"),
-        ("https://api.example:443", "https://api.example"),
-        ("https://api.example:8443", "https://api.example:8443"),
-        ("https://exämple.example", "https://xn--exmple-cua.example"),
-        ("https://api.example/é", "https://api.example/%C3%A9"),
-        ("https://api.example/a/../b", "https://api.example/b"),
-        ("http://localhost:8000/x", "http://localhost:8000/x"),
-        ("http://api.localhost", "http://api.localhost"),
-        ("http://127.0.0.1:1", "http://127.0.0.1:1"),
-        ("http://127.9.9.9", "http://127.9.9.9"),
-        ("http://[::ffff:127.0.0.1]", "http://[::ffff:7f00:1]"),
-        ("http://[::1]:80", "http://[::1]"),
-    ],
-)
-def test_a_base_url_is_normalised(value: str, expected: str) -> None:
-    """C20: a base URL comes out absolute and without a final slash."""
-    assert parse_base_url(value, allow_http=False, borrowed=False) == expected
-
-
-@pytest.mark.parametrize(
-    ("value", "says"),
-    [
-        *(
-            pytest.param(value, "absolute", id=f"C20 {value!r}")
-            for value in (
-                *("", "/", "api.example", "//api.example", "api.example:443", "ftp://api.example"),
-                *("https://", "https:///v2", "file:///etc", "https://[", "https://a:b:c"),
-                *("https://api.example:99999", 7, None, b"https://api.example"),
-            )
-        ),
-        *(
-            pytest.param(value, "credentials", id=f"C20 {value!r}")
-            for value in (
-                *("https://u:hidden-pw@api.example", "https://u@api.example"),
-                "https://:hidden-pw@api.example",
-            )
-        ),
-        *(
-            pytest.param(value, "query or a fragment", id=f"C20 {value!r}")
-            for value in ("https://api.example/?a=b", "https://api.example/#a")
-        ),
-        *(
-            pytest.param(value, "shows the token", id=f"S8 {value!r}")
-            for value in (
-                *("http://api.example", "http://127.evil.example", "http://localhost.evil.example"),
-                *("http://127.0.0.1.evil.example", "http://evillocalhost", "http://0.0.0.0"),
-                *("http://10.0.0.1", "http://[::2]", "http://2130706433", "http://0x7f.1"),
-                *("http://127.1", "http://[::]", "http://[::ffff:10.0.0.1]", "http://localhost."),
-            )
-        ),
-    ],
-)
-def test_a_base_url_is_refused(value: Any, says: str) -> None:
-    """A base URL that cannot work, or would show the token, is refused; no secret is quoted."""
-    with pytest.raises(ConfigurationError, match=says) as caught:
-        parse_base_url(value, allow_http=False, borrowed=False)
-    assert "hidden-pw" not in str(caught.value)
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
-def test_http_by_a_borrowed_session_to_an_address(host: str) -> None:
-    """S8: plain http by a borrowed session goes to a loopback address, which nothing looks up."""
-    assert parse_base_url(f"http://{host}", allow_http=False, borrowed=True) == f"http://{host}"
-
-
-@pytest.mark.parametrize("host", ["localhost", "foo.localhost"])
-def test_http_by_a_borrowed_session_to_a_name(host: str) -> None:
-    """S8: a name that a borrowed session would look up in its own way is refused for plain http."""
-    says = f"^base_url is http to {host}, .*; give a loopback address such as 127.0.0.1"
-    with pytest.raises(ConfigurationError, match=says):
-        parse_base_url(f"http://{host}", allow_http=False, borrowed=True)
-
-
-@pytest.mark.parametrize("borrowed", [True, False])
-@pytest.mark.parametrize("host", ["localhost", "api.example"])
-def test_http_to_elsewhere_if_asked_for(host: str, borrowed: bool) -> None:
-    """S8: plain http to another machine is taken when it is asked for by name."""
-    url = f"http://{host}"
-    assert parse_base_url(url, allow_http=True, borrowed=borrowed) == url
-
-
 # -- plain http, by what is connected to ---------------------------------------------------
 
 
@@ -917,7 +824,7 @@ async def test_a_name_that_may_lead_elsewhere(
 ) -> None:
     """S8: where plain http is asked for, and for https, a name leads where it leads."""
     resolve_to(monkeypatch, "127.0.0.1")
-    monkeypatch.setattr("raydocs_async._aiohttp._is_loopback", lambda _: False)
+    monkeypatch.setattr("raydocs_async._aiohttp.is_loopback", lambda _: False)
     async with (
         WireServer(good, greetings=((End.CLOSE,),)) as server,
         open_transport(f"{scheme}://foo.localhost:{server.port}", **options) as transport,

@@ -18,6 +18,7 @@ from tests.strategies import readings, spelled, tokens
 SECRET = "Qf/9+kZ=pLr7Wm2XyT5vB8nD"
 TOKEN = f"12|{SECRET}"
 ALL = 10**9
+ESCAPES = f"%{'25' * 10}41bcdefg"
 
 
 def redactor(token: str = TOKEN) -> Redactor:
@@ -74,13 +75,23 @@ def test_spellings(quoted: str, expected: str) -> None:
     assert redactor().line(quoted, ALL) == expected
 
 
-@pytest.mark.parametrize("layers", [1, 8])
+def quoted_times(text: str, layers: int) -> str:
+    """The text, percent-encoded again and again."""
+    for _ in range(layers):
+        text = quote(text, safe="")
+    return text
+
+
+@pytest.mark.parametrize("layers", [0, 1, 8])
 def test_nested_spellings(layers: int) -> None:
     """S2: one encoding in another is decoded."""
-    text = TOKEN
-    for _ in range(layers - 1):
-        text = quote(text, safe="")
-    assert redactor().line(text, ALL) == "<hidden>"
+    assert redactor().line(quoted_times(TOKEN, layers), ALL) == "<hidden>"
+
+
+def test_nesting_is_bounded() -> None:
+    """B9: no text makes us decode for ever."""
+    text = quoted_times(TOKEN, 9)
+    assert redactor().line(text, ALL) == text
 
 
 @pytest.mark.parametrize(
@@ -96,6 +107,7 @@ def test_nested_spellings(layers: int) -> None:
         pytest.param("a%41b\\cdefg", "a%41b\\cdefg", "<hidden>", id="escapes, as they are"),
         pytest.param("a%41b\\cdefg", "a%2541b\\\\cdefg", "<hidden>", id="escapes, escaped"),
         pytest.param("a%41bcdefg", "a%41\\u0062cdefg", "<hidden>", id="escapes, mixed"),
+        pytest.param(ESCAPES, f"a {ESCAPES}", "a <hidden>", id="escapes upon escapes"),
     ],
 )
 def test_odd_tokens(token: str, text: str, expected: str) -> None:

@@ -424,7 +424,8 @@ def echoes(draw: st.DrawFn, said: st.SearchStrategy[str]) -> Response | Failure:
     status = draw(st.sampled_from([200, 302, 400, 401, 403, 404, 418, 422, 429, 500, 503]))
     headers = draw(st.dictionaries(st.sampled_from(ECHOING_HEADERS), said, max_size=4))
     body = draw(st.sampled_from(ECHOING_BODIES))(draw(said))
-    return Response(status, headers, body.encode(draw(st.sampled_from(["utf-8", "utf-16"]))))
+    encoding = draw(st.sampled_from(["utf-8", "utf-16"]))
+    return Response(status, headers, body.encode(encoding, "surrogatepass"))
 
 
 @given(st.data())
@@ -438,7 +439,7 @@ def test_no_place_of_a_reply_tells_the_token(data: st.DataObject) -> None:
     assert not found
 
 
-@given(echoes(st.text(st.characters(exclude_categories=[]), max_size=30)))
+@given(echoes(st.text(st.characters(categories=["L", "P", "Z", "C"]), max_size=30)))
 def test_no_byte_of_a_reply_stops_a_call(outcome: Response | Failure) -> None:
     """B21: whatever characters a reply has, its error can be encoded and is printable."""
 
