@@ -10,7 +10,7 @@ from yarl import URL
 
 from raydocs_async.errors import ConfigurationError
 
-REMEDY = "use https, or allow_http=True if the network may see the token"
+REMEDY = "use https, or allow_http=True if you mean it"
 
 
 def parse_base_url(value: str, *, allow_http: bool, borrowed: bool) -> str:
