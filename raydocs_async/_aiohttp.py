@@ -8,9 +8,9 @@ of its parse errors claims to be an HTTP 400).
 import asyncio
 import math
 import os
+import socket
 from collections.abc import Mapping, Sequence
 from functools import partial
-from ipaddress import ip_address
 from typing import Any
 from weakref import WeakSet
 
@@ -22,18 +22,20 @@ from aiohttp import (
     ClientSession,
     TraceConfig,
 )
+from aiohttp.abc import ResolveResult
 from aiohttp.client_proto import ResponseHandler
 from attrs import define, field
 from multidict import CIMultiDict
 from yarl import URL
 
+from raydocs_async._base_url import REMEDY, is_loopback
 from raydocs_async._deadlines import Deadlines
 from raydocs_async._exchange import Failure, FailureKind, Request, Response
-from raydocs_async._secret import REDACTED, Secret, SecretBytes
+from raydocs_async._secret import Secret
 from raydocs_async.errors import ConfigurationError
 
 # aiohttp's two types are for the client's annotations.
-__all__ = ["AiohttpTransport", "ClientSession", "TraceConfig", "parse_base_url"]
+__all__ = ["AiohttpTransport", "ClientSession", "TraceConfig"]
 
 CONNECT_TIMEOUT = 10.0
 """Seconds to reach the server, TLS handshake included."""
@@ -65,10 +67,15 @@ class TooLargeError(Exception):
     """A body over the cap."""
 
 
+class ExposureError(Exception):
+    """The token would leave this machine in clear; raised before anything is sent."""
+
+
 # The first row that fits counts. A test fails when aiohttp has an exception that none fits.
 _FAILURES: Sequence[tuple[type[Exception], FailureKind, bool]] = (
     (WireError, FailureKind.DISCONNECT, True),
     (TooLargeError, FailureKind.TOO_LARGE, True),
+    (ExposureError, FailureKind.SETUP, False),
     (aiohttp.ClientConnectorCertificateError, FailureKind.CERTIFICATE, False),
     (aiohttp.ServerFingerprintMismatch, FailureKind.CERTIFICATE, False),
     (aiohttp.ConnectionTimeoutError, FailureKind.TIMEOUT, False),
@@ -98,7 +105,7 @@ def translate(exc: Exception) -> Failure | None:
 def _reason(exc: Exception) -> str:
     """What happened, in words that are not the exception's: its own can quote headers."""
     match exc:
-        case WireError():
+        case WireError() | ExposureError():
             return str(exc)
         case TooLargeError():
             return "it was not read any further"
@@ -112,11 +119,35 @@ def _reason(exc: Exception) -> str:
             return type(exc).__name__
 
 
+class LoopbackResolver(aiohttp.ThreadedResolver):
+    """The system's look-up of names, for names that must lead to this machine.
+
+    A name such as ``foo.localhost`` only says so; the connector connects to what is returned here.
+    """
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Look `host` up.
+
+        Raises:
+            ExposureError: it has an address that is not on loopback.
+        """
+        found = await super().resolve(host, port, family)
+        for each in found:
+            if not is_loopback(each["host"]):
+                raise ExposureError(
+                    f"base_url is plain http, and {host} leads to {each['host']}, which is not a "
+                    f"loopback address; {REMEDY}"
+                )
+        return found
+
+
 class Connector(aiohttp.TCPConnector):
     """A connector that can close its idle connections alone, while others are in use."""
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(limit=limit)
+    def __init__(self, limit: int, resolver: LoopbackResolver | None = None) -> None:
+        super().__init__(limit=limit, resolver=resolver)
         self._idle = WeakSet[ResponseHandler]()
 
     async def connect(self, *args: Any, **kwargs: Any) -> aiohttp.connector.Connection:
@@ -148,9 +179,10 @@ class AiohttpTransport:
     It opens at the first exchange and belongs to that moment's event loop and process.
 
     Args:
-        base_url: From `parse_base_url`.
+        base_url: From `_base_url.parse_base_url`.
         token: Sent as bearer token.
         http_session: To borrow; never closed. Its own middlewares do not run.
+        allow_http: As for `_base_url.parse_base_url`.
         max_response_bytes: The cap on a body, after decompression.
         max_connections: Open connections, at most.
         attempt_timeout: Seconds for one exchange, from connecting to the body's last byte.
@@ -164,6 +196,7 @@ class AiohttpTransport:
         base_url: str,
         token: Secret,
         http_session: ClientSession | None,
+        allow_http: bool,
         max_response_bytes: int,
         max_connections: int,
         attempt_timeout: float,
@@ -172,7 +205,7 @@ class AiohttpTransport:
         user_agent: str,
     ) -> None:
         self._base_url = base_url
-        self._token = SecretBytes(token.encode())
+        self._on_loopback_only = base_url.startswith("http:") and not allow_http
         self._authorization = Secret(f"Bearer {token!s}")
         self._headers = CIMultiDict[str](
             {
@@ -248,20 +281,25 @@ class AiohttpTransport:
 
     async def _exchange(self, pool: _Pool, request: Request, until: float) -> Response:
         url = URL(self._base_url + request.path, encoded=True)
-        reply = await pool.session.request(
-            "GET", url, allow_redirects=False, **self._next_overrides()
+        reply = _Reply(
+            await pool.session.request("GET", url, allow_redirects=False, **self._next_overrides())
         )
-        if reply.status == 200:
+        if reply.response.status == 200:
             body = await self._read(reply)
         else:
-            body = (await _read_error(reply, until)).replace(self._token, REDACTED.encode())
-        reply.release()
-        return Response(reply.status, reply.headers, body, pool)
+            body = await _read_error(reply, until)
+        reply.response.release()
+        return Response(reply.response.status, reply.response.headers, body, pool)
 
     async def _authorize(
         self, request: ClientRequest, handler: ClientHandlerType
     ) -> ClientResponse:
         """An aiohttp middleware that puts our token in the place of a borrowed session's own."""
+        if self._on_loopback_only and request.proxy is not None:
+            raise ExposureError(
+                "base_url is plain http, and http_session goes through a proxy (its proxy=, or "
+                f"trust_env=True and the environment), which would be sent the token; {REMEDY}"
+            )
         request.headers["Authorization"] = self._authorization
         return await handler(request)
 
@@ -281,15 +319,15 @@ class AiohttpTransport:
             "timeout": aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
         }
 
-    async def _read(self, reply: ClientResponse) -> bytes:
+    async def _read(self, reply: "_Reply") -> bytes:
         limit = self._max_response_bytes
-        if (reply.content_length or 0) > limit:
-            reply.close()
+        if (reply.response.content_length or 0) > limit:
+            reply.response.close()
             raise TooLargeError
-        body = await _read_up_to(reply, limit)
-        if len(body) > limit:
+        await reply.read_up_to(limit)
+        if reply.size > limit:
             raise TooLargeError
-        return body
+        return reply.body
 
     def _lease(self) -> _Pool:
         if self._pool is None:
@@ -317,7 +355,9 @@ class AiohttpTransport:
 
     def _open(self) -> ClientSession:
         return ClientSession(
-            connector=Connector(limit=self._max_connections),
+            connector=Connector(
+                self._max_connections, LoopbackResolver() if self._on_loopback_only else None
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=self._headers,
             middlewares=(self._authorize, one_exchange),
@@ -327,64 +367,46 @@ class AiohttpTransport:
         )
 
 
-async def _read_up_to(reply: ClientResponse, limit: int) -> bytes:
-    """The body, or somewhat more than `limit` bytes of it; then the connection is closed."""
-    chunks: list[bytes] = []
-    size = 0
-    try:
-        async for chunk in reply.content.iter_any():
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > limit:
-                reply.close()
-                break
-    except BaseException:
-        reply.close()  # what is left of the body must not be read as the next reply
-        raise
-    return b"".join(chunks)
+@define(eq=False)
+class _Reply:
+    """A reply that is being read; its ``repr`` shows neither headers nor body.
+
+    A cancellation in the middle of a body leaves through these frames, and a crash reporter shows
+    their local variables.
+    """
+
+    response: ClientResponse = field(repr=False)
+    chunks: list[bytes] = field(factory=list, repr=False)
+    size: int = 0
+
+    @property
+    def body(self) -> bytes:
+        """What was read so far."""
+        return b"".join(self.chunks)
+
+    async def read_up_to(self, limit: int) -> None:
+        """Read the body, or somewhat more than `limit` bytes of it; then close the connection."""
+        try:
+            while self._add(await self.response.content.readany()):
+                if self.size > limit:
+                    self.response.close()
+                    break
+        except BaseException:
+            self.response.close()  # what is left of the body must not be read as the next reply
+            raise
+
+    def _add(self, chunk: bytes) -> bool:
+        self.chunks.append(chunk)
+        self.size += len(chunk)
+        return bool(chunk)  # an empty one is the end
 
 
-async def _read_error(reply: ClientResponse, until: float) -> bytes:
+async def _read_error(reply: _Reply, until: float) -> bytes:
     """The beginning of an error's body, if it can be had; the status counts without it, too."""
     left = until - asyncio.get_running_loop().time()
     try:
         async with asyncio.timeout(min(ERROR_BODY_TIMEOUT, left / 2)):
-            return (await _read_up_to(reply, ERROR_BODY_LIMIT))[:ERROR_BODY_LIMIT]
+            await reply.read_up_to(ERROR_BODY_LIMIT)
     except (aiohttp.ClientError, TimeoutError):
         return b""
-
-
-def parse_base_url(value: str, *, allow_http: bool) -> str:
-    """The base URL without a final slash.
-
-    Raises:
-        ConfigurationError: it is not absolute, carries credentials, a query or a fragment, or
-            is plain ``http`` to another machine without `allow_http`.
-    """
-    url = _parse_url(value)
-    if url is None or not url.host or url.scheme not in ("http", "https"):
-        raise ConfigurationError("base_url must be an absolute http or https URL")
-    if url.user is not None or url.password is not None:
-        raise ConfigurationError("base_url must not carry credentials; give token= instead")
-    if url.query_string or url.fragment:
-        raise ConfigurationError("base_url must not have a query or a fragment")
-    if url.scheme == "http" and not (allow_http or _is_loopback(url.host)):
-        raise ConfigurationError(
-            "base_url is http, which shows the token to the network; "
-            "use https, or allow_http=True if you mean it"
-        )
-    return str(url).rstrip("/")
-
-
-def _parse_url(value: str) -> URL | None:
-    try:
-        return URL(value)
-    except (ValueError, TypeError):
-        return None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+    return reply.body[:ERROR_BODY_LIMIT]

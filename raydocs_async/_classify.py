@@ -2,18 +2,23 @@
 
 `classify` is total: each status a server can send, and each `FailureKind`, has a verdict. It
 returns the verdict, with the error as a value; who calls decides when to raise it.
+
+Errors, and so attempts, events and log records, get their texts here and nowhere else: each text
+from outside goes through the `Redactor` that the caller passes in.
 """
 
 from collections.abc import Mapping
 from http import HTTPStatus
 
 import msgspec
-from attrs import frozen
+from attrs import evolve, frozen
 
 from raydocs_async._exchange import Failure, FailureKind, Response
 from raydocs_async._headers import RateLimitHeaders
+from raydocs_async._redact import Redactor
 from raydocs_async.errors import (
     APIConnectionError,
+    APIResponseValidationError,
     APIStatusError,
     APITimeoutError,
     AuthenticationError,
@@ -33,6 +38,9 @@ TRANSIENT_STATUSES = frozenset({408, 425, 500, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _EXCERPT = 500
 _MESSAGE = 200
+_REQUEST_ID = 200
+
+_REQUEST_ID_HEADERS = ("X-Request-Id", "X-Amzn-RequestId", "X-Amzn-Request-Id", "Apigw-RequestId")
 
 _ERRORS: Mapping[int, type[APIStatusError]] = {
     400: BadRequestError,
@@ -84,40 +92,64 @@ class Failed:
 Verdict = Done | Retry | Throttled | Failed
 
 
-def classify(outcome: Response | Failure) -> Verdict:
-    """Tell what follows from `outcome`."""
+def classify(outcome: Response | Failure, redactor: Redactor) -> Verdict:
+    """Tell what follows from `outcome`; `redactor` hides the token in what its errors quote."""
     if isinstance(outcome, Failure):
-        return _classify_failure(outcome)
+        return _classify_failure(outcome, redactor)
     if outcome.status == HTTPStatus.OK:
         return Done(outcome)
     if outcome.status < 100:  # aiohttp's parser takes any three digits
-        return _classify_failure(Failure(FailureKind.PROTOCOL, f"status {outcome.status:03}"))
+        failure = Failure(FailureKind.PROTOCOL, f"status {outcome.status:03}")
+        return _classify_failure(failure, redactor)
     after = RateLimitHeaders.parse(outcome.headers).retry_after
-    error = _status_error(outcome, after)
+    error = _status_error(outcome, after, redactor)
     if isinstance(error, RateLimitError):
         return Throttled(error, after)
     return Retry(error, after) if outcome.status in TRANSIENT_STATUSES else Failed(error)
 
 
-def _classify_failure(failure: Failure) -> Verdict:
-    message = f"{failure.kind.value}: {failure.reason}"
+def classify_invalid(
+    error: APIResponseValidationError, response: Response, redactor: Redactor
+) -> Retry | Failed:
+    """Tell what follows from a 200 whose body is no model; `error` is from decoding it."""
+    error = evolve(
+        error,
+        message=redactor.line(error.message, _EXCERPT),
+        status=response.status,
+        request_id=_request_id(response, redactor),
+        payload=redactor.body(error.payload),
+    )
+    return Retry(error) if error.truncated else Failed(error)
+
+
+def _classify_failure(failure: Failure, redactor: Redactor) -> Verdict:
+    message = f"{failure.kind.value}: {redactor.line(failure.reason, _EXCERPT)}"
     if fatal := _FATAL_FAILURES.get(failure.kind):
         return Failed(fatal(message))
     timed_out = failure.kind is FailureKind.TIMEOUT
     return Retry((APITimeoutError if timed_out else APIConnectionError)(message))
 
 
-def _status_error(response: Response, retry_after: float | None) -> APIStatusError:
+def _status_error(
+    response: Response, retry_after: float | None, redactor: Redactor
+) -> APIStatusError:
     status = response.status
     default = InternalServerError if 500 <= status <= 599 else APIStatusError
-    said = _message(response.body)
+    said = redactor.line(_message(response.body), _MESSAGE)
     return _ERRORS.get(status, default)(
         f"{_name(status)}: {said}" if said else _name(status),
         status=status,
         retry_after=retry_after,
-        request_id=response.request_id,
-        body_excerpt=_printable(response.body.decode("utf-8", "replace"), _EXCERPT),
+        request_id=_request_id(response, redactor),
+        body_excerpt=redactor.line(response.body.decode("utf-8", "replace"), _EXCERPT),
     )
+
+
+def _request_id(response: Response, redactor: Redactor) -> str | None:
+    """The id to quote to the service's support, or ``None`` where the reply names nothing."""
+    found = (response.headers.get(name, "") for name in _REQUEST_ID_HEADERS)
+    lines = (redactor.line(value, _REQUEST_ID) for value in found)
+    return next(filter(None, lines), None)
 
 
 def _name(status: int) -> str:
@@ -131,19 +163,11 @@ def _name(status: int) -> str:
     return f"HTTP {status} {phrase}" if status >= 400 else f"unexpected HTTP {status} {phrase}"
 
 
-def _message(body: bytes) -> str | None:
-    """The framework's ``message``, where the body has one that is a string."""
+def _message(body: bytes) -> str:
+    """The framework's ``message``; empty where the body has none that is a string."""
     try:
         said = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+        return ""
     message = said.get("message") if isinstance(said, dict) else None
-    return _printable(message, _MESSAGE) if isinstance(message, str) else None
-
-
-def _printable(text: str, length: int) -> str:
-    """One line without control characters, cut to `length`."""
-    # Cut first: a server may send megabytes here.
-    shown = "".join(char if char.isprintable() else " " for char in text[:length])
-    line = " ".join(shown.split())
-    return line if len(text) <= length else line[: length - 1] + "…"
+    return message if isinstance(message, str) else ""

@@ -21,12 +21,13 @@ from typing import Any, Generic, TypeVar
 import attrs
 from attrs import define, field, frozen
 
-from raydocs_async._classify import Done, Failed, Retry, Throttled, classify
+from raydocs_async._classify import Done, Failed, Retry, Throttled, classify, classify_invalid
 from raydocs_async._converter import decode
 from raydocs_async._deadlines import Deadlines
 from raydocs_async._endpoints import Endpoint
 from raydocs_async._exchange import Failure, Request, Response, Transport
 from raydocs_async._limiter import Lane, RateLimiter
+from raydocs_async._redact import Redactor
 from raydocs_async._retry import Retries, RetryPolicy, RetryQuota, backoff
 from raydocs_async._window import Ticket, Wait
 from raydocs_async.errors import (
@@ -119,6 +120,7 @@ class Engine:
         limiter: Says when.
         deadlines: Ends calls, and what the transport is at; shared with it.
         policy: Says how often.
+        redactor: Hides the token in what replies quote.
         rand: Even in [0, 1); for jitter.
         sleep: For back-off.
         on_event: Is told of what happens; ``None`` if nobody listens.
@@ -131,6 +133,7 @@ class Engine:
         limiter: RateLimiter,
         deadlines: Deadlines,
         policy: RetryPolicy,
+        redactor: Redactor,
         rand: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
         on_event: Hook | None,
@@ -139,6 +142,7 @@ class Engine:
         self._limiter = limiter
         self._deadlines = deadlines
         self._policy = policy
+        self._redactor = redactor
         self._rand = rand
         self._sleep = sleep
         self._on_event = on_event
@@ -313,15 +317,21 @@ class Engine:
     async def _judge(
         self, call: _Call, outcome: Response | Failure
     ) -> _Decoded | Retry | Throttled | Failed:
-        verdict = classify(outcome)
+        verdict = classify(outcome, self._redactor)
         if not isinstance(verdict, Done):
             return verdict
-        read = _read(call, verdict.response)
+        read = self._read(call, verdict.response)
         if isinstance(read, _Decoded) and not call.endpoint.answers(read.model, call.request):
             # The reply to another request, left over on a pooled connection.
             await self._transport.distrust(verdict.response)
             return Retry(APIConnectionError(f"the reply was about another {call.request.resource}"))
         return read
+
+    def _read(self, call: _Call, response: Response) -> _Decoded | Retry | Failed:
+        try:
+            return _Decoded(decode(response.body, call.endpoint.model))
+        except APIResponseValidationError as exc:
+            return classify_invalid(exc, response, self._redactor)
 
     def _note(
         self,
@@ -372,11 +382,3 @@ class Engine:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
-
-
-def _read(call: _Call, response: Response) -> _Decoded | Retry | Failed:
-    try:
-        return _Decoded(decode(response.body, call.endpoint.model))
-    except APIResponseValidationError as exc:
-        error = attrs.evolve(exc, status=response.status, request_id=response.request_id)
-    return Retry(error) if error.truncated else Failed(error)

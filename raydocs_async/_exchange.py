@@ -11,8 +11,6 @@ from uuid import UUID
 
 from attrs import field, frozen
 
-_REQUEST_ID_HEADERS = ("X-Request-Id", "X-Amzn-RequestId", "X-Amzn-Request-Id", "Apigw-RequestId")
-
 
 @frozen
 class Request:
@@ -28,19 +26,16 @@ class Request:
 
 @frozen
 class Response:
-    """A complete reply, whatever its status."""
+    """A complete reply, whatever its status; its texts are as the server sent them.
+
+    They can quote the token, so nothing of them is kept or shown but through a `Redactor`.
+    """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     connection: object = field(default=None, repr=False, eq=False)
     """What the transport needs to drop the connection this came by; opaque to everybody else."""
-
-    @property
-    def request_id(self) -> str | None:
-        """What to quote to the service's support, or ``None`` where the reply names nothing."""
-        found = (self.headers.get(name) for name in _REQUEST_ID_HEADERS)
-        return next((value[:200] for value in found if value), None)
 
 
 class FailureKind(Enum):
@@ -62,7 +57,8 @@ class Failure:
 
     kind: FailureKind
     reason: str
-    """In words, for the error's message; holds neither the token nor document data."""
+    """In words, for the error's message, but for what the operating system may quote; `classify`
+    hides the token in it."""
     sent: bool = True
     """Whether the server may have seen, and so counted, the request."""
 

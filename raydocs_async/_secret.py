@@ -19,15 +19,3 @@ class Secret(str):
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("an API token cannot be pickled or copied into another process")
-
-
-class SecretBytes(bytes):
-    """As `Secret`, for bytes."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return REDACTED
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("an API token cannot be pickled or copied into another process")

@@ -13,13 +13,15 @@ from uuid import UUID
 from attrs import define, field
 
 from raydocs_async import _settings
-from raydocs_async._aiohttp import AiohttpTransport, ClientSession, TraceConfig, parse_base_url
+from raydocs_async._aiohttp import AiohttpTransport, ClientSession, TraceConfig
+from raydocs_async._base_url import parse_base_url
 from raydocs_async._bulk import Ids, Service, SessionStream, open_stream
 from raydocs_async._deadlines import Deadlines
 from raydocs_async._endpoints import SESSION
 from raydocs_async._engine import Completed, Engine
 from raydocs_async._exchange import Transport
 from raydocs_async._limiter import MAX_IN_FLIGHT, Lane, RateLimit, RateLimiter, RateLimitStatus
+from raydocs_async._redact import Redactor
 from raydocs_async._retry import RetryPolicy
 from raydocs_async._secret import Secret
 from raydocs_async._version import __version__
@@ -77,12 +79,17 @@ class RaydocsClient:
         rate_limit: What is known of the rate limit; ``None`` for nothing; or a `RateLimiter` that
             several clients share.
         http_session: An `aiohttp.ClientSession` to borrow, for its proxy, certificates or
-            connector. It is never closed; its middlewares do not run.
+            connector. It is never closed; its middlewares do not run. With a `base_url` of plain
+            ``http`` and without `allow_http`, no request goes through its proxy, whether it is
+            set by ``proxy=`` or by ``trust_env=True`` and the environment: the call is a
+            `ConfigurationError`.
         max_response_bytes: The longest body that is read, after decompression.
         max_connections: Connections open at a time, and so requests on the wire; those are
             bounded by a shared `RateLimiter`'s own ``max_in_flight``, if one is given.
         allow_http: Allow a `base_url` with plain ``http`` to another machine, which shows the
-            token to the network in between.
+            token to the network in between. Without it, plain ``http`` takes a loopback address;
+            or ``localhost`` and names below it, if they lead to loopback addresses when a
+            connection is made, and no `http_session` looks them up in its own way.
         trace_configs: Each an `aiohttp.TraceConfig`, for instrumentation; a borrowed session has
             its own.
         transport: What makes the exchanges in the place of aiohttp, for tests without sockets:
@@ -114,7 +121,9 @@ class RaydocsClient:
         # From here on no frame's locals show the token, whatever is raised.
         token = _hidden(os.environ.get("RAYDOCS_API_TOKEN") if token is None else token)
         self._base_url = parse_base_url(
-            base_url or os.environ.get("RAYDOCS_BASE_URL") or BASE_URL, allow_http=allow_http
+            base_url or os.environ.get("RAYDOCS_BASE_URL") or BASE_URL,
+            allow_http=allow_http,
+            borrowed=http_session is not None,
         )
         self._timeout = _settings.optional_seconds("timeout", timeout)
         _settings.seconds("attempt_timeout", attempt_timeout)
@@ -136,6 +145,7 @@ class RaydocsClient:
                 base_url=self._base_url,
                 token=_settings.token(token),
                 http_session=http_session,
+                allow_http=allow_http,
                 max_response_bytes=max_response_bytes,
                 max_connections=max_connections,
                 attempt_timeout=attempt_timeout,
@@ -146,6 +156,7 @@ class RaydocsClient:
             limiter=self._limiter,
             deadlines=deadlines,
             policy=retry,
+            redactor=Redactor(token),
             rand=random.random,
             sleep=asyncio.sleep,
             on_event=on_event,

@@ -68,9 +68,9 @@ class RaydocsError(Exception):
     retry_after: float | None = field(default=None, kw_only=True)
     """Seconds until it is worth coming back, if that is known."""
     request_id: str | None = field(default=None, kw_only=True)
-    """The reply's own id, to quote to the service's support."""
+    """The reply's own id, to quote to the service's support; printable, at most 200 characters."""
     body_excerpt: str = field(default="", kw_only=True)
-    """The beginning of an error reply's body."""
+    """The beginning of an error reply's body: one printable line, without the token."""
     attempts: tuple[Attempt, ...] = field(default=(), kw_only=True)
     """Every try, in order; empty where nothing was sent."""
 
@@ -138,7 +138,8 @@ class APIResponseValidationError(RaydocsError):
     """A reply with status 200 whose body is not what the API documents."""
 
     payload: bytes = field(default=b"", kw_only=True)
-    """The body, whole, as it came; it can hold document data, so it is never printed."""
+    """The body, whole, as it came but for the token; it can hold document data, so it is never
+    printed."""
     truncated: bool = field(default=False, kw_only=True)
     """Whether it ends in the middle of the JSON."""
 

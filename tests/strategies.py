@@ -1,12 +1,15 @@
 """The documented bodies, ways to alter them, and hypothesis strategies for what a server sends."""
 
 import copy
+import html
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta, timezone
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any, TypeAlias
+from urllib.parse import quote, unquote
 
 from hypothesis import strategies as st
 
@@ -197,3 +200,70 @@ def altered_sessions(draw: st.DrawFn) -> dict[str, Json]:
     else:
         del target[last]
     return payload
+
+
+# -- how services spell what they quote ------------------------------------------------------
+
+tokens = st.from_regex(r"[1-9][0-9]{0,3}\|[A-Za-z0-9/+=_.~-]{20,40}", fullmatch=True)
+"""Personal access tokens: a number, and a secret."""
+
+_CHARACTER: list[Callable[[str], str]] = [
+    lambda char: char,
+    lambda char: f"\\u{ord(char):04x}",
+    lambda char: f"\\u{ord(char):04X}",
+    lambda char: f"\\\\\\u{ord(char):04x}",
+    lambda char: f"\\x{ord(char):02x}",
+    lambda char: char if char in "uUxX" else f"\\{char}",  # those begin another escape
+    lambda char: char if char in "uUxX" else f"\\\\\\{char}",
+    lambda char: f"%{ord(char):02x}",
+    lambda char: f"%{ord(char):02X}",
+    lambda char: f"%25{ord(char):02x}",
+    lambda char: f"%u{ord(char):04x}",
+    lambda char: f"&#{ord(char)};",
+    lambda char: f"&#x{ord(char):X};",
+    lambda char: {"|": "&vert;", "/": "&sol;", "+": "&plus;", "=": "&equals;"}.get(char, char),
+]
+_WHOLE: list[Callable[[str], str]] = [
+    json.dumps,
+    lambda text: json.dumps(text).replace("/", "\\/"),  # as PHP does
+    quote,
+    lambda text: quote(text, safe=""),
+    html.escape,
+]
+
+
+@st.composite
+def spelled(draw: st.DrawFn, text: str) -> str:
+    """The text with each character in some spelling, then the whole encoded up to three times."""
+    text = draw(st.sampled_from([text, text.upper(), text.lower()]))
+    spellings = draw(st.lists(st.sampled_from(_CHARACTER), min_size=1, max_size=4))
+    written = "".join(draw(st.sampled_from(spellings))(char) for char in text)
+    for encode in draw(st.lists(st.sampled_from(_WHOLE), max_size=3)):
+        written = encode(written)
+    return written
+
+
+def readings(text: str) -> set[str]:
+    """All that a reader can make of the text by decoding it again and again."""
+    found, new = set[str](), {text.replace("\0", "")}
+    while new:
+        found |= new
+        new = {decode(each) for each in new for decode in _DECODERS} - found
+    return found
+
+
+def _json_unescaped(text: str) -> str:
+    return re.sub(
+        r"(?:\\+(?:u00|x)|%u00)([0-9a-f]{2})",
+        lambda hit: chr(int(hit[1], 16)),
+        text,
+        flags=re.IGNORECASE,
+    )
+
+
+_DECODERS: list[Callable[[str], str]] = [
+    unquote,
+    html.unescape,
+    _json_unescaped,
+    lambda text: re.sub(r"\\+(?!(?:u00|x)[0-9a-f]{2})", "", text, flags=re.IGNORECASE),
+]

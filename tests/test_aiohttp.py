@@ -4,6 +4,8 @@ import asyncio
 import importlib
 import inspect
 import pkgutil
+import re
+import socket
 import ssl
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
@@ -14,6 +16,7 @@ from unittest.mock import AsyncMock
 
 import aiohttp
 import pytest
+from aiohttp.abc import ResolveResult
 
 from raydocs_async import ConfigurationError
 from raydocs_async._aiohttp import (
@@ -21,7 +24,6 @@ from raydocs_async._aiohttp import (
     ERROR_BODY_LIMIT,
     ERROR_BODY_TIMEOUT,
     AiohttpTransport,
-    parse_base_url,
     translate,
 )
 from raydocs_async._exchange import Failure, FailureKind, Response
@@ -250,7 +252,8 @@ async def test_the_reply_is_plain_values() -> None:
     answer = reply(b"{}", status="418 Odd", headers={"X-REQUEST-ID": "r-1"})
     async with WireServer(answer) as server, open_transport(server.url) as transport:
         response = await response_of(transport)
-    assert (response.status, response.body, response.request_id) == (418, b"{}", "r-1")
+    assert (response.status, response.body) == (418, b"{}")
+    assert response.headers["X-Request-Id"] == "r-1"
 
 
 async def test_headers_as_sent() -> None:
@@ -745,77 +748,161 @@ async def test_a_borrowed_session_that_was_closed() -> None:
     assert "closed" in failure.reason
 
 
-# -- base URLs -----------------------------------------------------------------------------
+# -- plain http, by what is connected to ---------------------------------------------------
+
+
+def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+    """Let every name lead to these addresses."""
+
+    async def resolve(
+        _: object, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=port,
+                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+                proto=0,
+                flags=0,
+            )
+            for address in addresses
+        ]
+
+    monkeypatch.setattr(aiohttp.ThreadedResolver, "resolve", resolve)
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"),
+    "addresses",
     [
-        ("https://api.example", "https://api.example"),
-        ("https://api.example/", "https://api.example"),
-        ("https://api.example/v2", "https://api.example/v2"),
-        ("https://api.example/v2/", "https://api.example/v2"),
-        ("https://api.example//", "https://api.example"),
-        ("HTTPS://API.Example", "https://api.example"),
-        ("https://api.example:443", "https://api.example"),
-        ("https://api.example:8443", "https://api.example:8443"),
-        ("https://exämple.example", "https://xn--exmple-cua.example"),
-        ("https://api.example/é", "https://api.example/%C3%A9"),
-        ("https://api.example/a/../b", "https://api.example/b"),
-        ("http://localhost:8000/x", "http://localhost:8000/x"),
-        ("http://api.localhost", "http://api.localhost"),
-        ("http://127.0.0.1:1", "http://127.0.0.1:1"),
-        ("http://127.9.9.9", "http://127.9.9.9"),
-        ("http://[::1]:80", "http://[::1]"),
+        pytest.param(["10.9.8.7"], id="S8 another machine"),
+        pytest.param(["127.0.0.1", "10.9.8.7"], id="S8 here and another machine"),
+        pytest.param(["10.9.8.7", "127.0.0.1"], id="S8 another machine and here"),
+        pytest.param(["0.0.0.0"], id="S8 any address"),
+        pytest.param(["::"], id="S8 any IPv6 address"),
+        pytest.param(["fe80::1%lo"], id="S8 link-local"),
+        pytest.param(["::ffff:10.9.8.7"], id="S8 IPv4 in IPv6"),
+        pytest.param(["somewhere"], id="S8 no address"),
     ],
 )
-def test_a_base_url_is_normalised(value: str, expected: str) -> None:
-    """C20: a base URL comes out absolute and without a final slash."""
-    assert parse_base_url(value, allow_http=False) == expected
+@pytest.mark.parametrize("host", ["localhost", "foo.localhost"])
+async def test_a_name_that_leads_elsewhere(
+    host: str, addresses: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S8: plain http to a name of this machine that leads to another one sends nothing."""
+    resolve_to(monkeypatch, *addresses)
+    async with WireServer(good) as server:
+        url = server.url.replace("127.0.0.1", host)
+        async with open_transport(url) as transport:
+            failure = await failure_of(transport)
+        assert server.connections == 0
+    assert (failure.kind, failure.sent) == (FailureKind.SETUP, False)
+    assert re.search(
+        f"{host} leads to .*, which is not a loopback address; .*allow_http=True", failure.reason
+    )
 
 
 @pytest.mark.parametrize(
-    ("value", "says"),
-    [
-        *(
-            pytest.param(value, "absolute", id=f"C20 {value!r}")
-            for value in (
-                *("", "/", "api.example", "//api.example", "api.example:443", "ftp://api.example"),
-                *("https://", "https:///v2", "file:///etc", "https://[", "https://a:b:c"),
-                *("https://api.example:99999", 7, None, b"https://api.example"),
-            )
-        ),
-        *(
-            pytest.param(value, "credentials", id=f"C20 {value!r}")
-            for value in (
-                *("https://u:hidden-pw@api.example", "https://u@api.example"),
-                "https://:hidden-pw@api.example",
-            )
-        ),
-        *(
-            pytest.param(value, "query or a fragment", id=f"C20 {value!r}")
-            for value in ("https://api.example/?a=b", "https://api.example/#a")
-        ),
-        *(
-            pytest.param(value, "shows the token", id=f"S8 {value!r}")
-            for value in (
-                *("http://api.example", "http://127.evil.example", "http://localhost.evil.example"),
-                *("http://127.0.0.1.evil.example", "http://evillocalhost", "http://0.0.0.0"),
-                *("http://10.0.0.1", "http://[::2]", "http://2130706433", "http://0x7f.1"),
-            )
-        ),
-    ],
+    "address", ["127.0.0.1", pytest.param("::ffff:127.0.0.1", id="IPv4 in IPv6")]
 )
-def test_a_base_url_is_refused(value: Any, says: str) -> None:
-    """A base URL that cannot work, or would show the token, is refused; no secret is quoted."""
-    with pytest.raises(ConfigurationError, match=says) as caught:
-        parse_base_url(value, allow_http=False)
-    assert "hidden-pw" not in str(caught.value)
+async def test_a_name_that_leads_here(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """S8: plain http to a name of this machine that leads to it is fine."""
+    resolve_to(monkeypatch, address)
+    async with WireServer(good) as server:
+        url = server.url.replace("127.0.0.1", "foo.localhost")
+        async with open_transport(url) as transport:
+            assert (await response_of(transport)).status == 200
 
 
-def test_http_to_elsewhere_if_asked_for() -> None:
-    """S8: plain http to another machine is taken when it is asked for by name."""
-    assert parse_base_url("http://api.example", allow_http=True) == "http://api.example"
+@pytest.mark.parametrize(
+    ("scheme", "options"),
+    [("http", {"allow_http": True}), ("https", {})],
+    ids=["S8 asked for", "S8 https"],
+)
+async def test_a_name_that_may_lead_elsewhere(
+    scheme: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S8: where plain http is asked for, and for https, a name leads where it leads."""
+    resolve_to(monkeypatch, "127.0.0.1")
+    monkeypatch.setattr("raydocs_async._aiohttp.is_loopback", lambda _: False)
+    async with (
+        WireServer(good, greetings=((End.CLOSE,),)) as server,
+        open_transport(f"{scheme}://foo.localhost:{server.port}", **options) as transport,
+    ):
+        assert (await failure_of(transport)).kind is not FailureKind.SETUP
+    assert server.connections == 1
+
+
+@asynccontextmanager
+async def session_with_proxy(proxy: str, how: str) -> AsyncIterator[aiohttp.ClientSession]:
+    """A session to borrow that goes through the proxy."""
+    options: dict[str, Any] = {"trust_env": True} if how == "environment" else {"proxy": proxy}
+    async with aiohttp.ClientSession(**options) as session:
+        yield session
+
+
+@pytest.fixture(params=["S5 environment", "S5 argument"])
+def proxied(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Makes a session to borrow that goes through a proxy."""
+
+    def make(proxy: str) -> Any:
+        how = request.param.removeprefix("S5 ")
+        if how == "environment":
+            for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy"):
+                monkeypatch.setenv(name, proxy)
+        return session_with_proxy(proxy, how)
+
+    return make
+
+
+async def test_a_proxy_is_not_sent_the_token_in_clear(proxied: Any) -> None:
+    """S5: plain http by a borrowed session that goes through a proxy sends nothing."""
+    async with (
+        WireServer(good) as proxy,
+        WireServer(good) as server,
+        proxied(proxy.url) as session,
+        open_transport(server.url, http_session=session) as transport,
+    ):
+        failure = await failure_of(transport)
+    assert (failure.kind, failure.sent) == (FailureKind.SETUP, False)
+    assert "goes through a proxy" in failure.reason
+    assert (proxy.connections, server.connections) == (0, 0)
+
+
+async def test_a_proxy_is_used_if_plain_http_is_asked_for(proxied: Any) -> None:
+    """S5: with `allow_http` a borrowed session's proxy is its owner's affair."""
+    async with (
+        WireServer(good) as proxy,
+        proxied(proxy.url) as session,
+        open_transport("http://api.example", http_session=session, allow_http=True) as transport,
+    ):
+        await response_of(transport)
+    assert proxy.requests[0].target.startswith("http://api.example")
+
+
+async def test_a_proxy_is_used_for_https(proxied: Any) -> None:
+    """S5: https through a proxy is encrypted from end to end: it is asked for a tunnel alone."""
+    async with (
+        WireServer(reply(status="403 X")) as proxy,
+        proxied(proxy.url) as session,
+        open_transport("https://api.example", http_session=session) as transport,
+    ):
+        await failure_of(transport)
+    assert proxy.requests[0].head.startswith(b"CONNECT api.example:443")
+    assert TOKEN.encode() not in proxy.requests[0].head
+
+
+async def test_a_proxy_that_the_environment_excepts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """S5: plain http to a host that the environment takes out of its proxy's is fine."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    async with WireServer(good) as proxy, WireServer(good) as server:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        async with (
+            aiohttp.ClientSession(trust_env=True) as session,
+            open_transport(server.url, http_session=session) as transport,
+        ):
+            await response_of(transport)
+    assert proxy.connections == 0
 
 
 # -- home ----------------------------------------------------------------------------------

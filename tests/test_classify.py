@@ -32,7 +32,10 @@ from raydocs_async._classify import (
     classify,
 )
 from raydocs_async._exchange import Failure, FailureKind, Response
+from raydocs_async._redact import Redactor
+from raydocs_async._secret import Secret
 from tests.strategies import json_values
+from tests.support.clients import TOKEN
 
 EVERY_STATUS = [*range(100, 600), -1, 0, 99, 600, 999, 1000]
 
@@ -53,6 +56,14 @@ SPECIAL = {
 }
 
 
+REDACTOR = Redactor(Secret(TOKEN))
+
+
+def judged(outcome: Response | Failure) -> Verdict:
+    """The verdict."""
+    return classify(outcome, REDACTOR)
+
+
 def reply(status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Response:
     """A reply."""
     return Response(status, headers or {}, body)
@@ -66,7 +77,7 @@ def error_of(verdict: Verdict) -> RaydocsError:
 
 def said(body: bytes, status: int = 404) -> RaydocsError:
     """The error for a reply with that body."""
-    return error_of(classify(reply(status, body)))
+    return error_of(judged(reply(status, body)))
 
 
 def expected_for(status: int) -> tuple[Any, Any]:
@@ -79,7 +90,7 @@ def expected_for(status: int) -> tuple[Any, Any]:
 
 def test_every_status() -> None:
     """H10 H13 H14: every status that a server can send has its verdict and its error."""
-    verdicts = {status: classify(reply(status)) for status in EVERY_STATUS}
+    verdicts = {status: judged(reply(status)) for status in EVERY_STATUS}
     assert {
         status: (type(verdict), type(getattr(verdict, "error", None)))
         for status, verdict in verdicts.items()
@@ -93,7 +104,7 @@ def test_every_status() -> None:
 def test_every_status_is_told() -> None:
     """The error has the status as a number, and in its message."""
     others = [status for status in EVERY_STATUS if status >= 100 and status != 200]
-    errors = {status: error_of(classify(reply(status))) for status in others}
+    errors = {status: error_of(judged(reply(status))) for status in others}
     assert {
         status
         for status, error in errors.items()
@@ -109,7 +120,7 @@ def test_transient_statuses() -> None:
 def test_done() -> None:
     """A 200 is done, whatever its body; whether that is a session is not a matter of HTTP."""
     response = reply(200, b"<html>")
-    assert classify(response) == Done(response)
+    assert judged(response) == Done(response)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +145,7 @@ def test_done() -> None:
 )
 def test_names(status: int, name: str) -> None:
     """H10 H11: the message names the status, and says what is odd about it."""
-    assert error_of(classify(reply(status))).message == name
+    assert error_of(judged(reply(status))).message == name
 
 
 @pytest.mark.parametrize("status", [503, 429])
@@ -157,19 +168,40 @@ def test_names(status: int, name: str) -> None:
 )
 def test_retry_after(status: int, headers: dict[str, str], after: float | None) -> None:
     """H15: what the server asks to wait is in the verdict, and in its error."""
-    verdict = classify(reply(status, headers=headers))
+    verdict = judged(reply(status, headers=headers))
     assert isinstance(verdict, Retry | Throttled)
     assert (verdict.after, verdict.error.retry_after) == (after, after)
 
 
 def test_retry_after_of_a_failure() -> None:
     """A reply that is not tried again tells when the server would be asked again, too."""
-    assert error_of(classify(reply(400, headers={"Retry-After": "7"}))).retry_after == 7.0
+    assert error_of(judged(reply(400, headers={"Retry-After": "7"}))).retry_after == 7.0
 
 
-def test_request_id() -> None:
-    """The error has the reply's own id."""
-    assert error_of(classify(reply(500, headers={"X-Request-Id": "abc"}))).request_id == "abc"
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        pytest.param({}, None, id="none"),
+        pytest.param({"X-Request-Id": "a"}, "a", id="X-Request-Id"),
+        pytest.param({"X-Amzn-RequestId": "b"}, "b", id="X-Amzn-RequestId"),
+        pytest.param({"X-Amzn-Request-Id": "c"}, "c", id="X-Amzn-Request-Id"),
+        pytest.param({"Apigw-RequestId": "d"}, "d", id="Apigw-RequestId"),
+        pytest.param({"Apigw-RequestId": "d", "X-Request-Id": "a"}, "a", id="the first of two"),
+        pytest.param({"X-Request-Id": "", "Apigw-RequestId": "d"}, "d", id="one that is empty"),
+        pytest.param({"X-Request-Id": "\t", "Apigw-RequestId": "d"}, "d", id="one that is blank"),
+        pytest.param({"X-Request-Id": "a" * 200}, "a" * 200, id="as long as may be"),
+        pytest.param({"X-Request-Id": "a" * 8000}, "a" * 199 + "…", id="too long"),
+        pytest.param({"X-Request-Id": "a\udcffb"}, "a\ufffdb", id="B21 a byte that is no UTF-8"),
+        pytest.param({"X-Request-Id": "a\x1b[31mb"}, "a [31mb", id="B21 an escape"),
+        pytest.param({"X-Request-Id": "a\x9b31mb"}, "a 31mb", id="B21 a C1 control"),
+        pytest.param({"X-Request-Id": "a\u202eb\u200bc"}, "a b c", id="B21 invisible characters"),
+        pytest.param({"X-Request-Id": f"a {TOKEN} b"}, "a <hidden> b", id="S2 the token"),
+        pytest.param({"X-Request-Id": TOKEN.replace("-", "%2D")}, "<hidden>", id="S2 escaped"),
+    ],
+)
+def test_request_id(headers: dict[str, str], expected: str | None) -> None:
+    """An error has the reply's own id: the first header that names one, as a short line."""
+    assert error_of(judged(reply(500, headers=headers))).request_id == expected
 
 
 MESSAGES = [
@@ -269,19 +301,19 @@ FAILURES = {
 @pytest.mark.parametrize("kind", FailureKind)
 def test_failures(kind: FailureKind) -> None:
     """N1-N15: every failure has its verdict and its error."""
-    verdict = classify(Failure(kind, "why"))
+    verdict = judged(Failure(kind, "why"))
     assert (type(verdict), type(error_of(verdict))) == FAILURES[kind]
 
 
 @pytest.mark.parametrize("kind", FailureKind)
 def test_failures_say_what_and_why(kind: FailureKind) -> None:
     """N13: every failure's message is its kind in words, and the reason."""
-    assert error_of(classify(Failure(kind, "why"))).message == f"{kind.value}: why"
+    assert error_of(judged(Failure(kind, "why"))).message == f"{kind.value}: why"
 
 
 @pytest.mark.parametrize("kind", [FailureKind.CONNECT, FailureKind.TIMEOUT])
 def test_failures_ask_for_no_wait(kind: FailureKind) -> None:
     """Without a reply nobody has asked to stay away, and there is no status."""
-    verdict = classify(Failure(kind, "why"))
+    verdict = judged(Failure(kind, "why"))
     assert isinstance(verdict, Retry)
     assert (verdict.after, verdict.error.retry_after, verdict.error.status) == (None, None, None)

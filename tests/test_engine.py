@@ -31,6 +31,8 @@ from raydocs_async._deadlines import Deadlines
 from raydocs_async._endpoints import SESSION
 from raydocs_async._engine import Engine
 from raydocs_async._limiter import Lane
+from raydocs_async._redact import Redactor
+from raydocs_async._secret import Secret
 from raydocs_async.sandbox import Fault, Sandbox
 from tests.support.clients import (
     GET,
@@ -543,6 +545,7 @@ async def test_a_time_out_that_is_not_ours() -> None:
             limiter=RateLimiter(None),
             deadlines=deadlines,
             policy=RetryPolicy(),
+            redactor=Redactor(Secret(TOKEN)),
             rand=lambda: 0.5,
             sleep=broken_sleep,
             on_event=None,
@@ -638,6 +641,7 @@ async def test_cancellation(phase: Phase, times: int) -> None:
         session_by(resolver) as http_session,
         client_for(
             server.url.replace("127.0.0.1", "api.localhost"),
+            allow_http=True,
             http_session=http_session,
             max_connections=1,
             retry=THRICE,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from raydocs_async._secret import Secret, SecretBytes
+from raydocs_async._secret import Secret
 
 TOKEN = "tok-5ecr3t-0123456789"
 
@@ -61,12 +61,11 @@ def test_secret_is_a_string() -> None:
 REFUSAL = r"^an API token cannot be pickled or copied into another process$"
 
 
-@pytest.mark.parametrize("secret", [Secret(TOKEN), SecretBytes(TOKEN.encode())], ids=type)
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_secret_does_not_pickle(secret: object, protocol: int) -> None:
+def test_secret_does_not_pickle(protocol: int) -> None:
     """S2: a secret cannot be pickled, and the refusal does not show it."""
     with pytest.raises(TypeError, match=REFUSAL):
-        pickle.dumps({"token": secret}, protocol)
+        pickle.dumps({"token": Secret(TOKEN)}, protocol)
 
 
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])

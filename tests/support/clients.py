@@ -31,6 +31,7 @@ def transport_for(base_url: str, **options: Any) -> AiohttpTransport:
     defaults: dict[str, Any] = {
         "token": Secret(TOKEN),
         "http_session": None,
+        "allow_http": False,
         "max_response_bytes": 64 * 1024,
         "max_connections": 10,
         "attempt_timeout": 5.0,

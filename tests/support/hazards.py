@@ -116,7 +116,7 @@ async def world(
         url = stack.enter_context(hazard.elsewhere()) if hazard.elsewhere else server.url
         options: dict[str, Any] = {}
         if hazard.dns:
-            url = url.replace("127.0.0.1", "api.localhost")
+            url, options["allow_http"] = url.replace("127.0.0.1", "api.localhost"), True
         if hazard.dns or hazard.tls:
             options["http_session"] = session = lent_session(hazard, passes=bool(later))
             await stack.enter_async_context(session)

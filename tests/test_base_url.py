@@ -1,0 +1,112 @@
+"""Base URLs: absolute, without secrets, and in clear to this machine alone."""
+
+from typing import Any
+
+import pytest
+
+from raydocs_async import ConfigurationError
+from raydocs_async._base_url import is_loopback, parse_base_url
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("https://api.example", "https://api.example"),
+        ("https://api.example/", "https://api.example"),
+        ("https://api.example/v2", "https://api.example/v2"),
+        ("https://api.example/v2/", "https://api.example/v2"),
+        ("https://api.example//", "https://api.example"),
+        ("HTTPS://API.Example", "https://api.example"),
+        ("https://api.example:443", "https://api.example"),
+        ("https://api.example:8443", "https://api.example:8443"),
+        ("https://exämple.example", "https://xn--exmple-cua.example"),
+        ("https://api.example/é", "https://api.example/%C3%A9"),
+        ("https://api.example/a/../b", "https://api.example/b"),
+        ("http://localhost:8000/x", "http://localhost:8000/x"),
+        ("http://api.localhost", "http://api.localhost"),
+        ("http://127.0.0.1:1", "http://127.0.0.1:1"),
+        ("http://127.9.9.9", "http://127.9.9.9"),
+        ("http://[::ffff:127.0.0.1]", "http://[::ffff:7f00:1]"),
+        ("http://[::1]:80", "http://[::1]"),
+    ],
+)
+def test_a_base_url_is_normalised(value: str, expected: str) -> None:
+    """C20: a base URL comes out absolute and without a final slash."""
+    assert parse_base_url(value, allow_http=False, borrowed=False) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        *(
+            pytest.param(value, "absolute", id=f"C20 {value!r}")
+            for value in (
+                *("", "/", "api.example", "//api.example", "api.example:443", "ftp://api.example"),
+                *("https://", "https:///v2", "file:///etc", "https://[", "https://a:b:c"),
+                *("https://api.example:99999", 7, None, b"https://api.example"),
+            )
+        ),
+        *(
+            pytest.param(value, "credentials", id=f"C20 {value!r}")
+            for value in (
+                *("https://u:hidden-pw@api.example", "https://u@api.example"),
+                "https://:hidden-pw@api.example",
+            )
+        ),
+        *(
+            pytest.param(value, "query or a fragment", id=f"C20 {value!r}")
+            for value in ("https://api.example/?a=b", "https://api.example/#a")
+        ),
+        *(
+            pytest.param(value, "shows the token", id=f"S8 {value!r}")
+            for value in (
+                *("http://api.example", "http://127.evil.example", "http://localhost.evil.example"),
+                *("http://127.0.0.1.evil.example", "http://evillocalhost", "http://0.0.0.0"),
+                *("http://10.0.0.1", "http://[::2]", "http://2130706433", "http://0x7f.1"),
+                *("http://127.1", "http://[::]", "http://[::ffff:10.0.0.1]", "http://localhost."),
+            )
+        ),
+    ],
+)
+def test_a_base_url_is_refused(value: Any, says: str) -> None:
+    """A base URL that cannot work, or would show the token, is refused; no secret is quoted."""
+    with pytest.raises(ConfigurationError, match=says) as caught:
+        parse_base_url(value, allow_http=False, borrowed=False)
+    assert "hidden-pw" not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+def test_http_by_a_borrowed_session_to_an_address(host: str) -> None:
+    """S8: plain http by a borrowed session goes to a loopback address, which nothing looks up."""
+    assert parse_base_url(f"http://{host}", allow_http=False, borrowed=True) == f"http://{host}"
+
+
+@pytest.mark.parametrize("host", ["localhost", "foo.localhost"])
+def test_http_by_a_borrowed_session_to_a_name(host: str) -> None:
+    """S8: a name that a borrowed session would look up in its own way is refused for plain http."""
+    says = f"^base_url is http to {host}, .*; give a loopback address such as 127.0.0.1"
+    with pytest.raises(ConfigurationError, match=says):
+        parse_base_url(f"http://{host}", allow_http=False, borrowed=True)
+
+
+@pytest.mark.parametrize("borrowed", [True, False])
+@pytest.mark.parametrize("host", ["localhost", "api.example"])
+def test_http_to_elsewhere_if_asked_for(host: str, borrowed: bool) -> None:
+    """S8: plain http to another machine is taken when it is asked for by name."""
+    url = f"http://{host}"
+    assert parse_base_url(url, allow_http=True, borrowed=borrowed) == url
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        *((address, True) for address in ("127.0.0.1", "127.255.0.9", "::1", "::1%lo")),
+        *((address, True) for address in ("::ffff:127.0.0.1", "::FFFF:7F00:1")),
+        *((address, False) for address in ("0.0.0.0", "::", "10.9.8.7", "fe80::1%lo", "126.0.0.1")),
+        *((address, False) for address in ("::ffff:10.9.8.7", "::127.0.0.1", "64:ff9b::7f00:1")),
+        *((address, False) for address in ("localhost", "127.1", "2130706433", "0177.0.0.1", "")),
+    ],
+)
+def test_loopback(address: str, expected: bool) -> None:
+    """S8: an address is on loopback by its number; another spelling of one, or a name, is not."""
+    assert is_loopback(address) is expected
