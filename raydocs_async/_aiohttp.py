@@ -7,7 +7,6 @@ of its parse errors claims to be an HTTP 400).
 
 import asyncio
 import math
-import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from ipaddress import ip_address
@@ -27,6 +26,7 @@ from attrs import define, field
 from multidict import CIMultiDict
 from yarl import URL
 
+from raydocs_async._affinity import Home
 from raydocs_async._deadlines import Deadlines
 from raydocs_async._exchange import Failure, FailureKind, Request, Response
 from raydocs_async._secret import REDACTED, Secret, SecretBytes
@@ -191,25 +191,19 @@ class AiohttpTransport:
         self._pool: _Pool | None = None
         self._retired: set[_Pool] = set()
         self._closing = 0
-        self._home: tuple[asyncio.AbstractEventLoop, int] | None = None
+        self._home = Home()
 
     def __repr__(self) -> str:
         return f"<AiohttpTransport to {self._base_url}>"
 
-    def check_home(self) -> None:
-        """Belong to the running event loop and this process, from the first call on.
+    def check_home(self, *, closing: bool = False) -> None:
+        """Bind to the running event loop and this process at the first call, as `Home.check`.
 
         Raises:
-            ConfigurationError: it was in use in another event loop or before a fork.
+            ConfigurationError: It was used in another event loop or process before, or no asyncio
+                event loop is running.
         """
-        here = (asyncio.get_running_loop(), os.getpid())
-        if self._home is None:
-            self._home = here
-        elif self._home != here:
-            where = "process" if self._home[1] != here[1] else "event loop"
-            raise ConfigurationError(
-                f"this client was opened in another {where}; build one client in each"
-            )
+        self._home.check(closing=closing)
 
     async def send(self, request: Request, deadline: float = math.inf) -> Response | Failure:
         """Make one exchange, by `deadline` at the latest; whatever comes of it is returned."""

@@ -69,8 +69,11 @@ class Failure:
 class Transport(Protocol):
     """What makes exchanges: the transport, or a stand-in for it."""
 
-    def check_home(self) -> None:
+    def check_home(self, *, closing: bool = False) -> None:
         """Refuse to be used in more than one event loop or process, if that matters.
+
+        Args:
+            closing: Allow another event loop if the first one is closed.
 
         Raises:
             ConfigurationError: it was in use elsewhere.

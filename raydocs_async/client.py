@@ -14,6 +14,7 @@ from uuid import UUID
 
 from attrs import define, field
 
+from raydocs_async._affinity import running_loop
 from raydocs_async._aiohttp import AiohttpTransport, ClientSession, TraceConfig, parse_base_url
 from raydocs_async._bulk import Ids, Service, SessionStream, open_stream
 from raydocs_async._deadlines import Deadlines
@@ -177,11 +178,13 @@ class RaydocsClient:
     async def close(self) -> None:
         """End calls that are under way with `ClientClosedError`, and close all connections.
 
-        Closing twice, or twice at once, is fine; a borrowed ``http_session`` stays open.
+        Closing twice, or twice at once, is fine; a borrowed ``http_session`` stays open. If the
+        client's event loop is closed, its calls have ended with it, and any loop may close it.
 
         Raises:
-            ConfigurationError: calls are under way in another event loop or process, or this is
-                one of them (a trace callback's).
+            ConfigurationError: the client was opened in another process, or in another event loop
+                that is still open; no asyncio event loop is running; or this is called by one of
+                the client's own calls (in a trace callback).
         """
         await self._engine.close()
 
@@ -209,8 +212,8 @@ class RaydocsClient:
             InternalServerError: the service failed in all of them.
             APIResponseValidationError: the reply is not what the API documents.
             ClientClosedError: the client was closed before or meanwhile.
-            ConfigurationError: `timeout` is not above 0, or the client was opened in another
-                event loop or process.
+            ConfigurationError: `timeout` is not above 0, the client was opened in another
+                event loop or process, or no asyncio event loop is running.
 
         Source: the API reference, ``GET /extractions/sessions/{sessionId}``.
         """
@@ -307,7 +310,7 @@ class RaydocsClient:
         """
         _check_timeout("interval", interval)
         _check_timeout("timeout", timeout)
-        clock = asyncio.get_running_loop().time
+        clock = running_loop().time
         deadline = math.inf if timeout is None else clock() + timeout
         seen = _Unshown[Session | None](None)
         while (left := deadline - clock()) > 0:
@@ -334,8 +337,12 @@ class RaydocsClient:
 
     @property
     def rate_limit_status(self) -> RateLimitStatus:
-        """What is known of the rate limit just now; to be read inside the event loop."""
-        return self._limiter.status(asyncio.get_running_loop().time())
+        """A snapshot of the rate limit; to be read inside the event loop.
+
+        Raises:
+            ConfigurationError: No asyncio event loop is running here.
+        """
+        return self._limiter.status(running_loop().time())
 
 
 def _hidden(token: object) -> Secret:
@@ -372,7 +379,9 @@ def _check_types(retry: object, rate_limit: object, http_session: object) -> Non
 
 def _check_hook(hook: Hook | None) -> Hook | None:
     given: object = hook
-    if given is not None and (not callable(given) or iscoroutinefunction(given)):
+    if given is None:
+        return hook
+    if not callable(given) or any(map(iscoroutinefunction, (given, type(given).__call__))):
         raise ConfigurationError("on_event must be a plain function, not a coroutine function")
     return hook
 
