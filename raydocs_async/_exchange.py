@@ -51,6 +51,8 @@ class FailureKind(Enum):
     TIMEOUT = "no complete answer in time"
     PROTOCOL = "the answer was not valid HTTP"
     CUT = "the answer was cut short"
+    ENCODING = "the answer could not be decoded"
+    PROXY = "the proxy refused the connection"
     TOO_LARGE = "the answer is larger than max_response_bytes"
     SETUP = "the request could not be made"
 
