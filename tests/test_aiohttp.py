@@ -451,7 +451,8 @@ async def test_an_encoding_that_was_not_asked_for(encoding: str) -> None:
 @pytest.mark.parametrize("encoding", ["identity", "GZIP", "", "deflate"])
 async def test_an_encoding_that_can_be_read(encoding: str) -> None:
     """B4: what was asked for is read, in either case, and so is a body that is not encoded."""
-    encode = {"GZIP": gzipped, "deflate": zlib.compress}.get(encoding, bytes)
+    encoders: dict[str, Callable[[bytes], bytes]] = {"GZIP": gzipped, "deflate": zlib.compress}
+    encode = encoders.get(encoding, bytes)
     answer = reply(encode(session_json(SESSION_ID)), headers={"Content-Encoding": encoding})
     async with WireServer(answer) as server, open_transport(server.url) as transport:
         assert (await response_of(transport)).body == session_json(SESSION_ID)
