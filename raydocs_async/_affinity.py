@@ -58,7 +58,7 @@ class Home:
         loop, process = running_loop(), os.getpid()
         if self._loop is None:
             self._loop, self._process = loop, process
-        if self._process != process:
-            raise ConfigurationError(_ELSEWHERE.format("process"))
-        if self._loop is not loop and not (closing and self._loop.is_closed()):
-            raise ConfigurationError(_ELSEWHERE.format("event loop"))
+        is_elsewhere = self._loop is not loop and not (closing and self._loop.is_closed())
+        if self._process != process or is_elsewhere:
+            where = "process" if self._process != process else "event loop"
+            raise ConfigurationError(_ELSEWHERE.format(where))

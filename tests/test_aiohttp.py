@@ -666,8 +666,9 @@ async def test_a_connection_that_cannot_be_made_leaves_the_pool() -> None:
     with black_hole() as url:
         async with open_transport(url, attempt_timeout=60.0) as transport:
             failure = await failure_of(transport)
-            assert (failure.kind, failure.sent) == (FailureKind.TIMEOUT, False)
-            assert transport._pool is not None
+            pool = transport._pool
+    assert (failure.kind, failure.sent) == (FailureKind.TIMEOUT, False)
+    assert pool is not None
 
 
 async def test_a_retired_pool_closes_after_its_last_exchange() -> None:

@@ -347,6 +347,8 @@ def test_closing_after_the_loop() -> None:
     asyncio.run(client.close())
     assert "closed" in repr(client)
     calls[0]._log_destroy_pending = False  # type: ignore[attr-defined]  # its loop went first
+    coroutine: Any = calls[0].get_coro()
+    coroutine.close()  # as when it is collected
 
 
 async def test_two_threads() -> None:

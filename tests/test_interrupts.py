@@ -83,7 +83,7 @@ def interrupted_at(line: int) -> bool:
     loop.set_exception_handler(lambda *_: None)  # it tells of callbacks that were interrupted
     first = loop.create_task(use())
     with suppress(KeyboardInterrupt), interrupter.armed():
-        loop.run_until_complete(first)
+        loop.run_until_complete(first)  # pragma: no cover
     with suppress(RuntimeError):  # a loop that was about to stop still does
         loop.run_until_complete(asyncio.sleep(0))
     loop.run_until_complete(go_on())
@@ -96,5 +96,5 @@ def test_an_interrupt_at_any_line(first: int) -> None:
     """C9: after an interrupt anywhere, no permission is lost, and `close` ends at once."""
     line = first
     while interrupted_at(line):
-        line += STRIDE
-    assert line > 10 * STRIDE
+        line += STRIDE  # pragma: no cover  (the tracer was another one meanwhile)
+    assert line > 10 * STRIDE  # pragma: no cover
