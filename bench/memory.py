@@ -42,7 +42,7 @@ class Answering:
     def __init__(self) -> None:
         self._before, self._after = msgspec.json.encode(_TEMPLATE).split(session_id(0).encode(), 1)
 
-    def check_home(self) -> None:
+    def check_home(self, *, closing: bool = False) -> None:
         """It is at home everywhere."""
 
     async def send(self, request: Request, deadline: float) -> Response:

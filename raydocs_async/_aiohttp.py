@@ -7,7 +7,6 @@ of its parse errors claims to be an HTTP 400).
 
 import asyncio
 import math
-import os
 import socket
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -24,21 +23,28 @@ from aiohttp import (
 )
 from aiohttp.abc import ResolveResult
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import ContentEncodingError
 from attrs import define, field
 from multidict import CIMultiDict
 from yarl import URL
 
+from raydocs_async._affinity import Home, current_task, running_loop
 from raydocs_async._base_url import REMEDY, is_loopback
 from raydocs_async._deadlines import Deadlines
 from raydocs_async._exchange import Failure, FailureKind, Request, Response
 from raydocs_async._secret import Secret
-from raydocs_async.errors import ConfigurationError
 
 # aiohttp's two types are for the client's annotations.
 __all__ = ["AiohttpTransport", "ClientSession", "TraceConfig"]
 
 CONNECT_TIMEOUT = 10.0
 """Seconds to reach the server, TLS handshake included."""
+SUSPICIOUS_SILENCE = 1.0
+"""Seconds of waiting for a reply, after which an exchange that is given up makes the pooled
+connections suspect."""
+READABLE_ENCODINGS = ("gzip", "deflate")
+"""Those that the standard library decodes. aiohttp asks also for ``br`` and ``zstd`` when their
+packages are installed, in whatever version, and fails at each reply if that one does not fit."""
 ERROR_BODY_LIMIT = 64 * 1024
 """Bytes read of a body that only explains an error."""
 ERROR_BODY_TIMEOUT = 5.0
@@ -71,11 +77,16 @@ class ExposureError(Exception):
     """The token would leave this machine in clear; raised before anything is sent."""
 
 
+class EncodingError(Exception):
+    """A body in an encoding that was not asked for."""
+
+
 # The first row that fits counts. A test fails when aiohttp has an exception that none fits.
 _FAILURES: Sequence[tuple[type[Exception], FailureKind, bool]] = (
     (WireError, FailureKind.DISCONNECT, True),
     (TooLargeError, FailureKind.TOO_LARGE, True),
     (ExposureError, FailureKind.SETUP, False),
+    (EncodingError, FailureKind.ENCODING, True),
     (aiohttp.ClientConnectorCertificateError, FailureKind.CERTIFICATE, False),
     (aiohttp.ServerFingerprintMismatch, FailureKind.CERTIFICATE, False),
     (aiohttp.ConnectionTimeoutError, FailureKind.TIMEOUT, False),
@@ -90,16 +101,39 @@ _FAILURES: Sequence[tuple[type[Exception], FailureKind, bool]] = (
     (RuntimeError, FailureKind.SETUP, False),
 )
 
-# After these the other idle connections may be as dead, or as confused, as the one that failed.
-_DISTRUSTED = frozenset({FailureKind.DISCONNECT, FailureKind.PROTOCOL})
+# After these the other idle connections may be as dead, or as confused, as the one that failed. A
+# time-out is among them: a firewall that forgets connections drops their packets silently.
+_DISTRUSTED = frozenset({FailureKind.DISCONNECT, FailureKind.PROTOCOL, FailureKind.TIMEOUT})
+
+# A proxy's refusals that may be over at the next attempt, as are all of its 5xx.
+_TEMPORARY_REFUSALS = frozenset({408, 425, 429})
 
 
 def translate(exc: Exception) -> Failure | None:
     """The failure that `exc` stands for; ``None`` for what no exchange should raise."""
+    match exc:
+        case aiohttp.ClientHttpProxyError(status=status):
+            return _refusal(status)
+        case aiohttp.ClientResponseError() if _is_undecodable(exc):
+            return translate(EncodingError())  # aiohttp gives up at such a reply's headers
     for kind, failure, sent in _FAILURES:
         if isinstance(exc, kind):
             return Failure(failure, _reason(exc), sent)
     return None
+
+
+def _is_undecodable(exc: BaseException | None) -> bool:
+    while exc is not None and not isinstance(exc, ContentEncodingError):
+        exc = exc.__cause__
+    return exc is not None
+
+
+def _refusal(status: int) -> Failure:
+    """The failure for a proxy's answer to CONNECT, whose status really is one, unlike others'."""
+    if status >= 500 or status in _TEMPORARY_REFUSALS:
+        return Failure(FailureKind.CONNECT, f"the proxy answered HTTP {status}", sent=False)
+    said = f"it answered HTTP {status}; check its address and credentials"
+    return Failure(FailureKind.PROXY, said, sent=False)
 
 
 def _reason(exc: Exception) -> str:
@@ -109,6 +143,9 @@ def _reason(exc: Exception) -> str:
             return str(exc)
         case TooLargeError():
             return "it was not read any further"
+        case EncodingError():
+            asked_for = " or ".join(READABLE_ENCODINGS)
+            return f"its Content-Encoding is not {asked_for}, which is what was asked for"
         case TimeoutError() if type(exc) is TimeoutError:
             return "the attempt took too long"
         case OSError() if exc.strerror:
@@ -117,6 +154,9 @@ def _reason(exc: Exception) -> str:
             return str(exc)  # such as that a borrowed session is closed
         case _:
             return type(exc).__name__
+
+
+_UNDERSTOOD = frozenset({*READABLE_ENCODINGS, "identity", ""})
 
 
 class LoopbackResolver(aiohttp.ThreadedResolver):
@@ -169,8 +209,13 @@ class _Pool:
     """An aiohttp session and who is using it."""
 
     session: ClientSession = field(repr=False)
-    users: int = 0
-    retired: bool = False
+    users: set[asyncio.Task[Any]] = field(factory=set, repr=False)
+    """Tasks, and not a number, because an interrupt can end one without a word."""
+
+    @property
+    def is_unused(self) -> bool:
+        """True if no exchange is under way."""
+        return all(task.done() for task in self.users)
 
 
 class AiohttpTransport:
@@ -211,6 +256,7 @@ class AiohttpTransport:
             {
                 # Anything else in first place, and the framework answers errors in HTML.
                 "Accept": "application/json",
+                "Accept-Encoding": ", ".join(READABLE_ENCODINGS),
                 "User-Agent": user_agent,
             }
         )
@@ -224,42 +270,45 @@ class AiohttpTransport:
         self._pool: _Pool | None = None
         self._retired: set[_Pool] = set()
         self._closing = 0
-        self._home: tuple[asyncio.AbstractEventLoop, int] | None = None
+        self._home = Home()
 
     def __repr__(self) -> str:
         return f"<AiohttpTransport to {self._base_url}>"
 
-    def check_home(self) -> None:
-        """Belong to the running event loop and this process, from the first call on.
+    def check_home(self, *, closing: bool = False) -> None:
+        """Bind to the running event loop and this process at the first call, as `Home.check`.
 
         Raises:
-            ConfigurationError: it was in use in another event loop or before a fork.
+            ConfigurationError: It was used in another event loop or process before, or no asyncio
+                event loop is running.
         """
-        here = (asyncio.get_running_loop(), os.getpid())
-        if self._home is None:
-            self._home = here
-        elif self._home != here:
-            where = "process" if self._home[1] != here[1] else "event loop"
-            raise ConfigurationError(
-                f"this client was opened in another {where}; build one client in each"
-            )
+        self._home.check(closing=closing)
 
     async def send(self, request: Request, deadline: float = math.inf) -> Response | Failure:
         """Make one exchange, by `deadline` at the latest; whatever comes of it is returned."""
-        pool = self._lease()
-        until = min(deadline, asyncio.get_running_loop().time() + self._attempt_timeout)
+        task, pool, clock = current_task(), self._current_pool(), running_loop().time
+        began = clock()
+        scope = self._deadlines.until(min(deadline, began + self._attempt_timeout))
         try:
-            with self._deadlines.until(until):
-                return await self._exchange(pool, request, until)
+            pool.users.add(task)
+            with scope:
+                return await self._exchange(pool, request, scope.until)
         except Exception as exc:
             failure = translate(exc)
             if failure is None:
                 raise
+            if failure.sent and failure.kind in _DISTRUSTED:
+                self._retire(pool)
+            return failure
+        except asyncio.CancelledError:
+            # By the caller or the call's deadline. The next call must not meet the same silence.
+            if clock() - began >= SUSPICIOUS_SILENCE:
+                self._retire(pool)
+            raise
         finally:
-            await self._return(pool)
-        if failure.kind in _DISTRUSTED:
-            await self._retire(pool)
-        return failure
+            self._deadlines.remove(scope)  # as the block did, unless an interrupt hit its very end
+            pool.users.discard(task)
+            await self._tidy(pool)
 
     async def distrust(self, response: Response) -> None:
         """Use the idle connections no more, one of which brought `response`.
@@ -267,7 +316,8 @@ class AiohttpTransport:
         Those of a borrowed session can only be closed by using each of them once more.
         """
         assert isinstance(response.connection, _Pool)
-        await self._retire(response.connection)
+        self._retire(response.connection)
+        await self._tidy(response.connection)
         self._closing = self._max_connections if self._borrowed else 0
 
     async def close(self) -> None:
@@ -321,6 +371,9 @@ class AiohttpTransport:
 
     async def _read(self, reply: "_Reply") -> bytes:
         limit = self._max_response_bytes
+        if reply.response.headers.get("Content-Encoding", "identity").lower() not in _UNDERSTOOD:
+            reply.response.close()
+            raise EncodingError
         if (reply.response.content_length or 0) > limit:
             reply.response.close()
             raise TooLargeError
@@ -329,29 +382,29 @@ class AiohttpTransport:
             raise TooLargeError
         return reply.body
 
-    def _lease(self) -> _Pool:
+    def _current_pool(self) -> _Pool:
         if self._pool is None:
             self._pool = _Pool(self._borrowed or self._open())
-        self._pool.users += 1
         return self._pool
 
-    async def _return(self, pool: _Pool) -> None:
-        pool.users -= 1
+    async def _tidy(self, pool: _Pool) -> None:
+        """Close what nobody uses any more of a retired pool."""
         if pool not in self._retired:
             return
         assert isinstance(pool.session.connector, Connector)
         pool.session.connector.close_idle()
-        if not pool.users:
+        if pool.is_unused:
             self._retired.discard(pool)
             await pool.session.close()
 
-    async def _retire(self, pool: _Pool) -> None:
-        """Take the pool out of use; closed when its last exchange is over, which it would hang."""
+    def _retire(self, pool: _Pool) -> None:
+        """Take the pool out of use; `_tidy` closes it after its last exchange.
+
+        Closing it earlier would hang that exchange. A borrowed session cannot be replaced.
+        """
         if pool is self._pool and pool.session is not self._borrowed:
-            self._pool = None
             self._retired.add(pool)
-            pool.users += 1
-            await self._return(pool)
+            self._pool = None
 
     def _open(self) -> ClientSession:
         return ClientSession(

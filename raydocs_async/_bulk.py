@@ -25,6 +25,7 @@ from uuid import UUID
 
 from attrs import define, field, frozen
 
+from raydocs_async._affinity import running_loop
 from raydocs_async._endpoints import parse_id
 from raydocs_async._engine import Completed
 from raydocs_async._limiter import RateLimitStatus
@@ -226,9 +227,10 @@ class Job:
             await asyncio.wait(self._workers)
 
     def _start(self) -> None:
+        loop = running_loop()
         self._started = True
         for _ in range(self._concurrency):
-            worker = asyncio.get_running_loop().create_task(self._work())
+            worker = loop.create_task(self._work())
             self._workers.add(worker)
             worker.add_done_callback(self._on_worker_done)
 

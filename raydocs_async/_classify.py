@@ -53,6 +53,8 @@ _ERRORS: Mapping[int, type[APIStatusError]] = {
 _FATAL_FAILURES: Mapping[FailureKind, type[RaydocsError]] = {
     FailureKind.CERTIFICATE: APIConnectionError,
     FailureKind.TOO_LARGE: APIConnectionError,
+    FailureKind.ENCODING: APIConnectionError,
+    FailureKind.PROXY: APIConnectionError,
     FailureKind.SETUP: ConfigurationError,
 }
 

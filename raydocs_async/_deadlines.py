@@ -7,12 +7,22 @@ at all of them when it goes off.
 
 A cancel scope ends its body the way `asyncio.timeout` does: it cancels the task that it runs in,
 and takes that one cancellation back on the way out, so that the caller's own goes through.
+
+A reply that has arrived wins over a deadline. When code of the caller blocks the event loop past
+a deadline, the timer and the socket are both ready in the loop's next turn; the task that waits
+for the socket wakes a few turns later, and a timer that cancelled at once would throw away a reply
+that is already here. So the scopes are cancelled some turns of the loop after their deadline.
 """
 
 import asyncio
 import math
 from types import TracebackType
 from typing import Self
+
+from raydocs_async._affinity import current_task, running_loop
+
+GRACE = 30
+"""Turns of the event loop after a deadline: enough to read some 1 MiB that has arrived."""
 
 
 class CancelScope:
@@ -30,16 +40,19 @@ class CancelScope:
         self.cancelled = False
 
     def __enter__(self) -> Self:
-        task = asyncio.current_task()
-        assert task is not None  # a coroutine of ours runs in somebody's task
-        self.task = task
-        self._cancelling = task.cancelling()
+        self.task = current_task()
+        self._cancelling = self.task.cancelling()
         self._deadlines.add(self)
         return self
 
+    @property
+    def is_orphaned(self) -> bool:
+        """True if its task will not run any more, so that nothing is left to cancel."""
+        return self.task.done() or self.task.get_loop().is_closed()
+
     def cancel(self) -> None:
         """Cancel the block: its next (or current) await raises."""
-        if not self.cancelled:
+        if not self.cancelled and not self.is_orphaned:
             self.cancelled = True
             self.task.cancel()
 
@@ -61,11 +74,12 @@ class Deadlines:
 
     def __init__(self) -> None:
         self._running: set[CancelScope] = set()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
         self._next = math.inf
 
     def __len__(self) -> int:
-        return len(self._running)
+        """Count the open scopes, without those that an interrupt or a closed loop has left over."""
+        return sum(not scope.is_orphaned for scope in self._running)
 
     @property
     def cover_current_task(self) -> bool:
@@ -85,8 +99,9 @@ class Deadlines:
     def add(self, scope: CancelScope) -> None:
         """Open `scope`."""
         self._running.add(scope)
-        if scope.until < self._next:
-            self._set_timer(scope.until)
+        # An interrupt can make the event loop lose the timer; then its time is long over.
+        if scope.until < self._next or self._next < running_loop().time() - 1:
+            self._set_timer(min(each.until for each in self._running if not each.cancelled))
 
     def remove(self, scope: CancelScope) -> None:
         """Close `scope`. The timer stays: it is cheaper to let it find nothing than to reset it."""
@@ -97,10 +112,14 @@ class Deadlines:
             self._timer.cancel()
         self._next = when
         finite = math.isfinite(when)
-        self._timer = asyncio.get_running_loop().call_at(when, self._look) if finite else None
+        self._timer = running_loop().call_at(when, self._look) if finite else None
 
-    def _look(self) -> None:
-        now = asyncio.get_running_loop().time()
+    def _look(self, grace: int = GRACE) -> None:
+        if grace:
+            self._timer = running_loop().call_soon(self._look, grace - 1)
+            return
+        now = running_loop().time()
+        self._running = {scope for scope in self._running if not scope.is_orphaned}
         for scope in self._running:
             if scope.until <= now:
                 scope.cancel()

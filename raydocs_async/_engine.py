@@ -15,17 +15,20 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Generic, TypeVar
 
 import attrs
 from attrs import define, field, frozen
 
+from raydocs_async._affinity import current_task, running_loop
 from raydocs_async._classify import Done, Failed, Retry, Throttled, classify, classify_invalid
 from raydocs_async._converter import decode
 from raydocs_async._deadlines import Deadlines
 from raydocs_async._endpoints import Endpoint
 from raydocs_async._exchange import Failure, Request, Response, Transport
+from raydocs_async._hook import Announcer
 from raydocs_async._limiter import Lane, RateLimiter
 from raydocs_async._redact import Redactor
 from raydocs_async._retry import Retries, RetryPolicy, RetryQuota, backoff
@@ -54,6 +57,8 @@ from raydocs_async.events import (
 
 M = TypeVar("M")
 
+CLOSE_PATIENCE = 5.0
+"""Seconds that `Engine.close` waits for calls that it has cancelled, which normally end at once."""
 SHORTEST_PAUSE = 1.0
 """Seconds that a 429 without Retry-After is worth at least."""
 
@@ -71,6 +76,8 @@ class _Call:
     started: float
     deadline: float
     """In the event loop's seconds."""
+    clock: Callable[[], float]
+    """The event loop's; still works when the call is collected after its loop was closed."""
     idle_since: float
     """When it last began to wait: for the rate limit, or as back-off."""
     history: list[Attempt] = field(factory=list)
@@ -145,7 +152,7 @@ class Engine:
         self._redactor = redactor
         self._rand = rand
         self._sleep = sleep
-        self._on_event = on_event
+        self._announce = None if on_event is None else Announcer(on_event)
         self._calls = 0
         self._quota = RetryQuota()
         self._idle = asyncio.Event()
@@ -184,7 +191,8 @@ class Engine:
         now = self._now()
         deadline = math.inf if timeout is None else now + timeout
         self._calls += 1
-        call = _Call(self._calls, request, endpoint, lane, now, deadline, idle_since=now)
+        clock = running_loop().time
+        call = _Call(self._calls, request, endpoint, lane, now, deadline, clock, now)
         outcome = await self._observed(call)
         history = tuple(call.history)
         if isinstance(outcome, _Decoded):
@@ -203,28 +211,38 @@ class Engine:
         return self._quota.scarce
 
     def check_usable(self) -> None:
-        """Refuse to work when closed, in another event loop, or after a fork.
+        """Refuse to work when closed, in another event loop, after a fork, or without asyncio.
 
         Raises:
-            ClientClosedError: it is closed.
-            ConfigurationError: it was opened elsewhere.
+            ClientClosedError: It is closed.
+            ConfigurationError: It was opened elsewhere, or no asyncio event loop is running.
         """
+        current_task()
         if self.closed:
             raise ClientClosedError("this client is closed")
         self._transport.check_home()
 
     async def close(self) -> None:
         """End every call with `ClientClosedError`, then close the connections. Idempotent."""
-        if self._deadlines:  # calls are under way, which only their own event loop can end
-            self._transport.check_home()
+        current_task()
+        self._transport.check_home(closing=True)
         if self._deadlines.cover_current_task:
             raise ConfigurationError("a client cannot be closed from within one of its own calls")
         self.closed = True
         self._deadlines.cancel_all()
-        while self._deadlines:
+        await self._wait_for_calls()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_PATIENCE):
+                await self._transport.close()
+
+    async def _wait_for_calls(self) -> None:
+        """Wait for the calls that were cancelled; not for ever, as an interrupt can stop a task."""
+        give_up_at = self._now() + CLOSE_PATIENCE
+        while self._deadlines and self._now() < give_up_at:
             self._idle.clear()
-            await self._idle.wait()
-        await self._transport.close()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_PATIENCE / 50):
+                    await self._idle.wait()
 
     async def _observed(self, call: _Call) -> _Decoded | Retry | Failed:
         """Run the call between the events of its start and its end."""
@@ -239,7 +257,7 @@ class Engine:
             error = type(exc).__name__
             raise
         finally:
-            seconds, attempts = self._now() - call.started, len(call.history)
+            seconds, attempts = call.clock() - call.started, len(call.history)
             self._tell(call, CallEnded, seconds=seconds, attempts=attempts, error=error)
 
     async def _within_deadline(self, call: _Call) -> _Decoded | Retry | Failed:
@@ -252,6 +270,7 @@ class Engine:
             if not scope.cancelled:
                 raise
         finally:
+            self._deadlines.remove(scope)  # as the block did, unless an interrupt hit its very end
             self._idle.set()
         if self.closed:
             return Failed(ClientClosedError(f"the client was closed while {call.doing}"))
@@ -289,7 +308,7 @@ class Engine:
         """One attempt by the retry policy's count; as many exchanges as the rate limit refuses."""
         while True:
             call.doing = "waiting for the rate limit"
-            ticket = await self._limiter.acquire(call.lane, call.deadline)
+            ticket = await self._limiter.acquire(call.lane, call.deadline, owner=current_task())
             if isinstance(ticket, Wait):
                 return Failed(self._shut(call, ticket))
             outcome = await self._exchange(call, ticket)
@@ -300,9 +319,9 @@ class Engine:
 
     async def _exchange(self, call: _Call, ticket: Ticket) -> Response | Failure:
         """Send, and give the slot back, whatever happens."""
-        call.doing = "waiting for the reply"
-        number, waited = len(call.history) + 1, ticket.sent_at - call.idle_since
         try:
+            call.doing = "waiting for the reply"
+            number, waited = len(call.history) + 1, ticket.sent_at - call.idle_since
             self._tell(call, AttemptStarted, number=number, waited=waited)
             outcome = await self._transport.send(call.request, call.deadline)
         except BaseException:
@@ -348,7 +367,7 @@ class Engine:
         self, call: _Call, ticket: Ticket, *, status: int | None = None, error: str | None
     ) -> None:
         call.history.append(call.attempt(ticket, status=status, error=error))
-        call.idle_since = now = self._now()
+        call.idle_since = now = call.clock()
         _log.debug("%s: %s", call.name, call.history[-1])
         self._tell(
             call,
@@ -360,15 +379,15 @@ class Engine:
         )
 
     def _tell(self, call: _Call, event: Callable[..., Event], **details: Any) -> None:
-        if self._on_event is not None:
+        if self._announce is not None:
             about = {"resource": call.request.resource, "resource_id": call.request.id}
-            self._on_event(event(call=call.number, **about, **details))
+            self._announce(event(call=call.number, **about, **details))
 
     def _pass_on(self, news: RateLimitEvent) -> None:
         if isinstance(news, Paused):
             _log.info("the rate limit is used up: nothing is sent for %.1f s", news.seconds)
-        if self._on_event is not None:
-            self._on_event(news)
+        if self._announce is not None:
+            self._announce(news)
 
     def _shut(self, call: _Call, wait: Wait) -> RateLimitError:
         opens_in = wait.until - self._now()
@@ -381,4 +400,4 @@ class Engine:
 
     @staticmethod
     def _now() -> float:
-        return asyncio.get_running_loop().time()
+        return running_loop().time()

@@ -47,6 +47,8 @@ class FailureKind(Enum):
     TIMEOUT = "no complete answer in time"
     PROTOCOL = "the answer was not valid HTTP"
     CUT = "the answer was cut short"
+    ENCODING = "the answer could not be decoded"
+    PROXY = "the proxy refused the connection"
     TOO_LARGE = "the answer is larger than max_response_bytes"
     SETUP = "the request could not be made"
 
@@ -66,8 +68,11 @@ class Failure:
 class Transport(Protocol):
     """What makes exchanges: the transport, or a stand-in for it."""
 
-    def check_home(self) -> None:
+    def check_home(self, *, closing: bool = False) -> None:
         """Refuse to be used in more than one event loop or process, if that matters.
+
+        Args:
+            closing: Allow another event loop if the first one is closed.
 
         Raises:
             ConfigurationError: it was in use elsewhere.

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from enum import IntEnum
 from http import HTTPStatus
+from typing import Any, NamedTuple
 
 from attrs import frozen
 
@@ -82,6 +83,13 @@ class Lane(IntEnum):
     BULK = 1
 
 
+class _Waiter(NamedTuple):
+    """A call in the queue."""
+
+    deadline: float
+    owner: asyncio.Task[Any] | None
+
+
 class RateLimiter:
     """Lets requests through as the server's window allows; can be shared by several clients.
 
@@ -108,7 +116,9 @@ class RateLimiter:
         self._window = Window(
             limit=told.requests if rate_limit else None, per=told.per if rate_limit else None
         )
-        self._lanes = {lane: OrderedDict[asyncio.Future[Ticket | Wait], float]() for lane in Lane}
+        self._lanes = {lane: OrderedDict[asyncio.Future[Ticket | Wait], _Waiter]() for lane in Lane}
+        self._permits = dict[int, tuple[Ticket, asyncio.Task[Any] | None]]()
+        self._owners = set[asyncio.Task[Any]]()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._told_until = -math.inf
@@ -126,7 +136,7 @@ class RateLimiter:
             per=window.per,
             remaining=max(0, int(window.free)) if finite else None,
             resets_in=max(0.0, resets_in) if math.isfinite(resets_in) else None,
-            in_flight=window.in_flight,
+            in_flight=len(self._permits),
             waiting=sum(map(len, self._lanes.values())),
             foreign=window.foreign,
         )
@@ -136,8 +146,16 @@ class RateLimiter:
         """429s since the last reply that was none."""
         return self._window.refusals
 
-    async def acquire(self, lane: Lane, deadline: float) -> Ticket | Wait:
+    async def acquire(
+        self, lane: Lane, deadline: float, *, owner: asyncio.Task[Any] | None = None
+    ) -> Ticket | Wait:
         """Wait for the permission to send one request; give it back by `settle` or `abandon`.
+
+        Args:
+            lane: Where to queue.
+            deadline: When to give up, in the event loop's seconds.
+            owner: Take the permission back when this task has ended. A `KeyboardInterrupt` can end
+                a task between any two lines, also where it was about to give it back.
 
         Returns:
             The permission, or at once a `Wait` when it is known that none is to be had before
@@ -147,14 +165,16 @@ class RateLimiter:
             ConfigurationError: it is in use in another event loop.
         """
         now = self._come_home().time()
+        if owner is not None:
+            self._watch(owner)
         if not any(self._lanes[each] for each in Lane if each <= lane):
-            admitted = self._admit(lane, now)
+            admitted = self._admit(lane, now, owner)
             if isinstance(admitted, Ticket):
                 return admitted
         opens_at = self._opens_at(lane, now)
         if self._is_hopeless(opens_at, deadline, now):
             return Wait(opens_at)
-        return await self._queue(lane, deadline)
+        return await self._queue(lane, _Waiter(deadline, owner))
 
     def settle(
         self, ticket: Ticket, outcome: Response | Failure, pause: float
@@ -175,6 +195,7 @@ class RateLimiter:
             self._window.lost(ticket, now, sent=outcome.sent)
         else:
             self._read(ticket, outcome, now, pause)
+        self._forget(ticket)
         news = self._window.news_since(before, now)
         self._pump()
         return news
@@ -191,8 +212,29 @@ class RateLimiter:
 
     def abandon(self, ticket: Ticket, *, sent: bool) -> None:
         """Give the permission back when nobody is left to see what became of the request."""
-        self._window.lost(ticket, asyncio.get_running_loop().time(), sent=sent)
+        assert self._loop is not None
+        if self._loop.is_closed():  # the call is collected after its loop; nobody waits any more
+            return
+        self._window.lost(ticket, self._loop.time(), sent=sent)
+        self._forget(ticket)
         self._pump()
+
+    def _watch(self, owner: asyncio.Task[Any]) -> None:
+        if owner not in self._owners:
+            self._owners.add(owner)
+            owner.add_done_callback(self._take_back)
+
+    def _take_back(self, owner: asyncio.Task[Any]) -> None:
+        """Take back the permissions that a task still has at its end."""
+        self._owners.discard(owner)
+        left = [ticket for ticket, of in list(self._permits.values()) if of is owner]
+        for ticket in left:
+            self.abandon(ticket, sent=True)
+
+    def _forget(self, ticket: Ticket) -> None:
+        """Take `ticket` off the list of those in flight, which is what counts."""
+        self._permits.pop(id(ticket), None)
+        self._window.in_flight = len(self._permits)
 
     def _come_home(self) -> asyncio.AbstractEventLoop:
         """Belong to the running event loop; what an earlier one left behind went with it."""
@@ -202,17 +244,19 @@ class RateLimiter:
                 raise ConfigurationError("this RateLimiter is in use in another event loop")
             self._loop, self._timer = loop, None
             self._window.in_flight = 0
+            self._permits.clear()
+            self._owners.clear()
             for waiters in self._lanes.values():
                 waiters.clear()
         return loop
 
-    async def _queue(self, lane: Lane, deadline: float) -> Ticket | Wait:
+    async def _queue(self, lane: Lane, call: _Waiter) -> Ticket | Wait:
         waiter: asyncio.Future[Ticket | Wait] = asyncio.get_running_loop().create_future()
-        self._lanes[lane][waiter] = deadline
-        self._pump()
         try:
+            self._lanes[lane][waiter] = call
+            self._pump()
             return await waiter
-        except asyncio.CancelledError:
+        except BaseException:
             self._lanes[lane].pop(waiter, None)
             granted = waiter.result() if waiter.done() and not waiter.cancelled() else None
             if isinstance(granted, Ticket):
@@ -220,12 +264,16 @@ class RateLimiter:
             self._drop_idle_timer()
             raise
 
-    def _admit(self, lane: Lane, now: float) -> Ticket | Wait:
+    def _admit(self, lane: Lane, now: float, owner: asyncio.Task[Any] | None) -> Ticket | Wait:
+        self._window.in_flight = len(self._permits)  # an interrupt may have come between the two
         if self._window.in_flight >= self.max_in_flight:
             return Wait(math.inf)
         # Of a limit that is not the one that was told, the same share is reserved.
         limit = self._window.limit or self._told.requests
-        return self._window.admit(now, self._reserve[lane] * limit // self._told.requests)
+        admitted = self._window.admit(now, self._reserve[lane] * limit // self._told.requests)
+        if isinstance(admitted, Ticket):
+            self._permits[id(admitted)] = admitted, owner
+        return admitted
 
     def _pump(self) -> None:
         """Let through whoever may go, and set the timer for the next one who may not yet."""
@@ -234,7 +282,7 @@ class RateLimiter:
             while waiters:
                 waiter = next(iter(waiters))
                 if not waiter.done():  # else cancelled, and its task has not run since
-                    admitted = self._admit(lane, now)
+                    admitted = self._admit(lane, now, waiters[waiter].owner)
                     if isinstance(admitted, Wait):
                         self._wait(admitted.until, now)
                         return
@@ -268,7 +316,7 @@ class RateLimiter:
         """Release those for whom the window opens too late; they are told now, not then."""
         ahead = 0
         for waiters in self._lanes.values():
-            for waiter, deadline in list(waiters.items()):
+            for waiter, (deadline, _) in list(waiters.items()):
                 opens_at = self._window.opens_at(now, ahead)
                 if not self._is_hopeless(opens_at, deadline, now):
                     ahead += 1

@@ -70,7 +70,9 @@ def hook(name: str, value: object) -> None:
     Raises:
         ConfigurationError: `value` is anything else.
     """
-    if value is not None and (not callable(value) or iscoroutinefunction(value)):
+    if value is None:
+        return
+    if not callable(value) or any(map(iscoroutinefunction, (value, type(value).__call__))):
         raise ConfigurationError(f"{name} must be a plain function, not a coroutine function")
 
 

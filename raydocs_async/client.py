@@ -13,6 +13,7 @@ from uuid import UUID
 from attrs import define, field
 
 from raydocs_async import _settings
+from raydocs_async._affinity import running_loop
 from raydocs_async._aiohttp import AiohttpTransport, ClientSession, TraceConfig
 from raydocs_async._base_url import parse_base_url
 from raydocs_async._bulk import Ids, Service, SessionStream, open_stream
@@ -186,11 +187,13 @@ class RaydocsClient:
     async def close(self) -> None:
         """End calls that are under way with `ClientClosedError`, and close all connections.
 
-        Closing twice, or twice at once, is fine; a borrowed ``http_session`` stays open.
+        Closing twice, or twice at once, is fine; a borrowed ``http_session`` stays open. If the
+        client's event loop is closed, its calls have ended with it, and any loop may close it.
 
         Raises:
-            ConfigurationError: calls are under way in another event loop or process, or this is
-                one of them (a trace callback's).
+            ConfigurationError: the client was opened in another process, or in another event loop
+                that is still open; no asyncio event loop is running; or this is called by one of
+                the client's own calls (in a trace callback).
         """
         await self._engine.close()
 
@@ -218,8 +221,8 @@ class RaydocsClient:
             InternalServerError: the service failed in all of them.
             APIResponseValidationError: the reply is not what the API documents.
             ClientClosedError: the client was closed before or meanwhile.
-            ConfigurationError: `timeout` is not above 0, or the client was opened in another
-                event loop or process.
+            ConfigurationError: `timeout` is not above 0, the client was opened in another
+                event loop or process, or no asyncio event loop is running.
 
         Source: the API reference, ``GET /extractions/sessions/{sessionId}``.
         """
@@ -316,7 +319,7 @@ class RaydocsClient:
         """
         _settings.seconds("interval", interval)
         _settings.optional_seconds("timeout", timeout)
-        clock = asyncio.get_running_loop().time
+        clock = running_loop().time
         deadline = math.inf if timeout is None else clock() + timeout
         seen = _Unshown[Session | None](None)
         while (left := deadline - clock()) > 0:
@@ -346,8 +349,12 @@ class RaydocsClient:
 
     @property
     def rate_limit_status(self) -> RateLimitStatus:
-        """What is known of the rate limit just now; to be read inside the event loop."""
-        return self._limiter.status(asyncio.get_running_loop().time())
+        """A snapshot of the rate limit; to be read inside the event loop.
+
+        Raises:
+            ConfigurationError: No asyncio event loop is running here.
+        """
+        return self._limiter.status(running_loop().time())
 
 
 def _hidden(token: object) -> Secret:

@@ -1,4 +1,4 @@
-"""What can go wrong, as exceptions that are frozen values.
+"""The tree of exceptions that this library raises.
 
 ::
 
@@ -23,16 +23,19 @@
 when to come back and a hint, as far as there are any. `message` alone is for a table that has
 columns for the rest.
 
-Every one of them pickles and copies. None holds the token, an exception or object of the HTTP
-library, or shows data of a document in its message, ``repr`` or ``args``.
+Every one of them pickles and copies. Its own fields are read-only; notes and other attributes can
+be added, as to any exception, and go along when it is pickled or copied. None holds the token, an
+exception or object of the HTTP library, or shows data of a document in its message, ``repr`` or
+``args``.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 import attrs
-from attrs import field, frozen
+from attrs import define, field, frozen, setters
+from attrs.exceptions import FrozenAttributeError
 
 E = TypeVar("E", bound="RaydocsError")
 
@@ -51,7 +54,8 @@ class Attempt:
     """Seconds waited before it, for the rate limit or as back-off."""
 
 
-@frozen(eq=False, repr=False, auto_exc=False)
+# Not `frozen`: that would also refuse the attributes that other libraries set on exceptions.
+@define(eq=False, repr=False, auto_exc=False, on_setattr=setters.frozen)
 class RaydocsError(Exception):
     """The base of every error that this library raises."""
 
@@ -89,15 +93,23 @@ class RaydocsError(Exception):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"
 
+    def __delattr__(self, name: str) -> None:
+        if name in attrs.fields_dict(type(self)):
+            raise FrozenAttributeError
+        super().__delattr__(name)
+
     def __reduce__(self) -> tuple[Callable[..., "RaydocsError"], tuple[Any, ...]]:
-        notes = getattr(self, "__notes__", ())
-        return _rebuild, (type(self), attrs.asdict(self, recurse=False), notes)
+        return _rebuild, (type(self), self.args, attrs.asdict(self, recurse=False), vars(self))
 
 
-def _rebuild(kind: type[E], values: dict[str, Any], notes: Iterable[str]) -> E:
-    error = kind(**values)
-    for note in notes:
-        error.add_note(note)
+def _rebuild(kind: type[E], args: tuple[Any, ...], fields: Mapping[str, Any], more: Any) -> E:
+    """Build an error as it was, without the ``__init__`` that a subclass may have of its own."""
+    error = kind.__new__(kind, *args)
+    for name, value in fields.items():
+        object.__setattr__(error, name, value)
+    vars(error).update(more)
+    if hasattr(error, "__notes__"):
+        error.__notes__ = [*error.__notes__]  # a copy has notes of its own
     return error
 
 
@@ -117,7 +129,7 @@ class ClientClosedError(RaydocsError):
     """The client was closed before or during the call."""
 
 
-@frozen(eq=False, repr=False, auto_exc=False)
+@define(eq=False, repr=False, auto_exc=False, on_setattr=setters.frozen)
 class WaitTimeoutError(RaydocsError):
     """The resource was not finished when the time to wait for it was over."""
 
@@ -133,7 +145,7 @@ class APITimeoutError(APIConnectionError):
     """No complete reply in time."""
 
 
-@frozen(eq=False, repr=False, auto_exc=False)
+@define(eq=False, repr=False, auto_exc=False, on_setattr=setters.frozen)
 class APIResponseValidationError(RaydocsError):
     """A reply with status 200 whose body is not what the API documents."""
 

@@ -8,8 +8,11 @@
 Every `CallStarted` is followed by one `CallEnded`, and every `AttemptStarted` by one
 `AttemptEnded`, also when the call is cancelled or the client closed. The hook is called in the
 task that makes the call, so that a context variable set there (a tracing span's) is seen by what
-follows. It is called in between everything else, and should return at once. What it raises ends
-the call, and reaches the caller as it is.
+follows. It is called in between everything else, and should return at once.
+
+An exception that the hook raises does not end the call: the first one is logged as an error with
+its traceback, by the logger ``raydocs_async``, and later ones are ignored. `KeyboardInterrupt`,
+`SystemExit` and `asyncio.CancelledError` pass through to the caller.
 
 No event holds the token or document data.
 """

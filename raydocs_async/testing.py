@@ -80,7 +80,7 @@ class FakeTransport(Api):
         super().__init__(throttle, sessions=sessions, latency=latency, chaos=chaos, token=token)
         self._clock: Clock | None = None
 
-    def check_home(self) -> None:
+    def check_home(self, *, closing: bool = False) -> None:
         """It is at home in every event loop, one after the other."""
 
     async def send(self, request: Request, deadline: float) -> Response | Failure:

@@ -8,7 +8,8 @@ import re
 import socket
 import ssl
 import tracemalloc
-from collections.abc import AsyncIterator, Iterator
+import zlib
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from types import ModuleType
 from typing import Any
@@ -38,6 +39,7 @@ from tests.support.wire import (
     End,
     Endless,
     Pause,
+    Received,
     Step,
     WireServer,
     bomb,
@@ -439,6 +441,27 @@ async def test_a_body_that_fails(answer: Answer, kind: FailureKind) -> None:
     assert (failure.kind, failure.sent) == (kind, True)
 
 
+@pytest.mark.parametrize("encoding", ["br", "zstd", "compress", "x-gzip", "gzip, br", "7b"])
+async def test_an_encoding_that_was_not_asked_for(encoding: str) -> None:
+    """B4: a body in another encoding is named, whichever packages are installed."""
+    answer = reply(b"\x0b\x02\x80{}\x03", headers={"Content-Encoding": encoding})
+    async with WireServer(answer) as server, open_transport(server.url) as transport:
+        failure = await failure_of(transport)
+    assert (failure.kind, failure.sent) == (FailureKind.ENCODING, True)
+    assert "not gzip or deflate" in failure.reason
+
+
+@pytest.mark.parametrize("encoding", ["identity", "GZIP", "", "deflate"])
+async def test_an_encoding_that_can_be_read(encoding: str) -> None:
+    """B4: what was asked for is read, in either case, and so is a body that is not encoded."""
+    encoders: dict[str, Callable[[bytes], bytes]] = {"GZIP": gzipped, "deflate": zlib.compress}
+    encode = encoders.get(encoding, bytes)
+    answer = reply(encode(session_json(SESSION_ID)), headers={"Content-Encoding": encoding})
+    async with WireServer(answer) as server, open_transport(server.url) as transport:
+        assert (await response_of(transport)).body == session_json(SESSION_ID)
+    assert server.requests[0].headers["accept-encoding"] == "gzip, deflate"
+
+
 async def test_a_body_as_long_as_the_cap() -> None:
     """A body of exactly `max_response_bytes` is read."""
     async with (
@@ -569,6 +592,88 @@ async def test_ten_stale_connections_are_dropped_together() -> None:
     assert server.requests[-1].connection == 11
 
 
+async def pooled_and_silent(
+    server: WireServer, transport: AiohttpTransport, gate: asyncio.Event
+) -> None:
+    """Make three connections that have answered once and will not answer again."""
+    sends = [asyncio.create_task(transport.send(GET)) for _ in range(3)]
+    await until(lambda: len(server.requests) == 3)
+    gate.set()
+    await asyncio.gather(*sends)
+
+
+def silent_when_pooled(gate: asyncio.Event) -> Callable[[Received], Answer]:
+    """Connections 1 to 3 answer once; new ones answer always."""
+    used: set[int] = set()
+
+    def answer(received: Received) -> Answer:
+        if received.connection in used and received.connection <= 3:
+            return (End.HANG,)
+        used.add(received.connection)
+        return (gate, GOOD)
+
+    return answer
+
+
+@pytest.mark.looptime
+async def test_silent_connections_are_dropped_together() -> None:
+    """N12: when a pooled connection does not answer in time, the next one used is fresh."""
+    gate = asyncio.Event()
+    async with (
+        WireServer(silent_when_pooled(gate)) as server,
+        open_transport(server.url) as transport,
+    ):
+        await pooled_and_silent(server, transport, gate)
+        assert (await failure_of(transport)).kind is FailureKind.TIMEOUT
+        await response_of(transport)
+    assert server.requests[-1].connection == 4
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(("waits", "is_fresh"), [(2.0, True), (0.5, False)])
+async def test_a_caller_who_gives_up_on_silence(waits: float, is_fresh: bool) -> None:
+    """N12: when the caller gives up after a long silence, the next call is by a fresh one."""
+    gate = asyncio.Event()
+    async with (
+        WireServer(silent_when_pooled(gate)) as server,
+        open_transport(server.url) as transport,
+    ):
+        await pooled_and_silent(server, transport, gate)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(waits):
+                await transport.send(GET)
+        await transport.send(GET)
+    assert (server.requests[-1].connection == 4) is is_fresh
+
+
+@pytest.mark.looptime
+async def test_a_time_out_ends_no_other_exchange() -> None:
+    """An exchange in flight on a suspect pool is left to finish."""
+    gate = asyncio.Event()
+    async with (
+        WireServer((End.HANG,), (gate, GOOD), GOOD) as server,
+        open_transport(server.url) as transport,
+    ):
+        silent = asyncio.create_task(transport.send(GET))
+        await asyncio.sleep(4)
+        slow = asyncio.create_task(transport.send(GET))
+        assert isinstance(await silent, Failure)
+        await response_of(transport)
+        gate.set()
+        assert isinstance(await slow, Response)
+
+
+@pytest.mark.looptime
+async def test_a_connection_that_cannot_be_made_leaves_the_pool() -> None:
+    """N3: a connect that takes too long says nothing of the connections that there are."""
+    with black_hole() as url:
+        async with open_transport(url, attempt_timeout=60.0) as transport:
+            failure = await failure_of(transport)
+            pool = transport._pool
+    assert (failure.kind, failure.sent) == (FailureKind.TIMEOUT, False)
+    assert pool is not None
+
+
 async def test_a_retired_pool_closes_after_its_last_exchange() -> None:
     """Connections that are not trusted any more still finish what is under way, then close."""
     gate = asyncio.Event()
@@ -673,7 +778,11 @@ interfere = AsyncMock(side_effect=AssertionError("the borrowed session's own hoo
     [
         pytest.param({"headers": {"Authorization": "Bearer other", "Accept": "*/*"}}, id="headers"),
         pytest.param({"headers": {"user-agent": "other", "accept": "text/html"}}, id="lower case"),
-        pytest.param({"skip_auto_headers": ["User-Agent", "Accept"]}, id="skipped headers"),
+        pytest.param({"headers": {"Accept-Encoding": "br"}}, id="encoding"),
+        pytest.param(
+            {"skip_auto_headers": ["User-Agent", "Accept", "Accept-Encoding"]},
+            id="skipped headers",
+        ),
         pytest.param({"raise_for_status": True}, id="raise_for_status"),
         pytest.param({"raise_for_status": interfere}, id="raise_for_status, a function"),
         pytest.param({"base_url": "http://elsewhere.example/"}, id="base_url"),
@@ -703,6 +812,7 @@ async def test_a_borrowed_session_does_no_harm(options: dict[str, Any]) -> None:
     for received in server.requests:
         assert received.headers["authorization"] == f"Bearer {TOKEN}"
         assert received.headers["accept"] == "application/json"
+        assert received.headers["accept-encoding"] == "gzip, deflate"
         assert received.headers["user-agent"] == "tests"
 
 
@@ -746,6 +856,31 @@ async def test_a_borrowed_session_that_was_closed() -> None:
         failure = await failure_of(transport)
     assert (failure.kind, failure.sent) == (FailureKind.SETUP, False)
     assert "closed" in failure.reason
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        ("407 Proxy Authentication Required", FailureKind.PROXY),
+        ("403 Forbidden", FailureKind.PROXY),
+        ("302 Found", FailureKind.PROXY),
+        ("429 Too Many Requests", FailureKind.CONNECT),
+        ("502 Bad Gateway", FailureKind.CONNECT),
+        ("503 Service Unavailable", FailureKind.CONNECT),
+    ],
+)
+async def test_a_proxy_that_refuses(status: str, kind: FailureKind) -> None:
+    """C19: a proxy's refusal is named by its status, which is tried again if it may be over."""
+    async with (
+        WireServer((reply(status=status, headers={"X-Quoted": "pr0xy-pw"}),)) as proxy,
+        aiohttp.ClientSession(proxy=proxy.url.replace("//", "//user:pr0xy-pw@")) as session,
+        open_transport("https://127.0.0.1:1", http_session=session) as transport,
+    ):
+        failure = await failure_of(transport)
+    assert (failure.kind, failure.sent) == (kind, False)
+    assert f"HTTP {status[:3]}" in failure.reason
+    assert "pr0xy-pw" not in failure.reason
+    assert len(proxy.requests) == 1
 
 
 # -- plain http, by what is connected to ---------------------------------------------------

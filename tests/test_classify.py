@@ -294,6 +294,8 @@ FAILURES = {
     FailureKind.PROTOCOL: (Retry, APIConnectionError),
     FailureKind.CUT: (Retry, APIConnectionError),
     FailureKind.TOO_LARGE: (Failed, APIConnectionError),
+    FailureKind.ENCODING: (Failed, APIConnectionError),
+    FailureKind.PROXY: (Failed, APIConnectionError),
     FailureKind.SETUP: (Failed, ConfigurationError),
 }
 

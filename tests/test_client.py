@@ -33,9 +33,11 @@ from raydocs_async import (
     RateLimitError,
     RaydocsClient,
     RaydocsError,
+    Session,
     UnprocessableEntityError,
 )
 from raydocs_async.client import Default
+from raydocs_async.testing import FakeTransport
 from tests.support.clients import ONCE, SESSION_ID, THRICE, TOKEN, client_for, until
 from tests.support.network import free_port
 from tests.support.wire import WireServer, good, session_json
@@ -270,6 +272,85 @@ def test_a_second_event_loop(use: Callable[[RaydocsClient], Coroutine[Any, Any, 
     with pytest.raises(ConfigurationError, match="another event loop"):
         asyncio.run(use(client))
     asyncio.run(client.close())
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        pytest.param(lambda client: client.get_session(SESSION_ID), id="get_session"),
+        pytest.param(lambda client: client.get_sessions([SESSION_ID]), id="get_sessions"),
+        pytest.param(lambda client: client.wait_for_session(SESSION_ID), id="wait_for_session"),
+        pytest.param(lambda client: client.stream_sessions([SESSION_ID]).__anext__(), id="stream"),
+        pytest.param(lambda client: client.__aenter__(), id="enter"),
+        pytest.param(lambda client: client.close(), id="close"),
+    ],
+)
+@pytest.mark.parametrize("fake", [False, True], ids=["aiohttp", "FakeTransport"])
+def test_without_asyncio(
+    use: Callable[[RaydocsClient], Coroutine[Any, Any, Any]], fake: bool
+) -> None:
+    """C11: under another library's event loop, or under none, every call says what is needed."""
+    client = client_for("http://127.0.0.1:1", transport=FakeTransport() if fake else None)
+    with pytest.raises(ConfigurationError, match="needs asyncio"):
+        use(client).send(None)
+
+
+def test_the_rate_limit_without_asyncio() -> None:
+    """Outside of an event loop, reading the rate limit's state says what is needed."""
+    with pytest.raises(ConfigurationError, match="needs asyncio"):
+        _ = client_for("http://127.0.0.1:1").rate_limit_status
+
+
+async def test_without_a_task() -> None:
+    """C11: a coroutine that is driven by hand inside an event loop is refused in words."""
+    async with client_for("http://127.0.0.1:1") as client:
+
+        def drive() -> None:
+            with pytest.raises(ConfigurationError, match="asyncio task") as caught:
+                client.get_session(SESSION_ID).send(None)
+            driven.set_result(caught.value)
+
+        driven = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_soon(drive)
+        await driven
+
+
+def test_closing_in_another_loop() -> None:
+    """C11: closing in another loop, while the client's own is open, is refused like any use."""
+    with asyncio.Runner() as home:
+
+        async def use() -> RaydocsClient:
+            async with WireServer(good) as server:
+                client = client_for(server.url)
+                await client.get_session(SESSION_ID)
+                return client
+
+        client = home.run(use())
+        with pytest.raises(ConfigurationError, match="another event loop"):
+            asyncio.run(client.close())
+        assert "open" in repr(client)
+        home.run(client.close())
+
+
+def test_closing_after_the_loop() -> None:
+    """C11: when the client's loop was closed in mid-call, the client closes in any other loop."""
+
+    async def use() -> RaydocsClient:
+        client = client_for("http://127.0.0.1", transport=FakeTransport(latency=60))
+        calls.append(asyncio.create_task(client.get_session(SESSION_ID)))
+        await until(lambda: client.rate_limit_status.in_flight)
+        return client
+
+    calls: list[asyncio.Task[Session]] = []
+    loop = asyncio.new_event_loop()
+    loop.set_debug(False)
+    client = loop.run_until_complete(use())
+    loop.close()
+    asyncio.run(client.close())
+    assert "closed" in repr(client)
+    calls[0]._log_destroy_pending = False  # type: ignore[attr-defined]  # its loop went first
+    coroutine: Any = calls[0].get_coro()
+    coroutine.close()  # as when it is collected
 
 
 async def test_two_threads() -> None:

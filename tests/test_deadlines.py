@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from raydocs_async._deadlines import Deadlines
+from raydocs_async._deadlines import CancelScope, Deadlines
 
 pytestmark = [pytest.mark.looptime, pytest.mark.usefixtures("no_task_left")]
 
@@ -59,6 +59,52 @@ async def test_what_is_done_in_time_is_left_alone() -> None:
         await asyncio.sleep(0.5)
     await asyncio.sleep(2)
     assert len(deadlines) == 0
+
+
+async def test_what_has_arrived_wins_over_the_deadline() -> None:
+    """C10: a result that is there when a blocked loop goes on is not thrown away."""
+    loop = asyncio.get_running_loop()
+    arrived = loop.create_future()
+
+    def a_few_turns_later(turns: int) -> None:
+        loop.call_soon(a_few_turns_later, turns - 1) if turns else arrived.set_result("reply")
+
+    with Deadlines().until(now() + 1):
+        loop.call_at(now() + 1, a_few_turns_later, 10)
+        assert await arrived == "reply"
+
+
+async def test_a_lost_timer_is_set_again() -> None:
+    """C9: when an interrupt has cost the timer, the next scope brings it back for all."""
+    deadlines = Deadlines()
+
+    async def call() -> None:
+        with deadlines.until(now() + 1):
+            timer: Any = deadlines._timer
+            timer.cancel()
+            await asyncio.sleep(5)
+            with deadlines.until(now() + 3600):
+                await asyncio.sleep(1)
+
+    with pytest.raises(TimeoutError):
+        await call()
+    assert now() == 5
+    deadlines.cancel_all()
+
+
+async def test_a_scope_whose_task_is_over_does_not_count() -> None:
+    """C9: a scope that an interrupt left open is over when its task is."""
+    deadlines = Deadlines()
+    task = asyncio.create_task(_enter(deadlines.until(now() + 1)))
+    await asyncio.wait([task])
+    assert len(deadlines) == 0
+    await asyncio.sleep(2)
+    assert deadlines._running == set()
+
+
+async def _enter(scope: CancelScope) -> None:
+    """Open a scope and go, as when an interrupt comes at the end of its block."""
+    scope.__enter__()
 
 
 async def test_a_scope_without_an_end_needs_no_timer() -> None:

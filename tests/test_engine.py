@@ -1,9 +1,10 @@
 """One call: retries and their history, the rate limit, deadlines, cancellation, the end."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import pytest
@@ -186,6 +187,26 @@ async def test_the_history_of_attempts() -> None:
     assert "so it is" in (third.error or "")
     assert [first.at, second.at, third.at] == pytest.approx([0, 0.25, 0.75], abs=1e-3)
     assert [first.waited, second.waited, third.waited] == pytest.approx([0, 0.25, 0.5], abs=1e-3)
+
+
+class Blocking(asyncio.Event):
+    """A server's step that blocks the event loop, which client and server share here."""
+
+    async def wait(self) -> Literal[True]:
+        """Block."""
+        time.sleep(0.05)  # noqa: ASYNC251  (that is the point)
+        return True
+
+
+async def test_a_reply_that_arrived_while_the_loop_was_blocked() -> None:
+    """C10: a reply that is there is given, although blocking code ran past the deadline."""
+    async with (
+        WireServer(GOOD, (GOOD, Blocking())) as server,
+        client_for(server.url) as client,
+    ):
+        await client.get_session(SESSION_ID)
+        session = await client.get_session(SESSION_ID, timeout=0.05)
+    assert str(session.id) == SESSION_ID
 
 
 @pytest.mark.looptime

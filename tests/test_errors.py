@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 import pytest
-from attrs.exceptions import FrozenInstanceError
+from attrs.exceptions import FrozenError, FrozenInstanceError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -179,18 +179,71 @@ def test_evolve(kind: type[RaydocsError]) -> None:
 
 
 @every_error
-def test_frozen(kind: type[RaydocsError]) -> None:
-    """No field can be set, and no attribute added."""
-    error = kind("m")
-    for name in ("message", "attempts", "anything"):
-        with pytest.raises(FrozenInstanceError):
+def test_fields_are_read_only(kind: type[RaydocsError]) -> None:
+    """No field of an error can be set or deleted."""
+    error = full(kind)
+    for name in state(error):
+        with pytest.raises(FrozenError):
             setattr(error, name, "x")
-    assert state(error) == state(kind("m"))
+        with pytest.raises(FrozenError):
+            delattr(error, name)
+    assert state(error) == state(full(kind))
+
+
+@every_error
+def test_other_attributes(kind: type[RaydocsError]) -> None:
+    """Other libraries can set and delete attributes of their own, as on any exception."""
+    error: Any = kind("m")
+    error.traceback = "kept by a task queue"
+    error.args = ("m", "and more")
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    assert (error.traceback, error.args) == ("kept by a task queue", ("m", "and more"))
+    del error.traceback
+    assert not hasattr(error, "traceback")
+
+
+DUPLICATES = [
+    pytest.param(copy.copy, id="copy"),
+    pytest.param(copy.deepcopy, id="deepcopy"),
+    pytest.param(lambda error: pickle.loads(pickle.dumps(error)), id="pickle"),
+]
+
+
+@every_error
+@pytest.mark.parametrize("duplicate", DUPLICATES)
+def test_other_attributes_are_kept(
+    kind: type[RaydocsError], duplicate: Callable[[Any], Any]
+) -> None:
+    """S6: attributes, arguments and notes that were added go along with a copy."""
+    error: Any = kind("m")
+    error.job, error.args = 7, ("m", "and more")
+    error.add_note("while fetching invoices")
+    back = duplicate(error)
+    back.add_note("once more")
+    assert (back.job, back.args) == (7, ("m", "and more"))
+    assert back.__notes__ == ["while fetching invoices", "once more"]
+    assert error.__notes__ == ["while fetching invoices"]
+
+
+class JobError(NotFoundError):
+    """A user's error, with an attribute and a signature of its own."""
+
+    def __init__(self, job: int) -> None:
+        super().__init__(f"job {job} is gone", status=404)
+        self.job = job
+
+
+@pytest.mark.parametrize("duplicate", DUPLICATES)
+def test_a_users_subclass(duplicate: Callable[[Any], Any]) -> None:
+    """A subclass can set attributes and have an ``__init__`` of its own, and is copied whole."""
+    back = duplicate(JobError(7))
+    assert type(back) is JobError
+    assert (back.job, back.status, str(back)) == (7, 404, f"job 7 is gone. {NotFoundError.hint}")
 
 
 @every_error
 def test_raise(kind: type[RaydocsError]) -> None:
-    """A frozen error can be raised from another one, as any other."""
+    """An error can be raised from another one, as any other."""
     cause = KeyError("x")
     with pytest.raises(kind) as caught:
         raise kind("m") from cause
@@ -199,7 +252,7 @@ def test_raise(kind: type[RaydocsError]) -> None:
 
 @every_error
 def test_through_a_context_manager(kind: type[RaydocsError]) -> None:
-    """A frozen error passes through a generator's context manager, which sets its traceback."""
+    """An error passes through a generator's context manager, which sets its traceback."""
 
     @contextlib.contextmanager
     def passing() -> Iterator[None]:
@@ -213,7 +266,7 @@ def test_through_a_context_manager(kind: type[RaydocsError]) -> None:
 
 @every_error
 def test_with_traceback(kind: type[RaydocsError]) -> None:
-    """A traceback can be put on a frozen error."""
+    """A traceback can be put on an error."""
     error = kind("m")
     assert error.with_traceback(None) is error
 

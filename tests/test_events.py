@@ -161,26 +161,67 @@ async def test_a_cancelled_call() -> None:
     assert end.error == "CancelledError"
 
 
-@pytest.mark.parametrize("kind", [CallStarted, AttemptStarted, AttemptEnded, CallEnded])
-async def test_what_the_hook_raises(kind: type[Event]) -> None:
-    """C15: it ends the call, as it is, and leaves the client fit for more."""
+async def test_what_the_hook_raises(caplog: pytest.LogCaptureFixture) -> None:
+    """C15: an error of the hook is logged once, with its traceback, and calls go on."""
 
-    class OopsError(Exception):
-        """Nobody else's."""
+    def hook(event: Event) -> None:
+        seen.append(event)
+        raise ZeroDivisionError("a broken dashboard")
+
+    fake = FakeTransport()
+    ids = fake.ids(3)
+    seen: list[Event] = []
+    async with RaydocsClient(fake.token, transport=fake, on_event=hook) as client:
+        found = await client.get_sessions(ids)
+    assert [str(each.id) for each in found] == ids
+    check_pairs(seen, 3)
+    (record,) = caplog.records
+    assert (record.levelname, record.name) == ("ERROR", "raydocs_async")
+    assert "on_event raised at CallStarted" in record.getMessage()
+    assert "a broken dashboard" in caplog.text
+
+
+INTERRUPTS = [KeyboardInterrupt, SystemExit, asyncio.CancelledError]
+
+
+@pytest.mark.parametrize("interrupt", INTERRUPTS)
+@pytest.mark.parametrize("kind", [CallStarted, AttemptStarted, WindowOpened, AttemptEnded])
+def test_an_interrupt_passes_through_the_hook(
+    kind: type[Event], interrupt: type[BaseException]
+) -> None:
+    """C15: an interrupt that comes in the hook ends the call, and leaves the client fit."""
 
     def hook(event: Event) -> None:
         if isinstance(event, kind) and not raised:
             raised.append(event)
-            raise OopsError
+            raise interrupt
 
     fake = FakeTransport()
     (asked,) = fake.ids(1)
     raised: list[Event] = []
-    async with RaydocsClient(fake.token, transport=fake, on_event=hook) as client:
-        with pytest.raises(OopsError):
-            await client.get_session(asked)
-        assert str((await client.get_session(asked)).id) == asked
+    client = RaydocsClient(fake.token, transport=fake, on_event=hook)
+
+    async def again() -> None:
         assert client.rate_limit_status.in_flight == 0
+        assert str((await client.get_session(asked)).id) == asked
+        await client.close()
+
+    with asyncio.Runner() as runner:
+        with pytest.raises(interrupt):
+            runner.run(client.get_session(asked))
+        runner.run(again())
+
+
+async def test_a_hook_that_returns_a_coroutine(caplog: pytest.LogCaptureFixture) -> None:
+    """What nobody would await is an error of the hook, and Python does not warn of it."""
+
+    def hook(event: Event) -> object:
+        return _coroutine_hook(event)
+
+    fake = FakeTransport()
+    async with RaydocsClient(fake.token, transport=fake, on_event=hook) as client:
+        await client.get_session(fake.ids(1)[0])
+    assert "which nobody awaits" in caplog.text
 
 
 async def test_the_hook_runs_where_the_call_does() -> None:
@@ -204,7 +245,12 @@ async def _coroutine_hook(_: Event) -> None:
     """Nobody would await it."""
 
 
-@pytest.mark.parametrize("hook", [_coroutine_hook, "print"])
+class _CoroutineHook:
+    async def __call__(self, _: Event) -> None:
+        """Nobody would await it either."""
+
+
+@pytest.mark.parametrize("hook", [_coroutine_hook, _CoroutineHook(), "print", 7])
 def test_a_hook_that_cannot_be_called(hook: Any) -> None:
     """A coroutine function, or what is no function, is refused at once."""
     with pytest.raises(ConfigurationError, match="on_event"):

@@ -125,7 +125,7 @@ class Transport:
         self.open: list[Exchange] = []
         self.closed = False
 
-    def check_home(self) -> None:
+    def check_home(self, *, closing: bool = False) -> None:
         """It is at home everywhere."""
 
     async def send(self, request: Request, deadline: float) -> Response | Failure:

@@ -441,3 +441,16 @@ def test_no_requests_in_flight_at_all_are_refused() -> None:
     """C18: a limiter that could never let anything through is not built."""
     with pytest.raises(ConfigurationError):
         RateLimiter(max_in_flight=0)
+
+
+async def test_a_permission_ends_with_its_owner() -> None:
+    """C9: what a task has not given back when it ends comes back by itself."""
+    limiter = RateLimiter(max_in_flight=1)
+
+    async def call() -> None:
+        await limiter.acquire(Lane.SINGLE, math.inf, owner=asyncio.current_task())
+
+    for _ in range(2):
+        await asyncio.create_task(call())
+        await asyncio.sleep(0)
+        assert limiter.status(0.0).in_flight == 0

@@ -342,7 +342,7 @@ class Echo(Transport):
 
     outcome: Response | Failure = field(repr=False)
 
-    def check_home(self) -> None:
+    def check_home(self, *, closing: bool = False) -> None:
         """It is at home everywhere."""
 
     async def send(self, request: Request, deadline: float) -> Response | Failure:

@@ -110,7 +110,14 @@ async def coroutine_function(event: object) -> None:
     """A hook that nobody would await."""
 
 
-@pytest.mark.parametrize("value", [coroutine_function, 3, "print"], ids=type)
+class AsyncCallable:
+    """An object whose call makes a coroutine."""
+
+    async def __call__(self, event: object) -> None:
+        """Take an event."""
+
+
+@pytest.mark.parametrize("value", [coroutine_function, AsyncCallable(), 3, "print"], ids=type)
 def test_a_hook_that_is_refused(value: object) -> None:
     """C18: a coroutine function would never run, and a value cannot be called."""
     with pytest.raises(ConfigurationError) as caught:

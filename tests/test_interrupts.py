@@ -1,0 +1,100 @@
+"""KeyboardInterrupt at any line: nothing of a call is left, and the client can still be closed.
+
+An interactive prompt catches the interrupt and goes on with the same event loop. Python raises it
+wherever it is just then, in a task or in a callback of the loop.
+"""
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+import raydocs_async
+from raydocs_async import RateLimit, RaydocsClient, RetryPolicy
+from raydocs_async.sandbox import Fault
+from raydocs_async.testing import FakeTransport
+from tests.support.loops import VirtualUvloop
+
+PACKAGE = str(Path(raydocs_async.__file__).parent)
+STRIDE = 211
+"""Lines from one interrupt to the next; each run has some five thousand lines."""
+
+
+class Interrupter:
+    """Raises KeyboardInterrupt once, at a line of the client that is counted from the start."""
+
+    def __init__(self, at: int) -> None:
+        self.left = at
+        self.where = ""
+
+    @contextmanager
+    def armed(self) -> Iterator[None]:
+        """Count lines in this block."""
+        before = sys.gettrace()
+        sys.settrace(self._on_call)
+        try:
+            yield
+        finally:
+            sys.settrace(before)
+
+    def _on_call(self, frame: FrameType, event: str, arg: Any) -> Any:  # pragma: no cover
+        name = frame.f_code.co_filename
+        return self._on_line if name.startswith(PACKAGE) and "sandbox" not in name else None
+
+    def _on_line(self, frame: FrameType, event: str, arg: Any) -> Any:  # pragma: no cover
+        if event == "line" and not self.where:
+            self.left -= 1
+            if self.left < 0:
+                self.where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+                raise KeyboardInterrupt
+        return self._on_line
+
+
+def interrupted_at(line: int) -> bool:
+    """Interrupt some calls, go on with their loop, and check what is left; False past their end."""
+    fake = FakeTransport(limit=3, window=5, latency=0.5)
+    fake.script(Fault.status(503), Fault.status(429, retry_after=1))
+    ids = fake.ids(5)
+    policy = RetryPolicy(attempts=3)
+    limit = RateLimit(requests=3, per=5)
+    client = RaydocsClient(
+        fake.token, transport=fake, rate_limit=limit, retry=policy, max_connections=2
+    )
+
+    async def use() -> None:
+        await asyncio.gather(*map(client.get_session, ids), return_exceptions=True)
+
+    async def go_on() -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.gather(*others, return_exceptions=True)
+        status = client.rate_limit_status
+        assert (status.in_flight, status.waiting) == (0, 0), interrupter.where
+        await client.get_session(ids[0])
+        began = asyncio.get_running_loop().time()
+        await client.close()
+        assert asyncio.get_running_loop().time() == began, interrupter.where
+
+    interrupter, loop = Interrupter(line), VirtualUvloop()
+    loop.set_exception_handler(lambda *_: None)  # it tells of callbacks that were interrupted
+    first = loop.create_task(use())
+    with suppress(KeyboardInterrupt), interrupter.armed():
+        loop.run_until_complete(first)  # pragma: no cover
+    with suppress(RuntimeError):  # a loop that was about to stop still does
+        loop.run_until_complete(asyncio.sleep(0))
+    loop.run_until_complete(go_on())
+    loop.close()
+    return bool(interrupter.where)
+
+
+@pytest.mark.parametrize("first", range(0, STRIDE, STRIDE // 4))
+def test_an_interrupt_at_any_line(first: int) -> None:
+    """C9: after an interrupt anywhere, no permission is lost, and `close` ends at once."""
+    line = first
+    while interrupted_at(line):
+        line += STRIDE  # pragma: no cover  (the tracer was another one meanwhile)
+    assert line > 10 * STRIDE  # pragma: no cover
