@@ -36,6 +36,9 @@ from attrs import field, frozen
 
 from raydocs_async.models import Session
 
+PAYLOAD_LIMIT = 256 * 1024
+"""How many bytes of a body an `APIResponseValidationError` keeps."""
+
 E = TypeVar("E", bound="RaydocsError")
 
 
@@ -138,9 +141,18 @@ class APIResponseValidationError(RaydocsError):
     """A reply with status 200 whose body is not what the API documents."""
 
     payload: bytes = field(default=b"", kw_only=True)
-    """The body, whole, as it came; it can hold document data, so it is never printed."""
+    """The body as it came, up to `PAYLOAD_LIMIT` bytes; never printed, since it has document data.
+
+    It was cut if it is shorter than `payload_size`.
+    """
+    payload_size: int = field(kw_only=True)
+    """Bytes of the whole body."""
     truncated: bool = field(default=False, kw_only=True)
-    """Whether it ends in the middle of the JSON."""
+    """Whether the body that the service sent ends in the middle of the JSON."""
+
+    @payload_size.default
+    def _size_of_payload(self) -> int:
+        return len(self.payload)
 
 
 class APIStatusError(RaydocsError):
