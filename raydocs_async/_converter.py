@@ -52,7 +52,7 @@ class ModelConverter(MsgspecJsonConverter):
         Raises:
             APIResponseValidationError: it is not JSON, or not of the shape of `cl`. The message
                 names places and types but no content; the error's `payload` is `data`, up to
-                `errors.PAYLOAD_LIMIT` bytes.
+                ``PAYLOAD_LIMIT`` bytes.
         """
         payload = None
         try:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
 from datetime import datetime
-from typing import Any, TypeAlias, get_args
+from typing import Any, TypeAlias, get_args, get_origin
 
 import attrs
 from cattrs import Converter
@@ -133,7 +133,7 @@ def _noting(name: str) -> Note:
 def field_reader(attribute: Attribute, converter: Converter, note: Note) -> Reader:
     """The reader of a field, which notes what would be written otherwise than it came."""
     type_, default = attribute.type, attribute.default
-    inner: Any = next(iter(get_args(type_)), None)
+    inner: Any = next(iter(get_args(type_)), type_)
     if type_ == WorkspaceId:
         return _strict.workspace_id(note)
     if type_ in (datetime, datetime | None):
@@ -141,7 +141,7 @@ def field_reader(attribute: Attribute, converter: Converter, note: Note) -> Read
     if type_ is Any:
         return _strict.free_form(note)
     read = _strict.json_map(note) if type_ == JSON_MAP else converter.get_structure_hook(type_)
-    if is_model(inner) and Shape.of(inner).can_be_empty:
+    if get_origin(type_) is not tuple and is_model(inner) and Shape.of(inner).can_be_empty:
         return _strict.or_empty(read, inner, note)
     if default is None or default is attrs.NOTHING:
         return read
@@ -152,48 +152,41 @@ def model_writer(model: Any, converter: Converter) -> Callable[[Any], dict[str, 
     """Write the keys that were read, in their order, then whatever has been set since."""
     shape = Shape.of(model)
     writers = {key: _field_writer(each, converter) for key, each in shape.fields.items()}
-    readers = {
-        each.name: field_reader(each, converter, _strict.forget) for each in shape.fields.values()
-    }
 
     def write(instance: Any) -> dict[str, Any]:
         extra = dict(instance.extra)
-        as_they_came = dict(instance.wire_values)
+        spelled = dict(instance.wire_values)
         unwritten = dict(shape.fields)
         wire: dict[str, Any] = {}
         for key in instance.wire_keys:
             current = shape.aliases.get(key, key)
             if key in extra:
                 wire[key] = extra.pop(key)
-            elif attribute := unwritten.pop(current, None):
-                name = attribute.name
-                value = getattr(instance, name)
-                if name in as_they_came and means(name, as_they_came[name], value):
-                    value = as_they_came[name]
-                    wire[key] = [] if value == () else value
-                else:
-                    wire[key] = writers[current](value)
+            elif unwritten.pop(current, None):
+                wire[key] = writers[current](instance, spelled)
         for key, attribute in unwritten.items():
-            value = getattr(instance, attribute.name)
-            if value != _default(attribute):
-                wire[key] = writers[key](value)
+            if getattr(instance, attribute.name) != _default(attribute):
+                wire[key] = writers[key](instance, spelled)
         return wire | extra
-
-    def means(name: str, wire: Any, value: Any) -> bool:
-        """Whether the field still has the value that was read from `wire`."""
-        read = readers[name]
-        return bool(read([] if wire == () else wire, None) == value)
 
     return write
 
 
-def _field_writer(attribute: Attribute, converter: Converter) -> Callable[[Any], Any]:
-    """How a field is written: what is free-form is JSON already, however deep."""
-    return _as_is if attribute.type in (Any, JSON_MAP) else converter.unstructure
+def _field_writer(attribute: Attribute, converter: Converter) -> Callable[[Any, Any], Any]:
+    """Write a field as it was spelled if that still means its value, or else in the usual way."""
+    name = attribute.name
+    read = field_reader(attribute, converter, _strict.forget)
+    is_json = attribute.type in (Any, JSON_MAP)  # and can be too deep for cattrs
 
+    def write(instance: Any, spelled: Mapping[str, Any]) -> Any:
+        value = getattr(instance, name)
+        if name in spelled:
+            wire = [] if spelled[name] == () else spelled[name]
+            if read(wire, None) == value:
+                return wire
+        return value if is_json else converter.unstructure(value)
 
-def _as_is(value: Any) -> Any:
-    return value
+    return write
 
 
 def _default(attribute: Attribute) -> Any:

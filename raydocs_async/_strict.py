@@ -17,11 +17,12 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-import msgspec
+from msgspec import ValidationError, convert
 
 Reader = Callable[[Any, Any], Any]
 Note = Callable[[Any], None]
 
+_time_of = datetime.fromisoformat
 # MySQL's "no date" is 0000-00-00. Carbon counts its month and day back from zero, and ends a day
 # earlier if it also goes from a zone east of Greenwich to UTC.
 _no_date = re.compile(r"(0000-00-00|-0001-11-(29|30))([T ].*)?").fullmatch
@@ -77,7 +78,7 @@ def scalar_or_none(kind: type) -> Reader:
     expected = _JSON_NAMES[kind]
 
     def read(value: Any, _: Any) -> Any:
-        if value is not None and value.__class__ is not kind:
+        if value.__class__ is not kind and value is not None:
             raise Mismatch(expected, value)
         return value
 
@@ -94,8 +95,8 @@ def read_float(value: Any, _: Any) -> float:
 def read_uuid(value: Any, _: Any) -> UUID:
     """A UUID with or without hyphens, in either case; not the other spellings `UUID` takes."""
     try:
-        return msgspec.convert(value, UUID)
-    except msgspec.ValidationError:
+        return convert(value, UUID)
+    except ValidationError:
         raise Mismatch("a UUID", value) from None
 
 
@@ -109,7 +110,7 @@ def time(note: Note, *, nullable: bool = False) -> Reader:
         if value is None and nullable:
             return None
         try:
-            moment = datetime.fromisoformat(value)
+            moment = _time_of(value)
         except (TypeError, ValueError):
             if not nullable or value.__class__ is not str or not _no_date(value):
                 raise Mismatch("a time", value) from None

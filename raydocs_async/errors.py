@@ -37,7 +37,7 @@ from attrs import field, frozen
 from raydocs_async.models import Session
 
 PAYLOAD_LIMIT = 256 * 1024
-"""How many bytes of a body an `APIResponseValidationError` keeps."""
+"""How many bytes of a body an `APIResponseValidationError` keeps: 256 KiB."""
 
 E = TypeVar("E", bound="RaydocsError")
 
@@ -141,9 +141,9 @@ class APIResponseValidationError(RaydocsError):
     """A reply with status 200 whose body is not what the API documents."""
 
     payload: bytes = field(default=b"", kw_only=True)
-    """The body as it came, up to `PAYLOAD_LIMIT` bytes; never printed, since it has document data.
+    """The first 256 KiB of the body, as it came; never printed, since it has document data.
 
-    It was cut if it is shorter than `payload_size`.
+    If it is shorter than `payload_size`, the rest was not kept.
     """
     payload_size: int = field(kw_only=True)
     """Bytes of the whole body."""
