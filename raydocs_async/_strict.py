@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
+from types import NoneType
 from typing import Any
 from uuid import UUID
 
@@ -28,7 +29,7 @@ _time_of = datetime.fromisoformat
 _no_date = re.compile(r"(0000-00-00|-0001-11-(29|30))([T ].*)?").fullmatch
 
 _JSON_NAMES: Mapping[type, str] = {
-    type(None): "null",
+    NoneType: "null",
     bool: "a boolean",
     int: "an integer",
     float: "a number with a fraction",
@@ -107,7 +108,7 @@ def time(note: Note, *, nullable: bool = False) -> Reader:
     """
 
     def read(value: Any, _: Any) -> datetime | None:
-        if value is None and nullable:
+        if nullable and value.__class__ is NoneType:
             return None
         try:
             moment = _time_of(value)

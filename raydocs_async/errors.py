@@ -145,14 +145,12 @@ class APIResponseValidationError(RaydocsError):
 
     If it is shorter than `payload_size`, the rest was not kept.
     """
-    payload_size: int = field(kw_only=True)
+    payload_size: int = field(
+        default=attrs.Factory(lambda self: len(self.payload), takes_self=True), kw_only=True
+    )
     """Bytes of the whole body."""
     truncated: bool = field(default=False, kw_only=True)
     """Whether the body that the service sent ends in the middle of the JSON."""
-
-    @payload_size.default
-    def _size_of_payload(self) -> int:
-        return len(self.payload)
 
 
 class APIStatusError(RaydocsError):
