@@ -21,6 +21,7 @@ from uuid import UUID
 
 import msgspec
 from cattrs import Converter
+from cattrs.gen import make_mapping_structure_fn
 from cattrs.preconf.msgspec import MsgspecJsonConverter, configure_converter
 
 from raydocs_async import _strict
@@ -124,7 +125,8 @@ def _object_reader(type_: Any, converter: Converter) -> Reader:
 
 
 def _map_reader(type_: Any, converter: Converter) -> Reader:
-    return _strict.an_object(converter.gen_structure_mapping(type_))
+    # `Converter.gen_structure_mapping` would register what it makes, in the place of this reader.
+    return _strict.an_object(make_mapping_structure_fn(type_, converter))
 
 
 def _is_status(type_: Any) -> bool:

@@ -1271,6 +1271,14 @@ def test_keys_that_a_user_renames() -> None:
             ours.loads(encoded(wire), Address)
 
 
+def test_every_reader_of_a_mapping_is_strict() -> None:
+    """A mapping is read strictly also if a reader was made for it before, as for a class's field."""
+    ours = converter.copy()
+    ours.get_structure_hook(dict[str, int], cache_result=False)
+    with pytest.raises(APIResponseValidationError, match=r"\$ is an array, not an object"):
+        ours.structure([1], dict[str, int])
+
+
 def test_other_unions_and_tuples() -> None:
     """Types that no model has are left to cattrs, values of the tuple's types included."""
     kind: Any = tuple[int, str]
