@@ -1272,7 +1272,7 @@ def test_keys_that_a_user_renames() -> None:
 
 
 def test_every_reader_of_a_mapping_is_strict() -> None:
-    """A mapping is read strictly also if a reader was made for it before, as for a class's field."""
+    """A mapping is read strictly also if a reader of it was made before, as for a field."""
     ours = converter.copy()
     ours.get_structure_hook(dict[str, int], cache_result=False)
     with pytest.raises(APIResponseValidationError, match=r"\$ is an array, not an object"):
