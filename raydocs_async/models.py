@@ -9,8 +9,8 @@ written in lower case and with hyphens. Integers are exact, however long, but a 
 fraction is a double, as in most JSON libraries, and digits that a double cannot hold are rounded.
 
 All values are of plain built-in types: ``str``, ``int``, ``float``, ``bool``, ``dict``, ``list``,
-``tuple``, ``UUID`` and ``datetime``. A known status is a member of a ``StrEnum``, which PyYAML alone
-among the usual libraries refuses: give it ``str(status)``.
+``tuple``, ``UUID`` and ``datetime``. A known status is a member of a ``StrEnum``, which PyYAML
+refuses: give it ``str(status)``.
 
 A field without a default is in every reply that the reference documents. All other fields are
 ``None``, or empty, where a reply leaves them out. Times are aware; one that names no zone is UTC,
