@@ -39,6 +39,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _EXCERPT = 500
 _MESSAGE = 200
 _REQUEST_ID = 200
+_LONGEST_QUOTATION = 4096
 
 _REQUEST_ID_HEADERS = ("X-Request-Id", "X-Amzn-RequestId", "X-Amzn-Request-Id", "Apigw-RequestId")
 
@@ -119,9 +120,16 @@ def classify_invalid(
         message=redactor.line(error.message, _EXCERPT),
         status=response.status,
         request_id=_request_id(response, redactor),
-        payload=redactor.body(error.payload),
+        payload=_payload(error, redactor),
     )
     return Retry(error) if error.truncated else Failed(error)
+
+
+def _payload(error: APIResponseValidationError, redactor: Redactor) -> bytes:
+    """The kept part of the body, without the token, and without the half of one at its end."""
+    payload = redactor.body(error.payload)
+    is_cut = len(error.payload) < error.payload_size
+    return payload[:-_LONGEST_QUOTATION] if is_cut else payload
 
 
 def _classify_failure(failure: Failure, redactor: Redactor) -> Verdict:

@@ -2,36 +2,34 @@
 
 `converter` is the one cattrs converter. It differs from a plain one in this:
 
-- a value of the wrong type is refused (`_strict`);
-- keys that a model does not know are kept in its ``extra``, and which keys were there, in which
-  spelling, in ``wire_keys``, so that an object is written as it was read;
+- a value of the wrong type is refused (`_strict`), in users' own classes, too;
+- our models are read without loss (`_shapes`), and written as they were read;
 - a status that no enumeration knows stays a string, PHP's ``[]`` for an empty map is a mapping.
 
 Structuring runs without cattrs' detailed validation, which makes bad input ten times as dear.
-Only when it has failed is the payload walked again, to name the places (`$.documents[1].size`).
+Only when it has failed are the places named (`_problems`).
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
-from itertools import islice
 from operator import eq
 from types import NoneType, UnionType
-from typing import Any, TypeAlias, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, get_args, get_origin
 from uuid import UUID
 
-import attrs
 import msgspec
 from cattrs import Converter
-from cattrs.gen import make_dict_structure_fn, override
+from cattrs.gen import make_mapping_structure_fn
 from cattrs.preconf.msgspec import MsgspecJsonConverter, configure_converter
 
 from raydocs_async import _strict
+from raydocs_async._problems import shape_problem
+from raydocs_async._shapes import JSON_MAP, is_model, is_record, model_reader, model_writer
 from raydocs_async._strict import Mismatch, Reader
-from raydocs_async.errors import APIResponseValidationError
+from raydocs_async.errors import PAYLOAD_LIMIT, APIResponseValidationError
 from raydocs_async.models import (
-    WIRE_NAMES,
     DocumentStatus,
     ParsingStatus,
     ResultStatus,
@@ -40,38 +38,55 @@ from raydocs_async.models import (
 )
 
 M = TypeVar("M")
-Attribute: TypeAlias = "attrs.Attribute[Any]"
 
-_OURS = ("extra", "wire_keys")
-_MAP = Mapping[str, Any]
-_PROBLEMS_NAMED = 3
 _STATUSES = (SessionStatus, DocumentStatus, ParsingStatus, ResultStatus)
 
 _decode = msgspec.json.Decoder().decode
-_set = object.__setattr__
 
 
-def decode(body: bytes, model: type[M]) -> M:
-    """Read a reply's body as `model`.
+class ModelConverter(MsgspecJsonConverter):
+    """A cattrs converter whose failures are this library's, and name the place."""
 
-    Raises:
-        APIResponseValidationError: the body is no JSON, or not of the model's shape. The message
-            names places and types but no content; the body is the error's `payload`.
-    """
-    read: Reader = converter.get_structure_hook(model)
-    payload = None
-    try:
-        payload = _decode(body)
-        model_read: M = read(payload, model)
-        return model_read
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        message, truncated = _json_problem(exc), _is_cut(body, exc)
-    except (Mismatch, KeyError):
-        message, truncated = _shape_problem(payload, model), False
-    error = APIResponseValidationError(message, payload=body, truncated=truncated)
-    # A traceback with captured locals shows this frame, and document data is not for it.
-    body, payload = b"", None
-    raise error
+    def loads(self, data: bytes, cl: type[M], **_: Any) -> M:
+        """Read JSON as `cl`.
+
+        Raises:
+            APIResponseValidationError: it is not JSON, or not of the shape of `cl`. The message
+                names places and types but no content; the error's `payload` is `data`, up to
+                ``PAYLOAD_LIMIT`` bytes.
+        """
+        payload = None
+        try:
+            payload = _decode(data)
+            built: M = self.get_structure_hook(cl)(payload, cl)
+            return built
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+            message, truncated = _json_problem(exc), _is_cut(data, exc)
+        except (Mismatch, KeyError):
+            message, truncated = shape_problem(payload, cl, self), False
+        error = APIResponseValidationError(
+            message,
+            payload=data[:PAYLOAD_LIMIT],
+            payload_size=len(data),
+            truncated=truncated,
+        )
+        # A traceback with captured locals shows this frame, and document data is not for it.
+        data, payload = b"", None
+        raise error
+
+    def structure(self, obj: Any, cl: type[M]) -> M:
+        """Build a `cl` from what a JSON parser returned.
+
+        Raises:
+            APIResponseValidationError: it is not of the shape of `cl`.
+        """
+        try:
+            built: M = self.get_structure_hook(cl)(obj, cl)
+            return built
+        except (Mismatch, KeyError):
+            message = shape_problem(obj, cl, self)
+        obj = None
+        raise APIResponseValidationError(message)
 
 
 def _is_cut(body: bytes, problem: Exception) -> bool:
@@ -94,158 +109,24 @@ def _json_problem(exc: Exception) -> str:
             return f"the body is not JSON: {exc}"
 
 
-def _shape_problem(payload: Any, model: Any) -> str:
-    named = islice(_problems(payload, model, "$"), _PROBLEMS_NAMED)
-    return "the body is not as documented: " + "; ".join(named)
-
-
-def _problems(value: Any, type_: Any, path: str) -> Iterator[str]:
-    """Each place where `value` is not what `type_` asks for, with what is wrong there."""
-    if isinstance(type_, UnionType):  # of an optional model, the model
-        type_ = next(filter(attrs.has, get_args(type_)), type_)
-    if attrs.has(type_) and value.__class__ is dict:
-        yield from _field_problems(value, type_, path)
-    elif get_origin(type_) is tuple and value.__class__ is list:
-        for index, item in enumerate(value):
-            yield from _problems(item, get_args(type_)[0], f"{path}[{index}]")
-    else:
-        try:
-            converter.get_structure_hook(type_)(value, type_)
-        except Mismatch as mismatch:
-            yield f"{path} {mismatch}"
-
-
-def _field_problems(wire: dict[str, Any], model: Any, path: str) -> Iterator[str]:
-    shape = Shape.of(model)
-    known, extra = shape.split(wire)
-    spelled = {shape.aliases.get(key, key): key for key in wire if key not in extra}
-    for key, attribute in shape.fields.items():
-        if key not in known:
-            if attribute.default is attrs.NOTHING:
-                yield f"{path}.{key} is missing"
-        elif known[key] is not None or attribute.default is attrs.NOTHING:
-            yield from _problems(known[key], attribute.type, f"{path}.{spelled[key]}")
-
-
-@attrs.frozen
-class Shape:
-    """A model's fields as JSON spells them."""
-
-    fields: Mapping[str, Attribute]
-    """Those of the API, by their current spelling."""
-    aliases: Mapping[str, str]
-    """Older spelling → current spelling."""
-
-    @classmethod
-    def of(cls, model: Any) -> "Shape":
-        """Read the spellings off the model's field metadata."""
-        fields = [each for each in attrs.fields(model) if each.name not in _OURS]
-        spellings = [each.metadata.get(WIRE_NAMES, (each.name,)) for each in fields]
-        return cls(
-            fields={names[0]: each for names, each in zip(spellings, fields, strict=True)},
-            aliases={older: names[0] for names in spellings for older in names[1:]},
-        )
-
-    def split(self, wire: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What the fields take, by current spelling, and what no field knows."""
-        known: dict[str, Any] = {}
-        extra: dict[str, Any] = {}
-        for key, value in wire.items():
-            current = self.aliases.get(key, key)
-            if current in self.fields and (key == current or current not in wire):
-                known[current] = value
-            else:
-                extra[key] = value
-        return known, extra
-
-
-def _model_reader(model: Any, converter: Converter) -> Reader:
-    shape = Shape.of(model)
-    names = shape.fields.keys()
-    fields: dict[str, Any] = {name: override(omit=True) for name in _OURS}
-    fields |= {each.name: _reading(key, each, converter) for key, each in shape.fields.items()}
-    plain = make_dict_structure_fn(model, converter, **fields)
-    can_be_empty = all(each.default is not attrs.NOTHING for each in shape.fields.values())
-
-    def read(value: Any, _: Any) -> Any:
-        if value.__class__ is not dict:
-            if value != [] or not can_be_empty:
-                raise Mismatch("an object", value)
-            value = {}  # as PHP writes it
-        if value.keys() <= names:
-            instance = plain(value, model)
-        else:
-            known, extra = shape.split(value)
-            instance = plain(known, model)
-            _set(instance, "extra", extra)
-        _set(instance, "wire_keys", tuple(value))
-        return instance
-
-    return read
-
-
-def _reading(key: str, attribute: Attribute, converter: Converter) -> Any:
-    """How cattrs reads a field: by which key, and a collection's ``null`` as its absence."""
-    type_, default = attribute.type, attribute.default
-    if default is None or default is attrs.NOTHING:
-        return override(rename=key)
-    empty = _strict.NullItems if default == () else _strict.EmptyMap
-    return override(
-        rename=key, struct_hook=_strict.or_default(converter.get_structure_hook(type_), empty)
-    )
-
-
-def _model_writer(model: Any, converter: Converter) -> Callable[[Any], dict[str, Any]]:
-    """Write the keys that were read, in their order, then whatever has been set since."""
-    shape = Shape.of(model)
-    writers = {key: _writer(each, converter) for key, each in shape.fields.items()}
-
-    def write(instance: Any) -> dict[str, Any]:
-        extra = dict(instance.extra)
-        wire: dict[str, Any] = {}
-        unwritten = dict(shape.fields)
-        for key in instance.wire_keys:
-            current = shape.aliases.get(key, key)
-            if key in extra:
-                wire[key] = extra.pop(key)
-            elif attribute := unwritten.pop(current, None):
-                wire[key] = writers[current](getattr(instance, attribute.name))
-        for key, attribute in unwritten.items():
-            value = getattr(instance, attribute.name)
-            if value != _default(attribute):
-                wire[key] = writers[key](value)
-        return wire | extra
-
-    return write
-
-
-def _writer(attribute: Attribute, converter: Converter) -> Callable[[Any], Any]:
-    """How a field is written: what is free-form is JSON already, however deep."""
-    return _write_free_form if attribute.type in (Any, _MAP) else converter.unstructure
-
-
-def _write_free_form(value: Any) -> Any:
-    return value.wire if isinstance(value, _strict.EmptyMap) and not value else value
-
-
-def _default(attribute: Attribute) -> Any:
-    default: Any = attribute.default
-    return default.factory() if isinstance(default, attrs.Factory) else default  # type: ignore[arg-type]
-
-
-def _optional_reader(type_: Any, converter: Converter) -> Reader:
-    (inner,) = (arg for arg in get_args(type_) if arg is not NoneType)
-    return _strict.or_default(converter.get_structure_hook(inner), lambda: None)
-
-
 def _status_reader(type_: Any, _: Converter) -> Reader:
     statuses = next(filter(_is_status, get_args(type_)))
     return _strict.open_status(statuses, nullable=NoneType in get_args(type_))
 
 
-def _tuple_reader(type_: Any, converter: Converter) -> Reader:
+def _array_reader(type_: Any, converter: Converter) -> Reader:
     item = get_args(type_)[0]
-    return _strict.items(converter.get_structure_hook(item), item)
+    collect = _strict.ARRAYS[get_origin(type_)]
+    return _strict.items(converter.get_structure_hook(item), item, collect)
+
+
+def _object_reader(type_: Any, converter: Converter) -> Reader:
+    return _strict.an_object(converter.gen_structure_attrs_fromdict(type_))
+
+
+def _map_reader(type_: Any, converter: Converter) -> Reader:
+    # `Converter.gen_structure_mapping` would register what it makes, in the place of this reader.
+    return _strict.an_object(make_mapping_structure_fn(type_, converter))
 
 
 def _is_status(type_: Any) -> bool:
@@ -257,74 +138,58 @@ def _is_open_status(type_: Any) -> bool:
 
 
 def _is_optional(type_: Any) -> bool:
-    return isinstance(type_, UnionType) and NoneType in get_args(type_)
+    args = get_args(type_)
+    return isinstance(type_, UnionType) and NoneType in args and len(args) == 2
+
+
+def _is_array(type_: Any) -> bool:
+    """Whether it is a collection of any length, with items of one type."""
+    origin, args = get_origin(type_), get_args(type_)
+    return origin in _strict.ARRAYS and (origin is not tuple or args[1:] == (...,))
+
+
+def _is_map(type_: Any) -> bool:
+    return get_origin(type_) in (dict, Mapping, MutableMapping)
+
+
+def _optional_reader(type_: Any, converter: Converter) -> Reader:
+    (inner,) = (arg for arg in get_args(type_) if arg is not NoneType)
+    return _strict.or_default(converter.get_structure_hook(inner), lambda: None)
 
 
 def _register_writers(converter: Converter) -> None:
     converter.register_unstructure_hook(UUID, str)
-    converter.register_unstructure_hook(datetime, _write_time)
-    converter.register_unstructure_hook(_strict.IntegerId, int)
-    converter.register_unstructure_hook(_strict.NullItems, lambda _: None)
+    converter.register_unstructure_hook(datetime, _strict.write_time)
     for statuses in _STATUSES:
         converter.register_unstructure_hook(statuses, str)
-    converter.register_unstructure_hook_factory(attrs.has, _model_writer)
-
-
-def _write_time(moment: datetime) -> str:
-    text = moment.isoformat()
-    return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
+    converter.register_unstructure_hook_factory(is_model, model_writer)
 
 
 def _register_readers(converter: Converter) -> None:
-    for kind in (str, int, bool, float):
+    for kind in (str, int, bool):
         converter.register_structure_hook(kind, _strict.scalar(kind))
+    converter.register_structure_hook(float, _strict.read_float)
     for statuses in _STATUSES:
         converter.register_structure_hook(statuses, _strict.open_status(statuses, nullable=False))
     converter.register_structure_hook(UUID, _strict.read_uuid)
-    converter.register_structure_hook(datetime, _strict.read_time)
+    converter.register_structure_hook(datetime, _strict.time(_strict.forget))
     factories: list[tuple[Callable[[Any], bool], Callable[[Any, Converter], Reader]]] = [
-        (attrs.has, _model_reader),
-        (lambda type_: get_origin(type_) is tuple, _tuple_reader),
+        (is_record, _object_reader),
+        (is_model, model_reader),
+        (_is_array, _array_reader),
+        (_is_map, _map_reader),
         (_is_optional, _optional_reader),
         (_is_open_status, _status_reader),
     ]
     for predicate, factory in factories:
         converter.register_structure_hook_factory(predicate, factory)
     for type_, read in (
-        (Any, _strict.read_free_form),
-        (_MAP, _strict.read_map),
-        (WorkspaceId, _strict.read_workspace_id),
-        (datetime | None, _strict.read_time_or_none),
+        (JSON_MAP, _strict.json_map(_strict.forget)),
+        (WorkspaceId, _strict.workspace_id(_strict.forget)),
         (str | None, _strict.scalar_or_none(str)),
         (int | None, _strict.scalar_or_none(int)),
     ):
         converter.register_structure_hook_func(partial(eq, type_), read)
-
-
-class ModelConverter(MsgspecJsonConverter):
-    """A cattrs converter whose failures are this library's, and name the place."""
-
-    def loads(self, data: bytes, cl: type[M], **_: Any) -> M:
-        """Read JSON as `cl`.
-
-        Raises:
-            APIResponseValidationError: it is no JSON, or not of the model's shape.
-        """
-        return decode(data, cl)
-
-    def structure(self, obj: Any, cl: type[M]) -> M:
-        """Build a `cl` from what a JSON parser returned.
-
-        Raises:
-            APIResponseValidationError: it is not of the model's shape.
-        """
-        try:
-            built: M = self.get_structure_hook(cl)(obj, cl)
-            return built
-        except (Mismatch, KeyError):
-            message = _shape_problem(obj, cl)
-        obj = None
-        raise APIResponseValidationError(message)
 
 
 def _build() -> ModelConverter:
@@ -337,3 +202,6 @@ def _build() -> ModelConverter:
 
 converter = _build()
 """Reads and writes all models: ``converter.loads(data, Session)``, ``converter.dumps(session)``."""
+
+decode = converter.loads
+"""Read a reply's body as a model."""

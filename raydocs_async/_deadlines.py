@@ -118,7 +118,9 @@ class Deadlines:
         if grace:
             self._timer = running_loop().call_soon(self._look, grace - 1)
             return
-        now = running_loop().time()
+        # A timer fires up to one clock resolution early. Its scope is due all the same, because a
+        # timer for what is left of that would fire at once, again and again.
+        now = max(running_loop().time(), self._next)
         self._running = {scope for scope in self._running if not scope.is_orphaned}
         for scope in self._running:
             if scope.until <= now:

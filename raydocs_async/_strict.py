@@ -3,24 +3,33 @@
 cattrs reads ``null`` as the string ``"None"``, 3.7 as the integer 3, ``"false"`` as true and
 ``"abc"`` as a list of three letters, by design: it calls the type. Each reader here takes a value
 (and the type, which cattrs passes and which is not looked at) and returns it, or raises `Mismatch`.
+
+Where two spellings in JSON are one value, a reader takes a `Note`, and calls it with the JSON value
+if writing what it returns would not give that again: 12 is read as ``"12"``, and noted. So a model
+can keep the spelling, while the value itself is of a plain built-in type.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
+from types import NoneType
 from typing import Any
 from uuid import UUID
 
-import msgspec
+from msgspec import ValidationError, convert
 
 Reader = Callable[[Any, Any], Any]
+Note = Callable[[Any], None]
 
-# MySQL's "no date", which PHP passes on when nobody told it otherwise.
-_zero_date = re.compile(r"0000-00-00([T ].*)?").fullmatch
+_time_of = datetime.fromisoformat
+# MySQL's "no date" is 0000-00-00. Carbon counts its month and day back from zero, and ends a day
+# earlier if it also goes from a zone east of Greenwich to UTC.
+_no_date = re.compile(r"(0000-00-00|-0001-11-(29|30))([T ].*)?").fullmatch
 
 _JSON_NAMES: Mapping[type, str] = {
-    type(None): "null",
+    NoneType: "null",
     bool: "a boolean",
     int: "an integer",
     float: "a number with a fraction",
@@ -30,33 +39,27 @@ _JSON_NAMES: Mapping[type, str] = {
 }
 
 
+ARRAYS: Mapping[Any, Callable[[list[Any]], Any]] = {
+    tuple: tuple,
+    list: list,
+    set: set,
+    frozenset: frozenset,
+    deque: deque,
+    Sequence: tuple,
+}
+"""What an array is read as, by the origin of the type asked for."""
+
+
 class Mismatch(ValueError):  # noqa: N818  (what it is, not what went wrong)
-    """A value that is not what its field takes; the message tells its JSON type, not the value."""
+    """A value that its field does not take; the message tells its JSON type, not the value."""
 
     def __init__(self, expected: str, value: object) -> None:
         got = _JSON_NAMES.get(type(value), "something else")
         super().__init__(f"is {got}, not {expected}")
 
 
-class EmptyMap(dict[str, Any]):
-    """An empty map that came as ``[]`` or ``null``; equal to ``{}``, and written as it came."""
-
-    __slots__ = ("wire",)
-
-    def __init__(self, wire: list[Any] | None = None) -> None:
-        self.wire = wire
-
-
-class NullItems(tuple[Any, ...]):
-    """No items, which came as ``null``; equal to ``()``, and written as they came."""
-
-    __slots__ = ()
-
-
-class IntegerId(str):
-    """An id that came as an integer; equal to its decimal string, and written as it came."""
-
-    __slots__ = ()
+def forget(_: Any) -> None:
+    """A `Note` for readers of values that have no model to keep their spelling."""
 
 
 def scalar(kind: type) -> Reader:
@@ -76,67 +79,106 @@ def scalar_or_none(kind: type) -> Reader:
     expected = _JSON_NAMES[kind]
 
     def read(value: Any, _: Any) -> Any:
-        if value is not None and value.__class__ is not kind:
+        if value.__class__ is not kind and value is not None:
             raise Mismatch(expected, value)
         return value
 
     return read
 
 
+def read_float(value: Any, _: Any) -> float:
+    """A number, since JSON has one kind of them; an integer only if no digit of it is lost."""
+    if value.__class__ is float or (value.__class__ is int and abs(value) <= 2**53):
+        return float(value)
+    raise Mismatch("a number that a float can hold", value)
+
+
 def read_uuid(value: Any, _: Any) -> UUID:
     """A UUID with or without hyphens, in either case; not the other spellings `UUID` takes."""
     try:
-        return msgspec.convert(value, UUID)
-    except msgspec.ValidationError:
+        return convert(value, UUID)
+    except ValidationError:
         raise Mismatch("a UUID", value) from None
 
 
-def read_time(value: Any, _: Any) -> datetime:
-    """An ISO 8601 time; without a zone it is UTC, digits past the microsecond are cut off."""
-    # `fromisoformat` takes a bare date as midnight: a time that nobody wrote.
-    if value.__class__ is str and value[10:11] in ("T", " "):
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            pass
-        else:
-            return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    raise Mismatch("a time", value)
+def time(note: Note, *, nullable: bool = False) -> Reader:
+    """A reader of ISO 8601 times; without a zone it is UTC, digits past the microsecond are cut.
 
+    If it is `nullable`, ``null`` and the spellings of "no date" of MySQL and Carbon are ``None``.
+    """
 
-def read_time_or_none(value: Any, type_: Any) -> datetime | None:
-    """As `read_time`; ``null`` and MySQL's zero date are ``None``."""
-    if value is None:
-        return None
-    try:
-        return read_time(value, type_)
-    except Mismatch:
-        if value.__class__ is str and _zero_date(value):
+    def read(value: Any, _: Any) -> datetime | None:
+        if nullable and value.__class__ is NoneType:
             return None
-        raise
+        try:
+            moment = _time_of(value)
+        except (TypeError, ValueError):
+            if not nullable or value.__class__ is not str or not _no_date(value):
+                raise Mismatch("a time", value) from None
+            note(value)
+            return None
+        if value[4::3] == "--T::Z":  # as it will be written; to write it would take much longer
+            return moment
+        return _noted(moment, value, note)
+
+    return read
 
 
-def read_workspace_id(value: Any, _: Any) -> str | None:
-    """An id that some replies send as a number and some as a string: always a string."""
-    if value.__class__ is int:
-        return IntegerId(value)
-    if value is None or value.__class__ is str:
-        return value
-    raise Mismatch("an id", value)
+def _noted(moment: datetime, text: str, note: Note) -> datetime:
+    # `fromisoformat` takes a bare date as midnight: a time that nobody wrote.
+    if text[10:11] not in ("T", " "):
+        raise Mismatch("a time", text)
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    # Laravel's usual form comes first, because writing the time to compare it takes long.
+    if text[19:] == ".000000Z" or write_time(aware) != text:
+        note(text)
+    return aware
 
 
-def read_map(value: Any, _: Any) -> Mapping[str, Any]:
-    """An object, or PHP's ``[]`` for an empty one."""
-    if value.__class__ is dict:
-        return value
-    if value == []:
-        return EmptyMap([])
-    raise Mismatch("an object", value)
+def write_time(moment: datetime) -> str:
+    """The time as ISO 8601, UTC as Z."""
+    text = moment.isoformat()
+    return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
 
 
-def read_free_form(value: Any, _: Any) -> Any:
-    """Anything; PHP's ``[]`` on top is an empty map."""
-    return EmptyMap([]) if value == [] else value
+def workspace_id(note: Note) -> Reader:
+    """A reader of ids that some replies send as a number and some as a string: always a string."""
+
+    def read(value: Any, _: Any) -> str | None:
+        if value is None or value.__class__ is str:
+            return value
+        if value.__class__ is not int:
+            raise Mismatch("an id", value)
+        note(value)
+        return str(value)
+
+    return read
+
+
+def json_map(note: Note) -> Reader:
+    """A reader of objects, and of PHP's ``[]`` for an empty one."""
+
+    def read(value: Any, _: Any) -> Mapping[str, Any]:
+        if value.__class__ is dict:
+            return value
+        if value != []:
+            raise Mismatch("an object", value)
+        note(())
+        return {}
+
+    return read
+
+
+def free_form(note: Note) -> Reader:
+    """A reader of anything; PHP's ``[]`` on top is an empty map."""
+
+    def read(value: Any, _: Any) -> Any:
+        if value != []:
+            return value
+        note(())
+        return {}
+
+    return read
 
 
 def open_status(statuses: type[StrEnum], *, nullable: bool) -> Reader:
@@ -154,21 +196,47 @@ def open_status(statuses: type[StrEnum], *, nullable: bool) -> Reader:
     return read
 
 
-def items(read: Reader, item: Any) -> Reader:
-    """A reader of an array into a tuple, each item by `read`."""
+def items(read: Reader, item: Any, collect: Callable[[list[Any]], Any] = tuple) -> Reader:
+    """A reader of an array into a collection, each item by `read`."""
 
-    def read_items(value: Any, _: Any) -> tuple[Any, ...]:
+    def read_items(value: Any, _: Any) -> Any:
         if value.__class__ is not list:
             raise Mismatch("an array", value)
-        return tuple([read(each, item) for each in value])
+        return collect([read(each, item) for each in value])
 
     return read_items
 
 
-def or_default(read: Reader, default: Callable[[], Any]) -> Reader:
+def an_object(read: Reader) -> Reader:
+    """As `read`, for objects alone, and PHP's ``[]`` for an empty one."""
+
+    def read_object(value: Any, type_: Any) -> Any:
+        if value.__class__ is not dict and value != []:
+            raise Mismatch("an object", value)
+        return read(value or {}, type_)
+
+    return read_object
+
+
+def or_default(read: Reader, default: Callable[[], Any], note: Note = forget) -> Reader:
     """As `read`, with the default of a field that may be absent in the place of ``null``."""
 
     def read_or_default(value: Any, type_: Any) -> Any:
-        return default() if value is None else read(value, type_)
+        if value is not None:
+            return read(value, type_)
+        note(None)
+        return default()
 
     return read_or_default
+
+
+def or_empty(read: Reader, model: Callable[[], Any], note: Note) -> Reader:
+    """As `read`, with an empty model in the place of PHP's ``[]`` for an empty object."""
+
+    def read_or_empty(value: Any, type_: Any) -> Any:
+        if value != []:
+            return read(value, type_)
+        note(())
+        return model()
+
+    return read_or_empty

@@ -37,6 +37,9 @@ import attrs
 from attrs import define, field, frozen, setters
 from attrs.exceptions import FrozenAttributeError
 
+PAYLOAD_LIMIT = 256 * 1024
+"""How many bytes of a body an `APIResponseValidationError` keeps: 256 KiB."""
+
 E = TypeVar("E", bound="RaydocsError")
 
 
@@ -150,10 +153,17 @@ class APIResponseValidationError(RaydocsError):
     """A reply with status 200 whose body is not what the API documents."""
 
     payload: bytes = field(default=b"", kw_only=True)
-    """The body, whole, as it came but for the token; it can hold document data, so it is never
-    printed."""
+    """The first 256 KiB of the body, as it came but for the token; it can hold document data, so it
+    is never printed.
+
+    If it is shorter than `payload_size`, the rest was not kept.
+    """
+    payload_size: int = field(
+        default=attrs.Factory(lambda self: len(self.payload), takes_self=True), kw_only=True
+    )
+    """Bytes of the whole body."""
     truncated: bool = field(default=False, kw_only=True)
-    """Whether it ends in the middle of the JSON."""
+    """Whether the body that the service sent ends in the middle of the JSON."""
 
 
 class APIStatusError(RaydocsError):

@@ -1,9 +1,16 @@
 """What the API returns, as frozen values.
 
-Read from a reply, an object keeps all of it: keys that no field knows are in `extra`, a status
-that is not in the enumeration stays a plain string, and `wire_keys` remembers which keys were
-there, under which spelling, so that writing the object gives the same keys and values again
-(times as the same instants, UUIDs in their usual spelling).
+Read from a reply, an object keeps all of it. Keys that no field knows are in `extra`, and a status
+that is not in the enumeration stays a plain string. `wire_keys` remembers which keys were there,
+under which spelling. `wire_values` remembers each value that the reply spelled otherwise than the
+library would: an id that was a number, PHP's ``[]`` for an empty map, a time with its zeros. So an
+object is written with the keys and values that it was read from, with two exceptions. UUIDs are
+written in lower case and with hyphens. Integers are exact, however long, but a number with a
+fraction is a double, as in most JSON libraries, and digits that a double cannot hold are rounded.
+
+All values are of plain built-in types: ``str``, ``int``, ``float``, ``bool``, ``dict``, ``list``,
+``tuple``, ``UUID`` and ``datetime``. A known status is a member of a ``StrEnum``, which PyYAML
+refuses: give it ``str(status)``.
 
 A field without a default is in every reply that the reference documents. All other fields are
 ``None``, or empty, where a reply leaves them out. Times are aware; one that names no zone is UTC,
@@ -41,6 +48,7 @@ class DocumentStatus(StrEnum):
     """How far a document is."""
 
     UPLOADED = "uploaded"
+    QUEUED = "queued"
     PENDING = "pending"
     PARSING = "parsing"
     PARSED = "parsed"
@@ -88,15 +96,23 @@ def _extent(value: object) -> str:
 
 
 @frozen(kw_only=True)
-class _Model:
+class Model:
+    """What all models keep of the JSON that they were read from."""
+
     extra: Mapping[str, Any] = field(factory=dict, repr=False, hash=False)
     """The keys of the reply that this version of the library does not know."""
     wire_keys: tuple[str, ...] = field(default=(), repr=False, eq=False)
     """The reply's keys as it spelled and ordered them; empty for an object built by hand."""
+    wire_values: tuple[tuple[str, Any], ...] = field(default=(), repr=False, eq=False)
+    """The fields whose values the reply spelled otherwise than they would be written.
+
+    Each is a field's name and the JSON value, as in ``("workspace_id", 12)`` for ``"12"``. It is
+    written only while the field still has that value.
+    """
 
 
 @frozen(kw_only=True)
-class Source(_Model):
+class Source(Model):
     """Where a document came from."""
 
     type: str | None = None
@@ -106,7 +122,7 @@ class Source(_Model):
 
 
 @frozen(kw_only=True)
-class DocumentRef(_Model):
+class DocumentRef(Model):
     """A result's reference to a document it was made from."""
 
     document_id: UUID = field(metadata=_wire("documentId"))
@@ -130,7 +146,7 @@ class DocumentRef(_Model):
 
 
 @frozen(kw_only=True)
-class Parsing(_Model):
+class Parsing(Model):
     """One reading of a document by one version of the parser."""
 
     id: UUID
@@ -146,7 +162,7 @@ class Parsing(_Model):
 
 
 @frozen(kw_only=True)
-class Document(_Model):
+class Document(Model):
     """A file of a session."""
 
     id: UUID
@@ -180,7 +196,7 @@ class Document(_Model):
 
 
 @frozen(kw_only=True)
-class Result(_Model):
+class Result(Model):
     """What was extracted from one or more documents."""
 
     id: UUID
@@ -216,7 +232,7 @@ class Result(_Model):
 
 
 @frozen(kw_only=True)
-class Session(_Model):
+class Session(Model):
     """An extraction session: its documents and what was extracted from them."""
 
     id: UUID

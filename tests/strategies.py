@@ -5,7 +5,7 @@ import html
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -22,6 +22,23 @@ Objects: TypeAlias = st.SearchStrategy[dict[str, Json]]
 WIRE = Path(__file__).parent / "wire"
 REFERENCE = (WIRE / "session_reference.json").read_bytes()
 GUIDE = (WIRE / "session_guide.json").read_bytes()
+
+
+def _odd_session() -> dict[str, Json]:
+    session: dict[str, Json] = json.loads(REFERENCE)
+    (document,), (result,) = session["documents"], session["results"]
+    (ref,) = result["document_refs"]
+    session |= {"settings": [], "created_at": "2026-07-21T12:34:55.000000Z"}
+    document |= {"workspace_id": 12, "meta": [], "parsings": None, "source": []}
+    document["created_at"] = "-0001-11-30T00:00:00.000000Z"
+    result |= {"data": [], "audit_data": [], "completed_at": "0000-00-00 00:00:00"}
+    result |= {"created_at": "2026-07-21 12:34:55", "updated_at": "2026-07-21T12:34:55.1234567Z"}
+    ref |= {"workspaceId": 2**70, "source": [], "createdAt": "-0001-11-30 00:00:00"}
+    return session
+
+
+ODD_SESSION = _odd_session()
+"""The reference's session with an odd spelling wherever the API may have one."""
 
 ABSENT: Json = object()
 """As a value for `varied`: the key is not there."""
@@ -81,17 +98,30 @@ json_values: st.SearchStrategy[Json] = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(short_text, inner, max_size=3),
     max_leaves=5,
 )
-json_maps: st.SearchStrategy[Json] = st.dictionaries(short_text, json_values, max_size=2) | st.just(
-    []
+php_empty: st.SearchStrategy[Json] = st.builds(list)
+json_maps: st.SearchStrategy[Json] = (
+    st.dictionaries(short_text, json_values, max_size=2) | php_empty
 )
+free_forms = json_values | php_empty
 
 ids = st.uuids().map(str)
 offsets = st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+moments = st.datetimes()
+zones = offsets.map(lambda zone: datetime(2000, 1, 1, tzinfo=zone).isoformat()[19:])
+fractions = st.text("0123456789", max_size=9).map(lambda digits: f".{digits}" if digits else "")
 times = st.builds(
-    lambda moment, zone: moment.replace(tzinfo=zone).isoformat().replace("+00:00", "Z"),
-    st.datetimes(),
-    offsets,
+    lambda moment, between, fraction, zone: moment.isoformat(between) + fraction + zone,
+    moments.map(lambda moment: moment.replace(microsecond=0)),
+    st.sampled_from(["T", " "]),
+    fractions | st.just(".000000"),
+    zones | st.sampled_from(["", "Z"]),
 )
+no_dates = st.builds(
+    str.__add__,
+    st.sampled_from(["0000-00-00", "-0001-11-30", "-0001-11-29"]),
+    st.sampled_from(["", " 00:00:00", "T00:00:00.000000Z", "T00:00:00+00:00", "T23:50:39Z"]),
+)
+maybe_times = times | no_dates
 workspace_ids = st.integers(-(2**70), 2**70) | ids | st.integers(0).map(str)
 seconds = st.integers(1, 2**34)  # since the epoch, a few centuries of them
 http_dates = seconds.map(lambda moment: formatdate(moment, usegmt=True))
@@ -123,7 +153,7 @@ def statuses(known: type[SessionStatus | DocumentStatus | ParsingStatus | Result
     return st.sampled_from([member.value for member in known]) | short_text
 
 
-sources = objects({}, nullable(type=short_text, url=short_text))
+sources = objects({}, nullable(type=short_text, url=short_text)) | php_empty
 document_refs = objects(
     {"documentId": ids},
     nullable(
@@ -135,12 +165,12 @@ document_refs = objects(
         size=st.integers(),
         sha256=short_text,
         source=sources,
-        createdAt=times,
+        createdAt=maybe_times,
     ),
 )
 parsings = objects(
     {"id": ids, "status": statuses(ParsingStatus)},
-    nullable(config_hash=short_text, parser_version=short_text, updated_at=times),
+    nullable(config_hash=short_text, parser_version=short_text, updated_at=maybe_times),
 )
 documents = objects(
     {"id": ids, "filename": short_text, "status": statuses(DocumentStatus)},
@@ -156,7 +186,7 @@ documents = objects(
         extraction_session_id=ids,
         meta=json_maps,
         parsings=st.lists(parsings, max_size=2),
-        created_at=times,
+        created_at=maybe_times,
     ),
 )
 results = objects(
@@ -166,12 +196,12 @@ results = objects(
         extraction_session_id=ids,
         config_hash=short_text,
         document_refs=st.lists(document_refs, max_size=2),
-        data=json_values,
-        audit_data=json_values,
-        reasoning=json_values,
-        created_at=times,
-        updated_at=times,
-        completed_at=times,
+        data=free_forms,
+        audit_data=free_forms,
+        reasoning=free_forms,
+        created_at=maybe_times,
+        updated_at=maybe_times,
+        completed_at=maybe_times,
     ),
 )
 sessions = objects(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from raydocs_async import (
     APIConnectionError,
+    APIResponseValidationError,
     APIStatusError,
     APITimeoutError,
     AuthenticationError,
@@ -30,6 +31,7 @@ from raydocs_async._classify import (
     Throttled,
     Verdict,
     classify,
+    classify_invalid,
 )
 from raydocs_async._exchange import Failure, FailureKind, Response
 from raydocs_async._redact import Redactor
@@ -319,3 +321,21 @@ def test_failures_ask_for_no_wait(kind: FailureKind) -> None:
     verdict = judged(Failure(kind, "why"))
     assert isinstance(verdict, Retry)
     assert (verdict.after, verdict.error.retry_after, verdict.error.status) == (None, None, None)
+
+
+@pytest.mark.parametrize("cut", [0, 1, len(TOKEN) - 1])
+def test_a_cut_payload_ends_before_a_half_token(cut: int) -> None:
+    """S2: where the kept part of a body ends inside the token, its end is not kept."""
+    body = b"x" * 10_000 + TOKEN.encode()[: len(TOKEN) - cut]
+    error = APIResponseValidationError("m", payload=body, payload_size=1_000_000)
+    verdict = classify_invalid(error, Response(200, {}, b""), REDACTOR)
+    assert isinstance(verdict.error, APIResponseValidationError)
+    assert set(verdict.error.payload) == {ord("x")}
+
+
+def test_a_whole_payload_is_kept_to_its_end() -> None:
+    """A payload that is the whole body is kept whole, but for the token."""
+    error = APIResponseValidationError("m", payload=b"x" * 10_000 + TOKEN.encode() + b"y")
+    verdict = classify_invalid(error, Response(200, {}, b""), REDACTOR)
+    assert isinstance(verdict.error, APIResponseValidationError)
+    assert verdict.error.payload == b"x" * 10_000 + b"<hidden>y"

@@ -3,14 +3,18 @@
 import cProfile
 import json
 import traceback
+import tracemalloc
 from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any, Literal
+from typing import Any, Literal, Optional
 from uuid import UUID
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from cattrs.gen import make_dict_structure_fn, override
+from hypothesis import example, given, settings
 from hypothesis.strategies import binary
 
 from raydocs_async import (
@@ -27,11 +31,13 @@ from raydocs_async import (
     Source,
     converter,
 )
-from raydocs_async._converter import decode
-from raydocs_async.models import WIRE_NAMES
+from raydocs_async._converter import ModelConverter, decode
+from raydocs_async.errors import PAYLOAD_LIMIT
+from raydocs_async.models import WIRE_NAMES, Model
 from tests.strategies import (
     ABSENT,
     GUIDE,
+    ODD_SESSION,
     REFERENCE,
     Json,
     Place,
@@ -264,23 +270,28 @@ def test_what_no_model_has() -> None:
 def test_structure_another_collection() -> None:
     """Collections that no model has are read, too, and refused with what is wrong in them."""
     assert converter.structure([1], deque[int]) == deque([1])
-    with pytest.raises(APIResponseValidationError, match=r"\$ is a string, not an integer$"):
+    with pytest.raises(APIResponseValidationError, match=r"\$\[0\] is a string, not an integer$"):
         converter.structure(["x"], deque[int])
 
 
 @attrs.frozen(kw_only=True)
-class Odd:
-    """A model with a collection that JSON spells otherwise."""
+class Odd(Model):
+    """A model with a collection that JSON spells otherwise, and with parts that may be empty."""
 
     parts: tuple[int, ...] = attrs.field(default=(), metadata={WIRE_NAMES: ("theParts",)})
-    extra: dict[str, Any] = attrs.field(factory=dict)
-    wire_keys: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
 
 
 @pytest.mark.parametrize(("sent", "read"), [({"theParts": [1]}, (1,)), ({"theParts": None}, ())])
 def test_a_collection_has_its_own_spelling(sent: Json, read: tuple[int, ...]) -> None:
     """A collection is read under the name that JSON has for it, as any other field."""
     assert converter.structure(sent, Odd).parts == read
+
+
+def test_an_empty_array_of_parts_that_may_be_empty() -> None:
+    """``[]`` in the place of an array is an array, whatever its items may be."""
+    odd = converter.structure({"sources": [], "theParts": None}, Odd)
+    assert (odd.sources, odd.wire_values) == ((), (("parts", None),))
 
 
 def variation(id: str, place: Place, /, **changes: Json) -> Any:
@@ -384,8 +395,70 @@ def test_variations_are_written_as_they_came(body: bytes) -> None:
     assert same(rewritten(body), json.loads(body))
 
 
+ODD_VALUES: dict[Place, dict[str, Json]] = {
+    DOCUMENT: {"source": [], "meta": None, "parsings": None},
+    REF: {"source": [], "workspaceId": 2**70},
+    RESULT: {"document_refs": None, "data": [], "audit_data": []},
+}
+ODD_SPELLINGS = [
+    variation(f"M4 M6 M8 M9 {'.'.join(map(str, place))} {key} {value!r}", place, **{key: value})
+    for place, changes in ODD_VALUES.items()
+    for key, value in changes.items()
+] + [
+    variation(f"M9 {'.'.join(map(str, place))} {key} {text}", place, **{key: text})
+    for place, key in [
+        (DOCUMENT, "created_at"),
+        (PARSING, "updated_at"),
+        (REF, "createdAt"),
+        (RESULT, "completed_at"),
+    ]
+    for text in ["-0001-11-30T00:00:00.000000Z", "-0001-11-30 00:00:00", "0000-00-00 00:00:00"]
+]
+
+
+@pytest.mark.parametrize("body", [*ODD_SPELLINGS, pytest.param(encoded(ODD_SESSION), id="all")])
+def test_odd_spellings_are_written_as_they_came(body: bytes) -> None:
+    """Each spelling of an empty or missing thing that PHP, Carbon or MySQL has is kept."""
+    assert same(rewritten(body), json.loads(body))
+
+
+def test_an_array_of_the_caller_is_not_shared() -> None:
+    """M4: what the caller does to the JSON afterwards does not reach the session."""
+    wire = {**json.loads(REFERENCE), "settings": []}
+    session = converter.structure(wire, Session)
+    wire["settings"].append(1)
+    written = converter.unstructure(session)
+    written["settings"].append(2)
+    assert converter.unstructure(session)["settings"] == []
+
+
+def test_a_refused_session_leaves_no_trace() -> None:
+    """M8: what was noted of a session that is refused in the end is not taken for the next one."""
+    refusal(varied(REF, {"size": "x"}))
+    assert [
+        each.wire_values
+        for each in decode(varied(DOCUMENT, {"workspace_id": "12"}), Session).documents
+    ] == [()]
+
+
+@pytest.mark.parametrize("number", [2**64 + 1, -(10**400), 0.1, 1.7976931348623157e308, -0.0])
+def test_exact_numbers(number: float) -> None:
+    """B16: integers of any size are exact, and so is whatever a double can hold."""
+    data = converter.loads(
+        converter.dumps(decode(varied(RESULT, {"data": number}), Session)), Session
+    )
+    assert repr(data.results[0].data) == repr(number)
+
+
+def test_inexact_numbers() -> None:
+    """B16: a fraction with more digits than a double has is read as the nearest double."""
+    body = varied(RESULT, {"data": "x"}).replace(b'"x"', b"123456789.123456789123456789")
+    assert decode(body, Session).results[0].data == 123456789.12345679
+
+
 @given(sessions)
 @settings(deadline=None)
+@example(ODD_SESSION)
 def test_any_session_is_written_as_it_came(payload: Json) -> None:
     """Any session that the API may send is written with the same keys, order and values."""
     assert same(rewritten(encoded(payload)), payload)
@@ -522,6 +595,36 @@ EVOLUTIONS = [
         {"meta": []}, {"meta": {"a": 1}}, {"meta": {"a": 1}}, id="M4 a map no longer empty"
     ),
     pytest.param({}, {"workspace_id": "x"}, {"workspace_id": "x"}, id="M8 another workspace"),
+    pytest.param({}, {"workspace_id": "123"}, {}, id="M8 the same workspace"),
+    pytest.param({}, {"workspace_id": None}, {"workspace_id": None}, id="M8 no workspace"),
+    pytest.param(
+        {"created_at": "0000-00-00 00:00:00"},
+        {"created_at": A_TIME},
+        {"created_at": "2023-11-07T05:31:56Z"},
+        id="M9 a time for no date",
+    ),
+    pytest.param(
+        {"created_at": "2023-11-07T05:31:56.000000Z"},
+        {"created_at": A_TIME.replace(second=57)},
+        {"created_at": "2023-11-07T05:31:57Z"},
+        id="M9 another time",
+    ),
+    pytest.param(
+        {"source": []}, {"source": Source(url="x")}, {"source": {"url": "x"}}, id="M4 a source"
+    ),
+    pytest.param({"source": []}, {"source": None}, {"source": None}, id="M4 no source"),
+    pytest.param(
+        {"parsings": None},
+        {"parsings": decode(REFERENCE, Session).documents[0].parsings},
+        {"parsings": json.loads(REFERENCE)["documents"][0]["parsings"]},
+        id="M6 parsings",
+    ),
+    pytest.param(
+        {"meta": []},
+        {"wire_values": ()},
+        {"meta": {}, "workspace_id": "123"},
+        id="M4 a spelling that is forgotten",
+    ),
 ]
 
 
@@ -781,7 +884,13 @@ BAD_TIMES = [
     "1705314600",
     "10:30:00",
 ]
-ZERO_DATES = ["0000-00-00 00:00:00", "0000-00-00", "0000-00-00T00:00:00.000000Z"]
+ZERO_DATES = [
+    "0000-00-00 00:00:00",
+    "0000-00-00",
+    "0000-00-00T00:00:00.000000Z",
+    "-0001-11-30 00:00:00",
+    "-0001-11-30T00:00:00.000000Z",
+]
 
 
 @pytest.mark.parametrize(
@@ -794,10 +903,16 @@ def test_times(text: str, moment: datetime) -> None:
 
 
 @pytest.mark.parametrize("text", [pytest.param(case[0], id=f"M9 {case[0]}") for case in GOOD_TIMES])
-def test_times_are_written_as_equal_instants(text: str) -> None:
-    """What is written of a time is the same instant, to the microsecond."""
-    session = decode(varied(SESSION, {"updated_at": text}), Session)
-    assert converter.loads(converter.dumps(session), Session).updated_at == session.updated_at
+def test_times_are_written_as_they_came(text: str) -> None:
+    """A time is written with the text that it was read from."""
+    assert rewritten(varied(SESSION, {"updated_at": text}))["updated_at"] == text
+
+
+def test_a_time_built_by_hand() -> None:
+    """A time that came from no reply is written as ISO 8601, UTC as Z."""
+    moment = datetime(2024, 1, 15, 10, 30, 0, 120000, tzinfo=UTC)
+    written = [converter.unstructure(each) for each in (moment, moment.replace(microsecond=0))]
+    assert written == ["2024-01-15T10:30:00.120000Z", "2024-01-15T10:30:00Z"]
 
 
 @pytest.mark.parametrize(
@@ -812,13 +927,13 @@ def test_no_times(text: str, place: Place, key: str) -> None:
 
 @pytest.mark.parametrize("text", [pytest.param(case, id=f"M9 {case!r}") for case in ZERO_DATES])
 def test_zero_dates_are_no_time(text: str) -> None:
-    """MySQL's zero date is no time where one has to be."""
+    """The zero date of MySQL and Carbon is no time where one has to be."""
     assert problem(varied(SESSION, {"created_at": text})) == "$.created_at is a string, not a time"
 
 
 @pytest.mark.parametrize("text", [pytest.param(case, id=f"M9 {case!r}") for case in ZERO_DATES])
 def test_zero_dates_are_none(text: str) -> None:
-    """MySQL's zero date is ``None`` where a time may be absent."""
+    """The zero date of MySQL and Carbon is ``None`` where a time may be absent."""
     assert decode(varied(DOCUMENT, {"created_at": text}), Session).documents[0].created_at is None
 
 
@@ -965,6 +1080,29 @@ def test_refusals_have_no_cause(body: bytes) -> None:
     assert (error.__cause__, error.__context__) == (None, None)
 
 
+def test_a_large_body_is_cut() -> None:
+    """Of a body of any size the error keeps the documented size, and how large it was."""
+    body = varied(SESSION, {"name": "x" * 2 * PAYLOAD_LIMIT, "size": 1, "id": 1})
+    error = refusal(body)
+    assert (error.payload, error.payload_size, error.truncated) == (
+        body[:PAYLOAD_LIMIT],
+        len(body),
+        False,
+    )
+
+
+def test_many_large_bodies() -> None:
+    """A hundred and fifty refused bodies of a megabyte each take less than 40 MiB."""
+    body = b"[" + b" " * 10**6 + b"]"
+    tracemalloc.start()
+    try:
+        errors = [refusal(body) for _ in range(150)]
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (len(errors), taken < 40 * 2**20) == (150, True)
+
+
 def calls_to_decode(body: bytes) -> int:
     """How many functions are called to decode a body."""
     profile = cProfile.Profile()
@@ -1005,3 +1143,145 @@ def test_an_empty_source_as_php_writes_it(where: str) -> None:
     read = decode(encoded(session), Session)
     parts = read.documents if where == "documents" else read.results[0].document_refs
     assert parts[0].source == Source()
+
+
+@attrs.frozen
+class Address:
+    """A user's own class, frozen and with slots."""
+
+    city: str
+    tags: list[str] = attrs.field(factory=list)
+
+
+@attrs.define
+class Supplier:
+    """A user's own class, with one of ours in it."""
+
+    name: str
+    vat_rate: float
+    address: Address | None = None
+    found_at: datetime | None = None
+    source: Source | None = None
+    settings: Mapping[str, Any] = attrs.field(factory=dict)
+    notes: Any = None
+
+
+@dataclass
+class Line:
+    """A user's own data class."""
+
+    text: str
+    amounts: tuple[float, float]
+    parts: Optional[dict[str, Address]] = None  # noqa: UP045  (as many still write it)
+
+
+SUPPLIER = {
+    "name": "ACME",
+    "vat_rate": 0.19,
+    "address": {"city": "Graz", "tags": ["a"]},
+    "found_at": "2024-01-15T10:30:00Z",
+    "source": {"url": "x", "new": 1},
+    "settings": {"a": []},
+    "notes": [],
+}
+LINE = {"text": "x", "amounts": [1.5, 2.0], "parts": {"a": {"city": "Graz", "tags": []}}}
+CONVERTERS = pytest.mark.parametrize("ours", [converter, converter.copy()], ids=["ours", "a copy"])
+
+
+@CONVERTERS
+@pytest.mark.parametrize(("kind", "wire"), [(Supplier, SUPPLIER), (Line, LINE)])
+def test_users_own_classes(ours: ModelConverter, kind: Any, wire: Json) -> None:
+    """A user's own attrs class or data class is read and written, by copies, too."""
+    read = ours.structure(wire, kind)
+    assert (type(read), json.loads(ours.dumps(read))) == (kind, wire)
+    assert ours.loads(ours.dumps(read), kind) == read
+
+
+@CONVERTERS
+def test_a_copy_reads_sessions(ours: ModelConverter) -> None:
+    """A copy of the converter reads and writes sessions as the converter does."""
+    session = ours.loads(encoded(ODD_SESSION), Session)
+    assert (session, ours.unstructure(session)) == (
+        decode(encoded(ODD_SESSION), Session),
+        ODD_SESSION,
+    )
+
+
+def test_php_spellings_for_users_own_classes() -> None:
+    """M4: PHP's ``[]`` is an empty mapping where one is asked for, and stays itself elsewhere."""
+    read = converter.structure({**SUPPLIER, "settings": [], "notes": []}, Supplier)
+    assert (read.settings, read.notes) == ({}, [])
+
+
+def test_integral_numbers_for_floats() -> None:
+    """An integer is read where a user's own class has a float, as JSON does not tell them apart."""
+    assert repr(converter.structure({"name": "x", "vat_rate": 20}, Supplier).vat_rate) == "20.0"
+
+
+@CONVERTERS
+@pytest.mark.parametrize(
+    ("kind", "wire", "words"),
+    [
+        (Supplier, {**SUPPLIER, "name": None}, "$.name is null, not a string"),
+        (Supplier, {"name": "x"}, "$.vat_rate is missing"),
+        (
+            Supplier,
+            {**SUPPLIER, "address": {"city": 1}},
+            "$.address.city is an integer, not a string",
+        ),
+        (Supplier, {**SUPPLIER, "address": "x"}, "$.address is a string, not an object"),
+        (Supplier, {**SUPPLIER, "address": []}, "$.address.city is missing"),
+        (
+            Supplier,
+            {**SUPPLIER, "address": {"city": "x", "tags": "abc"}},
+            "$.address.tags is a string, not an array",
+        ),
+        (
+            Supplier,
+            {**SUPPLIER, "source": {"url": 1}},
+            "$.source.url is an integer, not a string",
+        ),
+        (Supplier, "x", "$ is a string, not an object"),
+        (Line, {"text": 1, "amounts": [1, 2]}, "$.text is an integer, not a string"),
+        (Line, {"amounts": [1, 2]}, "$.text is missing"),
+        (Line, {**LINE, "parts": "x"}, "$.parts is a string, not an object"),
+        (list[Line], [LINE, {**LINE, "text": 1}], "$[1].text is an integer, not a string"),
+        (list[str], "abc", "$ is a string, not an array"),
+        (set[str], "abc", "$ is a string, not an array"),
+        (dict[str, int], [1], "$ is an array, not an object"),
+    ],
+)
+def test_users_own_classes_are_read_strictly(
+    ours: ModelConverter, kind: Any, wire: Json, words: str
+) -> None:
+    """What does not fit a user's own class is refused by its path, as for the models."""
+    with pytest.raises(APIResponseValidationError) as caught:
+        ours.structure(wire, kind)
+    assert caught.value.message == f"the body is not as documented: {words}"
+
+
+def test_keys_that_a_user_renames() -> None:
+    """A key that the user's own hook renames is named as JSON has it."""
+    ours = converter.copy()
+    hook = make_dict_structure_fn(Address, ours, city=override(rename="cityName"))
+    ours.register_structure_hook(Address, hook)
+    assert ours.structure({"cityName": "Graz"}, Address) == Address("Graz")
+    for wire, words in [({}, r"\$\.cityName is missing"), ({"cityName": 1}, r"\$ is an integer")]:
+        with pytest.raises(APIResponseValidationError, match=words):
+            ours.loads(encoded(wire), Address)
+
+
+def test_every_reader_of_a_mapping_is_strict() -> None:
+    """A mapping is read strictly also if a reader of it was made before, as for a field."""
+    ours = converter.copy()
+    ours.get_structure_hook(dict[str, int], cache_result=False)
+    with pytest.raises(APIResponseValidationError, match=r"\$ is an array, not an object"):
+        ours.structure([1], dict[str, int])
+
+
+def test_other_unions_and_tuples() -> None:
+    """Types that no model has are left to cattrs, values of the tuple's types included."""
+    kind: Any = tuple[int, str]
+    assert converter.structure([1, "x"], kind) == (1, "x")
+    maybe: Any = int | str | None
+    assert [converter.structure(value, maybe) for value in (None, 1, "x")] == [None, 1, "x"]

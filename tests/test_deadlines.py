@@ -131,6 +131,20 @@ async def test_a_scope_is_not_cancelled_before_it_begins() -> None:
     assert Deadlines().until(now() - 1).cancelled is False
 
 
+async def test_a_timer_that_fires_a_little_early_counts() -> None:
+    """A timer that fires within the clock's resolution before its deadline is not set again."""
+    deadlines, start = Deadlines(), now()
+
+    async def call() -> None:
+        with deadlines.until(start + 1):
+            deadlines._look(0)
+            await asyncio.sleep(0.5)
+
+    with pytest.raises(TimeoutError):
+        await call()
+    assert now() == start
+
+
 async def test_cancelling_all_leaves_no_timer() -> None:
     """A client that is closed leaves nothing in the event loop, not until its last deadline."""
     deadlines = Deadlines()

@@ -62,7 +62,7 @@ HISTORY = (
 )
 MORE: dict[type[RaydocsError], dict[str, Any]] = {
     WaitTimeoutError: {"last_seen": decode(GUIDE, Session)},
-    APIResponseValidationError: {"payload": b"MARKER", "truncated": True},
+    APIResponseValidationError: {"payload": b"MARKER", "payload_size": 100, "truncated": True},
 }
 
 
@@ -131,7 +131,7 @@ def test_every_field_is_kept(kind: type[RaydocsError]) -> None:
 @every_error
 def test_defaults(kind: type[RaydocsError]) -> None:
     """An error asks for a message alone; all else is absent or empty."""
-    more = {"last_seen": None, "payload": b"", "truncated": False}
+    more = {"last_seen": None, "payload": b"", "payload_size": 0, "truncated": False}
     assert state(kind("m")) == {
         "message": "m",
         "resource": None,
@@ -381,6 +381,11 @@ def test_caught_as_value_error() -> None:
     """An id that is none can be caught as a `ValueError`."""
     with pytest.raises(ValueError, match=r"^not an id$"):
         raise InvalidIdError("not an id")
+
+
+def test_a_whole_payload_has_its_own_size() -> None:
+    """A payload is whole unless its size is given, too."""
+    assert APIResponseValidationError("m", payload=b"abc").payload_size == 3
 
 
 def test_attempts_are_values() -> None:

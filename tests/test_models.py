@@ -1,12 +1,18 @@
 """The models as values: frozen, comparable, to be kept and sent elsewhere, silent about content."""
 
 import copy
+import json
 import pickle
+import sqlite3
+from contextlib import closing
+from datetime import datetime
 from enum import StrEnum
+from types import NoneType
 from typing import Any
 from uuid import UUID
 
 import attrs
+import msgspec
 import pytest
 from attrs.exceptions import FrozenInstanceError
 from hypothesis import given, settings
@@ -22,11 +28,12 @@ from raydocs_async import (
     Session,
     SessionStatus,
     Source,
+    converter,
 )
 from raydocs_async._converter import decode
 from raydocs_async.models import WIRE_NAMES
 from raydocs_async.testing import build_session
-from tests.strategies import GUIDE, REFERENCE, encoded, sessions, varied
+from tests.strategies import GUIDE, ODD_SESSION, REFERENCE, encoded, sessions, varied
 
 MODELS = [Session, Document, Parsing, Result, DocumentRef, Source]
 AN_ID = UUID("770e8400-e29b-41d4-a716-446655440000")
@@ -39,6 +46,11 @@ def parts(session: Session) -> list[Any]:
     return [session, document, document.parsings[0], result, ref, ref.source]
 
 
+def spelling(part: Any) -> tuple[Any, ...]:
+    """What a model remembers of the JSON that it was read from."""
+    return (part.wire_keys, part.wire_values)
+
+
 PARTS = [pytest.param(part, id=type(part).__name__) for part in parts(decode(REFERENCE, Session))]
 
 
@@ -46,7 +58,10 @@ PARTS = [pytest.param(part, id=type(part).__name__) for part in parts(decode(REF
     ("statuses", "values"),
     [
         (SessionStatus, "pending processing completed failed"),
-        (DocumentStatus, "uploaded pending parsing parsed processing processed ready failed"),
+        (
+            DocumentStatus,
+            "uploaded queued pending parsing parsed processing processed ready failed",
+        ),
         (ParsingStatus, "queued processing ready failed"),
         (ResultStatus, "created pending parsing_pending processing completed failed"),
     ],
@@ -85,40 +100,91 @@ def test_keywords_only(model: type[Any]) -> None:
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("part", PARTS)
 def test_pickle(part: Any, protocol: int) -> None:
-    """Every model goes through pickle and comes back equal, wire keys included."""
+    """Every model goes through pickle and comes back equal, its spelling included."""
     back = pickle.loads(pickle.dumps(part, protocol))
-    assert (back, back.wire_keys) == (part, part.wire_keys)
+    assert (back, spelling(back)) == (part, spelling(part))
 
 
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
 @pytest.mark.parametrize("part", PARTS)
 def test_copy(part: Any, duplicate: Any) -> None:
-    """Every model copies, shallowly and deeply, wire keys included."""
+    """Every model copies, shallowly and deeply, its spelling included."""
     back = duplicate(part)
-    assert (back, back.wire_keys) == (part, part.wire_keys)
+    assert (back, spelling(back)) == (part, spelling(part))
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        pytest.param(varied((), {"settings": []}), id="M4 settings"),
-        pytest.param(varied(("documents", 0), {"workspace_id": 2**70}), id="M8 workspace_id"),
-        pytest.param(varied(("results", 0), {"data": []}), id="M4 data"),
-    ],
-)
-def test_pickle_keeps_how_it_came(body: bytes) -> None:
-    """What remembers how it came still does after pickle: types and all."""
-    session = decode(body, Session)
-    back = pickle.loads(pickle.dumps(session))
-    assert [
-        type(back.settings),
-        type(back.documents[0].workspace_id),
-        type(back.results[0].data),
-    ] == [
-        type(session.settings),
-        type(session.documents[0].workspace_id),
-        type(session.results[0].data),
-    ]
+def pickled(value: Any) -> Any:
+    """The value, from its pickle."""
+    return pickle.loads(pickle.dumps(value))
+
+
+def respelled(session: Session) -> Session:
+    """The session without its memory of how values were spelled."""
+    document, result = session.documents[0], session.results[0]
+    ref = attrs.evolve(result.document_refs[0], wire_values=())
+    return attrs.evolve(
+        session,
+        wire_values=(),
+        documents=(attrs.evolve(document, wire_values=()),),
+        results=(attrs.evolve(result, wire_values=(), document_refs=(ref,)),),
+    )
+
+
+@pytest.mark.parametrize("duplicate", [pickled, copy.copy, copy.deepcopy, attrs.evolve])
+def test_what_is_a_copy_of_odd_spellings(duplicate: Any) -> None:
+    """M4 M6 M8 M9: a copy of whatever kind is written as the reply was, value for value."""
+    session = decode(encoded(ODD_SESSION), Session)
+    assert json.loads(converter.dumps(duplicate(session))) == ODD_SESSION
+
+
+def test_how_a_reply_was_spelled_makes_no_difference() -> None:
+    """Two objects whose values were spelled differently are equal, hash and all."""
+    odd = decode(encoded(ODD_SESSION), Session)
+    usual = decode(converter.dumps(respelled(odd)), Session)
+    assert (odd, hash(odd)) == (usual, hash(usual))
+
+
+def kinds(value: Any) -> set[type]:
+    """The exact types of a value and of everything in it."""
+    inner: list[Any] = []
+    if attrs.has(type(value)):
+        inner.extend(attrs.asdict(value, recurse=False).values())
+    elif isinstance(value, dict):
+        inner.extend([*value.keys(), *value.values()])
+    elif isinstance(value, list | tuple):
+        inner.extend(value)
+    return {type(value)}.union(*map(kinds, inner))
+
+
+PLAIN = {str, int, float, bool, NoneType, dict, list, tuple, UUID, datetime}
+STATUSES = {SessionStatus, DocumentStatus, ParsingStatus, ResultStatus}
+
+
+def test_values_are_plain() -> None:
+    """M4 M6 M8 M9: however it was spelled, a value is of a built-in type, no subclass of one."""
+    assert kinds(decode(encoded(ODD_SESSION), Session)) <= {*PLAIN, *STATUSES, *MODELS}
+
+
+@given(sessions)
+@settings(deadline=None)
+def test_values_of_any_session_are_plain(payload: Any) -> None:
+    """The values of any session are of built-in types, members of statuses apart."""
+    assert kinds(decode(encoded(payload), Session)) <= {*PLAIN, *STATUSES, *MODELS}
+
+
+@pytest.mark.parametrize("write", [msgspec.json.encode, pickle.dumps])
+def test_other_libraries_write_the_values(write: Any) -> None:
+    """Libraries that dispatch by exact type take a session as attrs takes it apart."""
+    assert write(attrs.asdict(decode(encoded(ODD_SESSION), Session)))
+
+
+@pytest.mark.parametrize("value", ["12", SessionStatus.FAILED])
+def test_a_database_takes_the_values(value: str) -> None:
+    """sqlite3, which adapts by type, takes ids and statuses as text."""
+    document = decode(encoded(ODD_SESSION), Session).documents[0]
+    read = {"12": document.workspace_id, SessionStatus.FAILED: SessionStatus.FAILED}[value]
+    with closing(sqlite3.connect(":memory:")) as database:
+        assert database.execute("select ?, typeof(?)", (read, read)).fetchone() == (value, "text")
 
 
 @given(sessions)
@@ -206,6 +272,7 @@ def test_defaults(model: type[Any], required: dict[str, Any], nothing: str) -> N
     collections: dict[str, Any] = {
         "extra": {},
         "wire_keys": (),
+        "wire_values": (),
         "meta": {},
         "parsings": (),
         "document_refs": (),
@@ -219,7 +286,7 @@ def test_defaults(model: type[Any], required: dict[str, Any], nothing: str) -> N
 def test_what_a_session_asks_for(name: str) -> None:
     """Of a session only the status, and what the library keeps itself, may be left out."""
     optional = attrs.fields_dict(Session)[name].default is not attrs.NOTHING
-    assert optional == (name in {"status", "extra", "wire_keys"})
+    assert optional == (name in {"status", "extra", "wire_keys", "wire_values"})
 
 
 def test_no_shared_defaults() -> None:

@@ -1,7 +1,7 @@
 """The readers of single values: what each takes, and that it refuses everything else."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 
 from raydocs_async import _strict
-from raydocs_async._strict import EmptyMap, IntegerId, Mismatch, Reader
+from raydocs_async._strict import Mismatch, Note, Reader, forget
 from tests.strategies import ids, json_values
 
 
@@ -27,16 +27,15 @@ A_TIME = datetime(2024, 1, 15, 10, 30, tzinfo=UTC)
 KINDS = [
     pytest.param(bool, "a boolean", id="bool"),
     pytest.param(int, "an integer", id="int"),
-    pytest.param(float, "a number with a fraction", id="float"),
     pytest.param(str, "a string", id="str"),
 ]
 READERS: dict[str, tuple[Reader, str]] = {
     "uuid": (_strict.read_uuid, "a UUID"),
-    "time": (_strict.read_time, "a time"),
-    "map": (_strict.read_map, "an object"),
+    "time": (_strict.time(forget), "a time"),
+    "map": (_strict.json_map(forget), "an object"),
     "status": (_strict.open_status(Colour, nullable=False), "a string"),
     "items": (_strict.items(_strict.scalar(int), int), "an array"),
-    "workspace id": (_strict.read_workspace_id, "an id"),
+    "workspace id": (_strict.workspace_id(forget), "an id"),
 }
 
 
@@ -52,7 +51,7 @@ def accepts(name: str, value: Any) -> bool:
 @given(json_values)
 def test_only_the_kind(value: Any) -> None:
     """A scalar of the kind is itself; everything else is refused, a subclass included."""
-    for kind in (bool, int, float, str):
+    for kind in (bool, int, str):
         read = _strict.scalar(kind)
         if type(value) is kind:
             assert read(value, kind) is value
@@ -142,13 +141,13 @@ def test_no_uuid(value: object) -> None:
 def test_no_time(value: object) -> None:
     """A date alone, a number and what `fromisoformat` refuses are no times."""
     with pytest.raises(Mismatch, match=r"not a time$"):
-        _strict.read_time(value, datetime)
+        _strict.time(forget)(value, datetime)
 
 
 @pytest.mark.parametrize("separator", ["T", " "])
 def test_time(separator: str) -> None:
     """Date and time are parted by a T or a space, and without a zone it is UTC."""
-    read = _strict.read_time(f"2024-01-15{separator}10:30:00", datetime)
+    read = _strict.time(forget)(f"2024-01-15{separator}10:30:00", datetime)
     assert (read, read.tzinfo) == (A_TIME, UTC)
 
 
@@ -166,25 +165,40 @@ def _far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("_far_from_utc")
 def test_time_without_zone_is_not_local() -> None:
     """M9: the zone of the machine does not matter to a time without one."""
-    assert _strict.read_time("2024-01-15T10:30:00", datetime) == A_TIME
+    assert _strict.time(forget)("2024-01-15T10:30:00", datetime) == A_TIME
 
 
-@pytest.mark.parametrize("value", [None, "0000-00-00", "0000-00-00 00:00:00", "0000-00-00T00:00Z"])
+NO_DATES = [
+    "0000-00-00",
+    "0000-00-00 00:00:00",
+    "0000-00-00T00:00Z",
+    "0000-00-00T00:00:00.000000Z",
+    "-0001-11-30 00:00:00",
+    "-0001-11-30T00:00:00.000000Z",
+    "-0001-11-30T00:00:00+00:00",
+    "-0001-11-29T23:50:39.000000Z",
+]
+"""How MySQL, and Carbon after it, spell that there is no date."""
+
+
+@pytest.mark.parametrize("value", [None, *NO_DATES])
 def test_no_time_at_all(value: object) -> None:
-    """Null and MySQL's zero date are ``None`` where a time may be absent."""
-    assert _strict.read_time_or_none(value, datetime) is None
+    """Null, MySQL's zero date and Carbon's form of it are ``None`` where a time may be absent."""
+    assert _strict.time(forget, nullable=True)(value, datetime) is None
 
 
 def test_a_time_that_may_be_absent() -> None:
     """A time that is there is read where it may be absent."""
-    assert _strict.read_time_or_none("2024-01-15T10:30:00Z", datetime) == A_TIME
+    assert _strict.time(forget, nullable=True)("2024-01-15T10:30:00Z", datetime) == A_TIME
 
 
-@pytest.mark.parametrize("value", ["0000-00-01", "x0000-00-00", "0000-00-000", 0, False])
+@pytest.mark.parametrize(
+    "value", ["0000-00-01", "x0000-00-00", "0000-00-000", "-0001-11-28", "-0001-12-30", 0, False]
+)
 def test_no_zero_date(value: object) -> None:
     """What only resembles a zero date is refused where a time may be absent, too."""
     with pytest.raises(Mismatch, match=r"not a time$"):
-        _strict.read_time_or_none(value, datetime)
+        _strict.time(forget, nullable=True)(value, datetime)
 
 
 @pytest.mark.parametrize(
@@ -193,50 +207,43 @@ def test_no_zero_date(value: object) -> None:
 )
 def test_workspace_id(value: object, expected: str | None) -> None:
     """M8: an id is a string, whether it came as one or as an integer."""
-    assert _strict.read_workspace_id(value, str) == expected
-
-
-def test_integer_id_remembers() -> None:
-    """Only what came as an integer is marked to be written as one."""
-    kinds = [type(_strict.read_workspace_id(value, str)) for value in (12, "12")]
-    assert kinds == [IntegerId, str]
+    assert _strict.workspace_id(forget)(value, str) == expected
 
 
 @pytest.mark.parametrize("value", [True, 1.0, [], {}])
 def test_no_workspace_id(value: object) -> None:
     """M8: neither a boolean nor any other type is an id."""
     with pytest.raises(Mismatch, match=r"not an id$"):
-        _strict.read_workspace_id(value, str)
+        _strict.workspace_id(forget)(value, str)
 
 
 def test_map() -> None:
     """An object is itself, not a copy."""
     value = {"a": 1}
-    assert _strict.read_map(value, dict) is value
+    assert _strict.json_map(forget)(value, dict) is value
 
 
 def test_empty_map() -> None:
-    """M4: an empty array is an empty map that remembers how it came."""
-    read = _strict.read_map([], dict)
-    assert (read, type(read)) == ({}, EmptyMap)
+    """M4: an empty array is an empty map."""
+    assert _strict.json_map(forget)([], dict) == {}
 
 
 @pytest.mark.parametrize("value", [[1], [[]], "", 0, None, False])
 def test_no_map(value: object) -> None:
     """An array with something in it, and everything else that is no object, is no map."""
     with pytest.raises(Mismatch, match=r"not an object$"):
-        _strict.read_map(value, dict)
+        _strict.json_map(forget)(value, dict)
 
 
 @pytest.mark.parametrize("value", [None, 0, "", {}, [1], [[]], False])
 def test_free_form(value: object) -> None:
     """Anything is itself where the form is free."""
-    assert _strict.read_free_form(value, Any) is value
+    assert _strict.free_form(forget)(value, Any) is value
 
 
 def test_empty_free_form() -> None:
     """M4: where the form is free, too, an empty array is an empty map."""
-    assert type(_strict.read_free_form([], Any)) is EmptyMap
+    assert _strict.free_form(forget)([], Any) == {}
 
 
 def test_member() -> None:
@@ -315,3 +322,106 @@ def test_scalar_or_none(kind: type, words: str) -> None:
     assert (read(None, kind), read(kind(), kind)) == (None, kind())
     with pytest.raises(Mismatch, match=f"^is an array, not {words}$"):
         read([], kind)
+
+
+def noted(make: Callable[[Note], Reader], value: object) -> list[Any]:
+    """What a reader notes of a value."""
+    notes: list[Any] = []
+    make(notes.append)(value, None)
+    return notes
+
+
+def time_or_none(note: Note) -> Reader:
+    """The reader of times that may be absent."""
+    return _strict.time(note, nullable=True)
+
+
+def parts_or_none(note: Note) -> Reader:
+    """The reader of a collection that may be absent."""
+    return _strict.or_default(_strict.items(_strict.scalar(int), int), tuple, note)
+
+
+def empty_or_map(note: Note) -> Reader:
+    """The reader of a model that may be empty."""
+    return _strict.or_empty(_strict.json_map(note), dict, note)
+
+
+@pytest.mark.parametrize(
+    ("make", "value", "wire"),
+    [
+        (_strict.workspace_id, 12, 12),
+        (_strict.json_map, [], ()),
+        (_strict.free_form, [], ()),
+        (parts_or_none, None, None),
+        (empty_or_map, [], ()),
+        *((time_or_none, text, text) for text in NO_DATES),
+        (_strict.time, "2024-01-15T10:30:00.000000Z", "2024-01-15T10:30:00.000000Z"),
+        (_strict.time, "2024-01-15 10:30:00Z", "2024-01-15 10:30:00Z"),
+        (_strict.time, "2024-01-15T10:30:00.1Z", "2024-01-15T10:30:00.1Z"),
+        (_strict.time, "2024-01-15T10:30:00.1234567Z", "2024-01-15T10:30:00.1234567Z"),
+        (_strict.time, "2024-01-15T10:30:00+00:00", "2024-01-15T10:30:00+00:00"),
+        (_strict.time, "2024-01-15T10:30:00", "2024-01-15T10:30:00"),
+        (_strict.time, "2024-W03-1T10:30:00Z", "2024-W03-1T10:30:00Z"),
+    ],
+)
+def test_what_is_noted(make: Callable[[Note], Reader], value: object, wire: object) -> None:
+    """A spelling that writing would not give again is noted, an empty array as a tuple."""
+    assert noted(make, value) == [wire]
+
+
+@pytest.mark.parametrize(
+    ("make", "value"),
+    [
+        (_strict.workspace_id, "12"),
+        (_strict.workspace_id, None),
+        (_strict.json_map, {}),
+        (_strict.free_form, {}),
+        (_strict.free_form, None),
+        (parts_or_none, []),
+        (empty_or_map, {}),
+        (time_or_none, None),
+        (_strict.time, "2024-01-15T10:30:00Z"),
+        (_strict.time, "2024-01-15T10:30:00.123456Z"),
+        (_strict.time, "2024-01-15T10:30:00+02:00"),
+    ],
+)
+def test_what_is_not_noted(make: Callable[[Note], Reader], value: object) -> None:
+    """What would be written as it came leaves no note."""
+    assert noted(make, value) == []
+
+
+@pytest.mark.parametrize("value", [1.5, 1, 0, -(2**53), 2**53])
+def test_float(value: float) -> None:
+    """JSON has one kind of number, so an integer does for a float that equals it."""
+    read = _strict.read_float(value, float)
+    assert (read, type(read)) == (value, float)
+
+
+@pytest.mark.parametrize("value", [True, "1.5", None, 2**53 + 1, -(2**53) - 1, 2**2000])
+def test_no_float(value: object) -> None:
+    """What is no number is refused, and so is an integer that a float may not hold exactly."""
+    with pytest.raises(Mismatch, match=r"not a number that a float can hold$"):
+        _strict.read_float(value, float)
+
+
+@pytest.mark.parametrize(("value", "expected"), [({"a": 1}, {"a": 1}), ({}, {}), ([], {})])
+def test_object(value: object, expected: object) -> None:
+    """M4: what reads an object also reads PHP's spelling of an empty one."""
+    assert _strict.an_object(lambda value, type_: (value, type_))(value, int) == (expected, int)
+
+
+@pytest.mark.parametrize("value", [None, "", 0, False, [1], "abc"])
+def test_no_object(value: object) -> None:
+    """What is no object does not reach the reader of objects."""
+    with pytest.raises(Mismatch, match=r"not an object$"):
+        _strict.an_object(lambda value, _: value)(value, dict)
+
+
+def test_items_into_a_collection() -> None:
+    """An array is read into the collection that was asked for."""
+    assert _strict.items(_strict.scalar(int), int, set)([2, 1, 2], None) == {1, 2}
+
+
+def test_default_hands_on_the_value_to_a_model() -> None:
+    """What is not PHP's empty array is read as the model that was asked for."""
+    assert _strict.or_empty(lambda value, type_: (value, type_), dict, forget)(1, int) == (1, int)

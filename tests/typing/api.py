@@ -170,6 +170,7 @@ def errors(error: RaydocsError, invalid: APIResponseValidationError) -> None:
     assert_type(error.attempts[0].error, str | None)
     assert_type(error.attempts[0].waited, float)
     assert_type(invalid.payload, bytes)
+    assert_type(invalid.payload_size, int)
 
 
 def waiting(error: WaitTimeoutError) -> None:

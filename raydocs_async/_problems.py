@@ -1,0 +1,86 @@
+"""Naming what is wrong with JSON of the wrong shape, by its place: ``$.documents[1].size``.
+
+Readers stop at the first mismatch and do not know where they are, which is what makes them quick.
+Only when one has failed, the JSON is walked again from its top.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import attrs
+from cattrs import Converter
+
+from raydocs_async import _strict
+from raydocs_async._shapes import Shape, field_reader, is_model, is_record
+from raydocs_async._strict import Mismatch
+
+_NAMED = 3
+
+
+def shape_problem(wire: Any, type_: Any, converter: Converter) -> str:
+    """The first things that are wrong with `wire`, in one line without any of its content."""
+    named = islice(_problems(wire, type_, "$", converter), _NAMED)
+    return "the body is not as documented: " + "; ".join(named)
+
+
+def _problems(wire: Any, type_: Any, path: str, converter: Converter) -> Iterator[str]:
+    """Each place where `wire` is not what `type_` asks for, with what is wrong there."""
+    type_ = _not_none(type_)
+    if is_model(type_) and wire.__class__ is dict:
+        yield from _model_problems(wire, type_, path, converter)
+    elif is_record(type_) and wire.__class__ is dict:
+        yield from _record_problems(wire, type_, path, converter)
+    elif get_origin(type_) in _strict.ARRAYS and wire.__class__ is list:
+        for index, item in enumerate(wire):
+            yield from _problems(item, get_args(type_)[0], f"{path}[{index}]", converter)
+    else:
+        yield from _problem(wire, type_, path, converter)
+
+
+def _not_none(type_: Any) -> Any:
+    """Of an optional type, the type."""
+    types = get_args(type_) if get_origin(type_) in (UnionType, Union) else ()
+    others = [each for each in types if each is not NoneType]
+    return others[0] if len(others) == 1 else type_
+
+
+def _problem(wire: Any, type_: Any, path: str, converter: Converter) -> Iterator[str]:
+    try:
+        converter.get_structure_hook(type_)(wire, type_)
+    except Mismatch as mismatch:
+        yield f"{path} {mismatch}"
+    except KeyError as missing:
+        yield f"{path}.{missing.args[0]} is missing"
+
+
+def _model_problems(
+    wire: dict[str, Any], model: Any, path: str, converter: Converter
+) -> Iterator[str]:
+    shape = Shape.of(model)
+    known, extra = shape.split(wire)
+    spelled = {shape.aliases.get(key, key): key for key in wire if key not in extra}
+    for key, attribute in shape.fields.items():
+        if key not in known:
+            if attribute.default is attrs.NOTHING:
+                yield f"{path}.{key} is missing"
+            continue
+        try:
+            field_reader(attribute, converter, _strict.forget)(known[key], attribute.type)
+        except (Mismatch, KeyError):
+            yield from _problems(known[key], attribute.type, f"{path}.{spelled[key]}", converter)
+
+
+def _record_problems(
+    wire: Mapping[str, Any], record: Any, path: str, converter: Converter
+) -> Iterator[str]:
+    """As for a model; a field that its class has under another key is not looked into."""
+    types = get_type_hints(get_origin(record) or record, include_extras=True)
+    named = [
+        problem
+        for name, type_ in types.items()
+        if name in wire
+        for problem in _problems(wire[name], type_, f"{path}.{name}", converter)
+    ]
+    yield from named or _problem(wire, record, path, converter)
