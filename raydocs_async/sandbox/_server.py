@@ -33,8 +33,9 @@ class Sandbox(Api):
     """The Raydocs API on loopback, as an async context manager.
 
     It keeps its own time: the wall clock is read once, at the start, and from then on the event
-    loop's clock moves it. A wall clock that jumps has no effect, and a virtual loop clock is
-    followed. Leaving the context resets the connections with a request in flight.
+    loop's clock moves it. A wall clock that jumps, or that a test replaces (freezegun,
+    time-machine), has no effect, and a virtual loop clock is followed. Leaving the context resets
+    the connections with a request in flight.
 
     Args:
         limit: Requests in a window, 100 as documented; ``None`` means no throttle and none of its
