@@ -62,8 +62,8 @@ def test_sdist_holds_no_secret(checkout: Path) -> None:
 
 def test_sdist_is_whole(checkout: Path) -> None:
     """The source distribution holds what the tests, the docs and the build need."""
-    patterns = ("*.py", "*.pyi", "*.md", "*.toml", "*.svg", "*.css", "*.json", "*.typed", "*.txt")
-    patterns = (*patterns, "*.php", "*.conf")
-    needed = set[str]().union(*(files(checkout, folder, *patterns) for folder in FOLDERS))
+    code = ("*.py", "*.pyi", "*.typed", "*.php", "*.css", "*.svg")
+    texts = ("*.md", "*.toml", "*.json", "*.txt")
+    needed = set[str]().union(*(files(checkout, folder, *code, *texts) for folder in FOLDERS))
     top = {"pyproject.toml", "README.md", "LICENSE", "noxfile.py"}
     assert needed | top <= {str(path) for path in sdist(checkout)}
