@@ -221,3 +221,11 @@ def ratelimit(session: nox.Session) -> None:
     """Compare with what people use instead, on one rate limit; takes five minutes."""
     install_wheel(session, *group("peers"))
     session.run("python", "bench/ratelimit.py", *session.posargs)
+
+
+@nox.session(default=False, requires=["wheel"])
+def laravel(session: nox.Session) -> None:
+    """Compare the sandbox with the framework itself, as root, on Debian; takes six minutes."""
+    install_wheel(session, *group("pytest"))
+    session.run("python", "bench/laravel/compare.py")
+    session.run("python", "bench/laravel/ratelimit.py", *session.posargs)
