@@ -8,6 +8,8 @@ import nox
 from packaging.requirements import Requirement
 
 PYTHONS = ["3.11", "3.12", "3.13"]
+NEWEST = ["3.14", "3.15"]
+"""Supported, too; apart, as few machines have them, and the oldest dependencies do not."""
 PROJECT = nox.project.load_toml("pyproject.toml")
 DIST = Path(".nox/dist")
 INSTALLED = {"PYTHONSAFEPATH": "1"}
@@ -91,6 +93,13 @@ def tests(session: nox.Session) -> None:
     run_tests(session)
 
 
+@nox.session(python=NEWEST, default=False, requires=["wheel"])
+def newest(session: nox.Session) -> None:
+    """Run the tests on the newest interpreters."""
+    install_wheel(session, *group("tests"))
+    run_tests(session)
+
+
 @nox.session(default=False, requires=["wheel"])
 def test(session: nox.Session) -> None:
     """Run the tests on the one interpreter that runs nox, and measure what they cover."""
@@ -114,7 +123,7 @@ def floor(requirement: str) -> str:
     return f"{parsed.name}=={lower}\n"
 
 
-@nox.session(python=PYTHONS[-1], default=False, requires=["wheel"])
+@nox.session(default=False, requires=["wheel"])
 def examples(session: nox.Session) -> None:
     """Run the examples by the servers they are for, and check their types."""
     install_wheel(session, *group("examples"))
@@ -123,7 +132,7 @@ def examples(session: nox.Session) -> None:
     session.run("pytest", "examples", "-n", "auto", "--dist", "loadgroup", *session.posargs)
 
 
-@nox.session(python=PYTHONS[-1], default=False, requires=["wheel"])
+@nox.session(default=False, requires=["wheel"])
 def docs(session: nox.Session) -> None:
     """Build the site into build/site, and run every code block of it and of the README."""
     install_wheel(session, *group("docs"))
@@ -212,3 +221,11 @@ def ratelimit(session: nox.Session) -> None:
     """Compare with what people use instead, on one rate limit; takes five minutes."""
     install_wheel(session, *group("peers"))
     session.run("python", "bench/ratelimit.py", *session.posargs)
+
+
+@nox.session(default=False, requires=["wheel"])
+def laravel(session: nox.Session) -> None:
+    """Compare the sandbox with the framework itself, as root, on Debian; takes six minutes."""
+    install_wheel(session, *group("pytest"))
+    session.run("python", "bench/laravel/compare.py")
+    session.run("python", "bench/laravel/ratelimit.py", *session.posargs)

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import attrs
 from aiohttp import web
 
-from raydocs_async.sandbox import Fault, Sandbox
+from raydocs_async.sandbox import Sandbox
 from raydocs_async.sandbox._replies import Reply
-from raydocs_async.sandbox._service import Call
+from raydocs_async.sandbox._service import Accepted, Call
 from raydocs_async.sandbox._sessions import session_id
 
 TOKEN = "sandbox-token"
@@ -76,10 +76,10 @@ class BenchSandbox(Sandbox):
         )
         self.setup = setup
 
-    async def _handle(self, request: web.BaseRequest, call: Call, fault: Fault) -> Reply:
+    async def _handle(self, request: web.BaseRequest, call: Call, accepted: Accepted) -> Reply:
         if self.stats.accepted == self.setup.change_after:
             self.throttle.limit = self.setup.changed
-        return await super()._handle(request, call, fault)
+        return await super()._handle(request, call, accepted)
 
     def _dressed(self, response: web.StreamResponse, reply: Reply) -> web.StreamResponse:
         response = super()._dressed(response, reply)

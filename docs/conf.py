@@ -32,7 +32,7 @@ default_role = "py:obj"
 nitpick_ignore_regex = [
     (r"py:obj", r"[a-z_]+"),
     # Other projects' names: their inventories are on the network, which a build does not need.
-    (r"py:.*", r"(aiohttp|asyncio|collections|datetime|enum|uuid)\..*"),
+    (r"py:.*", r"(aiohttp|asyncio|collections|datetime|enum|types|uuid)\..*"),
 ]
 
 # What a signature shows in the place of what is not public, or is too long to read.

@@ -17,6 +17,7 @@ import inspect
 import io
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -30,6 +31,7 @@ from sybil import Document, Example, Region, Sybil
 from sybil.evaluators.python import pad
 from sybil.parsers.markdown import SkipParser
 from sybil.parsers.markdown.lexers import FencedCodeBlockLexer
+from sybil.region import Lexeme
 
 from raydocs_async.sandbox import Sandbox
 from raydocs_async.testing import _in_a_thread
@@ -37,6 +39,9 @@ from raydocs_async.testing import _in_a_thread
 ROOT = Path(__file__).parents[1]
 MATCHES = doctest.OutputChecker().check_output
 LOOSELY = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+PORT = "8765"
+"""The port in the pages; a run uses a free one in its place."""
 
 blocks = FencedCodeBlockLexer(r"[^{\n]*", {"language": "language", "source": "source"})
 
@@ -49,6 +54,7 @@ class Page:
         self.names: dict[str, Any] = {"__name__": "__main__"}
         self.out = io.StringIO()  # one for the page, as a logging handler keeps it
         self.printed = ""
+        self.port = free_port()
         self.servers: list[subprocess.Popen[str]] = []
 
     def python(self, example: Example) -> None:
@@ -109,6 +115,12 @@ class Page:
         self.printed = server.stdout.readline() + server.stdout.readline()
 
 
+def free_port() -> str:
+    """A port on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return str(server.getsockname()[1])
+
+
 def saved(example: Example) -> str | None:
     """The name of the file that a block says it is."""
     named = re.match(r"# (\w+\.py)\n", example.parsed)
@@ -118,6 +130,8 @@ def saved(example: Example) -> str | None:
 def evaluate(example: Example) -> None:
     """Run one block in its page."""
     language, page = example.region.lexemes["language"], example.namespace["page"]
+    source = example.parsed
+    example.parsed = Lexeme(source.replace(PORT, page.port), source.offset, source.line_offset)
     if language == "python" and "def test_" in example.parsed:
         language = "test"
     runs = {"python": page.python, "test": page.test, "sh": page.sh, "sql": page.sql}

@@ -21,12 +21,12 @@ from multidict import CIMultiDict
 from raydocs_async._converter import converter
 from raydocs_async._exchange import Failure, FailureKind, Request, Response
 from raydocs_async.models import Session
-from raydocs_async.sandbox import Chaos, Fault, Sandbox, Store, Throttle
+from raydocs_async.sandbox import Chaos, Sandbox, Store, Throttle
 from raydocs_async.sandbox._api import Api
 from raydocs_async.sandbox._clock import Clock
 from raydocs_async.sandbox._faults import Kind
 from raydocs_async.sandbox._replies import JSON, Reply
-from raydocs_async.sandbox._service import Call
+from raydocs_async.sandbox._service import Accepted, Call
 from raydocs_async.sandbox._sessions import build_session as build_wire
 
 __all__ = ["FakeTransport", "build_session", "build_session_json", "raydocs_sandbox"]
@@ -96,10 +96,11 @@ class FakeTransport(Api):
         headers = CIMultiDict(self._headers(answer, clock.now()))
         return Response(answer.status, headers, answer.body)
 
-    async def _answer(self, call: Call, fault: Fault, clock: Clock) -> Reply | Failure:
+    async def _answer(self, call: Call, accepted: Accepted, clock: Clock) -> Reply | Failure:
+        fault = accepted.fault
         stall = _STALL if fault.kind is Kind.STALL else 0.0
         await asyncio.sleep(self.latency + fault.seconds + stall)
-        return _FAILURES.get(fault.kind) or self._service.reply(call, fault, clock.now())
+        return _FAILURES.get(fault.kind) or self._service.reply(call, accepted, clock.now())
 
     async def distrust(self, response: Response) -> None:
         """There is no connection."""

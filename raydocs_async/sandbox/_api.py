@@ -29,7 +29,7 @@ class Api:
         token: str,
     ) -> None:
         self.throttle = throttle
-        """The throttle; its ``limit`` may be changed at any time."""
+        """The throttle; its ``limit`` and its ``workers`` may be changed at any time."""
         self.latency = latency
         """Seconds that each accepted request takes from now on; they count before its headers."""
         self.stats = Stats()

@@ -10,7 +10,10 @@ import msgspec
 from attrs import field, frozen
 from attrs.validators import ge, le, min_len
 
-from raydocs_async.sandbox._replies import GATEWAY_STATUSES, JSON
+from raydocs_async.sandbox._replies import JSON
+
+REFUSALS = frozenset({401, 429})
+"""The statuses of requests that the framework refuses before they reach the application."""
 
 
 class Kind(Enum):
@@ -23,12 +26,21 @@ class Kind(Enum):
     LATENCY = auto()
 
 
+class Origin(Enum):
+    """The part of the server that answers a request."""
+
+    APPLICATION = auto()
+    MAINTENANCE = auto()
+    GATEWAY = auto()
+
+
 @frozen
 class Fault:
     """One thing that goes wrong with one request. Make it with one of the constructors.
 
-    Whatever happens, the throttle has counted the request, as the server counts a 404, a 500 or a
-    gateway's time-out. Only a 401 and a 429 stand for a refusal, and cost nothing.
+    The throttle counts a request that reaches the application, whatever its reply, and each reply
+    of the application has the rate-limit headers. A 401 and a 429 are refusals: they cost nothing.
+    Maintenance and a gateway that reaches nobody cost nothing either, and know no rate limit.
     """
 
     kind: Kind
@@ -36,6 +48,9 @@ class Fault:
     payload: bytes | None = field(default=None, repr=False)
     headers: tuple[tuple[str, str], ...] = ()
     seconds: float = 0.0
+    origin: Origin = Origin.APPLICATION
+    is_counted: bool = True
+    """Whether the throttle counts the request that it hits."""
 
     @classmethod
     def status(
@@ -46,10 +61,11 @@ class Fault:
         body: bytes | str | Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> "Fault":
-        """Answer with another status.
+        """Let the application answer with another status.
 
-        401, 429, 502, 503 and 504 come without the rate-limit headers: the first by the
-        framework's way, the others as by the gateway in front of it or in maintenance.
+        The request costs a hit, and the reply has the rate-limit headers: but for a 401 and a 429,
+        which are refusals and have neither. See `maintenance` and `gateway` for a 502, 503 or 504
+        that does not come from the application.
 
         Args:
             code: The status, from 200 to 999. 200 without a `body` is the right session, for a
@@ -64,10 +80,56 @@ class Fault:
         """
         if not 200 <= code <= 999:
             raise ValueError(f"a final status is from 200 to 999, not {code!r}")
-        extra = dict(headers or {})
-        if retry_after is not None:
-            extra["Retry-After"] = str(retry_after)
-        return cls(Kind.REPLY, code, _encoded(body), tuple(extra.items()))
+        return cls(
+            Kind.REPLY,
+            code,
+            _encoded(body),
+            _added(headers, retry_after),
+            is_counted=code not in REFUSALS,
+        )
+
+    @classmethod
+    def maintenance(cls, *, retry_after: str | int | None = None) -> "Fault":
+        """Answer 503 as in maintenance (``artisan down``), before the throttle.
+
+        It costs no hit, and has no rate-limit headers.
+
+        Args:
+            retry_after: The ``Retry-After`` header, as for `status`.
+        """
+        headers = _added(None, retry_after)
+        return cls(Kind.REPLY, 503, headers=headers, origin=Origin.MAINTENANCE, is_counted=False)
+
+    @classmethod
+    def gateway(
+        cls,
+        code: int = 502,
+        *,
+        counted: bool | None = None,
+        retry_after: str | int | None = None,
+    ) -> "Fault":
+        """Let the gateway in front of the application answer by itself, in JSON.
+
+        Its reply has no rate-limit headers.
+
+        Args:
+            code: The status: 502 by default, for an application that cannot be reached.
+            counted: Whether the request had reached the application, so that it costs a hit;
+                ``None`` is yes for a 504, a time-out, and no for the others.
+            retry_after: The ``Retry-After`` header, as for `status`.
+
+        Raises:
+            ValueError: `code` is no error's, from 400 to 599.
+        """
+        if not 400 <= code <= 599:
+            raise ValueError(f"a gateway's error is from 400 to 599, not {code!r}")
+        return cls(
+            Kind.REPLY,
+            code,
+            headers=_added(None, retry_after),
+            origin=Origin.GATEWAY,
+            is_counted=code == 504 if counted is None else counted,
+        )
 
     @classmethod
     def body(cls, content: bytes, *, content_type: str = JSON) -> "Fault":
@@ -101,14 +163,9 @@ class Fault:
         return cls(Kind.LATENCY, seconds=seconds)
 
     @property
-    def is_counted(self) -> bool:
-        """Whether the throttle counts the request that it hits."""
-        return self.code not in {401, 429}
-
-    @property
     def has_rate_limit(self) -> bool:
         """Whether its reply carries the rate-limit headers."""
-        return self.code not in GATEWAY_STATUSES | {401}
+        return self.origin is Origin.APPLICATION and self.code not in REFUSALS
 
 
 def _listed(faults: Iterable[Fault]) -> tuple[Fault, ...]:
@@ -164,6 +221,15 @@ class Plan:
         if self._chaos is None or self._random.random() >= self._chaos.rate:
             return None
         return self._random.choice(self._chaos.faults)
+
+
+def _added(
+    headers: Mapping[str, str] | None, retry_after: str | int | None
+) -> tuple[tuple[str, str], ...]:
+    extra = dict(headers or {})
+    if retry_after is not None:
+        extra["Retry-After"] = str(retry_after)
+    return tuple(extra.items())
 
 
 def _encoded(body: bytes | str | Mapping[str, object] | None) -> bytes | None:

@@ -12,10 +12,9 @@ from typing import NamedTuple
 import msgspec
 
 JSON = "application/json"
-HTML = "text/html; charset=utf-8"
-
-GATEWAY_STATUSES = frozenset({429, 502, 503, 504})
-"""What the gateway in front answers by itself, with none of the framework's headers."""
+HTML = "text/html; charset=UTF-8"
+REDIRECT_HTML = "text/html; charset=utf-8"
+"""The framework spells it so for a redirect alone."""
 
 _MESSAGES = {
     400: "Bad Request",
@@ -53,16 +52,21 @@ def wants_json(accept: str) -> bool:
 
 
 def error(status: int, accept: str, message: str | None = None) -> Reply:
-    """What an error looks like to a client that accepts `accept`.
+    """The framework's error, to a client that accepts `accept`.
 
-    The gateway's errors are always JSON; a `message` of ``None`` is the usual one of `status`.
+    A `message` of ``None`` is the usual one of `status`.
     """
-    if status not in GATEWAY_STATUSES - {429} and not wants_json(accept):
+    if not wants_json(accept):
         return Reply(status, _page(status), {"Content-Type": HTML})
     body: dict[str, object] = {"message": message or _MESSAGES.get(status, _phrase(status))}
     if status == 422:
         body["errors"] = {"sessionId": [body["message"]]}
     return Reply(status, msgspec.json.encode(body))
+
+
+def gateway_error(status: int) -> Reply:
+    """The error of the gateway in front, which is JSON to every client."""
+    return error(status, JSON)
 
 
 def not_found(session_id: str, accept: str) -> Reply:
@@ -84,12 +88,17 @@ def wrong_method(method: str, path: str, accept: str) -> Reply:
     )
 
 
+def options() -> Reply:
+    """The reply to OPTIONS, which the framework makes by itself."""
+    return Reply(200, b"", {"Content-Type": HTML, "Allow": "GET,HEAD"})
+
+
 def unauthenticated(accept: str, login: str) -> Reply:
     """The 401 for a missing or wrong token; for a browser, a redirect to the URL `login`."""
     if wants_json(accept):
         return error(401, accept)
     page = f'<!DOCTYPE html>\n<title>Redirecting</title>\n<a href="{login}">{login}</a>\n'
-    return Reply(302, page.encode(), {"Content-Type": HTML, "Location": login})
+    return Reply(302, page.encode(), {"Content-Type": REDIRECT_HTML, "Location": login})
 
 
 def _page(status: int) -> bytes:

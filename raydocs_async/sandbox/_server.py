@@ -16,11 +16,11 @@ from aiohttp import web
 
 from raydocs_async.sandbox._api import Api
 from raydocs_async.sandbox._clock import Clock
-from raydocs_async.sandbox._faults import Chaos, Fault, Kind
+from raydocs_async.sandbox._faults import Chaos, Kind
 from raydocs_async.sandbox._replies import Reply
-from raydocs_async.sandbox._service import NO_FAULT, Call
+from raydocs_async.sandbox._service import NOTHING_WRONG, Accepted, Call
 from raydocs_async.sandbox._stats import Seen
-from raydocs_async.sandbox._throttle import Store, Throttle
+from raydocs_async.sandbox._throttle import PEER, Store, Throttle
 
 _BACKLOG = 1024
 _GRACE = 0.05
@@ -33,8 +33,9 @@ class Sandbox(Api):
     """The Raydocs API on loopback, as an async context manager.
 
     It keeps its own time: the wall clock is read once, at the start, and from then on the event
-    loop's clock moves it. A wall clock that jumps has no effect, and a virtual loop clock is
-    followed. Leaving the context resets the connections with a request in flight.
+    loop's clock moves it. A wall clock that jumps, or that a test replaces (freezegun,
+    time-machine), has no effect, and a virtual loop clock is followed. Leaving the context resets
+    the connections with a request in flight.
 
     Args:
         limit: Requests in a window, 100 as documented; ``None`` means no throttle and none of its
@@ -132,12 +133,12 @@ class Sandbox(Api):
         call = _read(request)
         arrived = self._clock.now()
         refusal = self._service.refuse(call, arrived)
-        fault = NO_FAULT if refusal else self._service.accept(call, arrived)
-        window = self.throttle.windows
+        accepted = NOTHING_WRONG if refusal else self._service.accept(call, arrived)
+        window = self.throttle.number(call.peer)
         status: int | None = None
         transport = self._enter(request)
         try:
-            reply = refusal or await self._handle(request, call, fault)
+            reply = refusal or await self._handle(request, call, accepted)
             status = reply.status
         finally:
             self._active.remove(transport)
@@ -153,10 +154,11 @@ class Sandbox(Api):
         self.stats.peak_in_flight = max(self.stats.peak_in_flight, len(self._active))
         return transport
 
-    async def _handle(self, request: web.BaseRequest, call: Call, fault: Fault) -> Reply:
+    async def _handle(self, request: web.BaseRequest, call: Call, accepted: Accepted) -> Reply:
+        fault = accepted.fault
         if seconds := self.latency + fault.seconds:
             await asyncio.sleep(seconds)
-        reply = self._service.reply(call, fault, self._clock.now())
+        reply = self._service.reply(call, accepted, self._clock.now())
         if fault.kind in _SPOILED:
             await self._spoil(request, reply, fault.kind)
         return reply
@@ -198,8 +200,14 @@ def _url(host: str, port: int) -> str:
 
 def _read(request: web.BaseRequest) -> Call:
     headers = request.headers
-    authorization = headers.get("Authorization", "")
-    return Call(request.method, request.path, authorization, headers.get("Accept", ""))
+    return Call(
+        request.method,
+        request.path,
+        headers.get("Authorization", ""),
+        headers.get("Accept", ""),
+        request.remote or PEER,
+        request.host,
+    )
 
 
 def _transport(request: web.BaseRequest) -> asyncio.Transport:

@@ -26,7 +26,7 @@ class Stats:
     requests: int = 0
     """All requests that came over the wire, a client's hidden resends included."""
     accepted: int = 0
-    """Requests that the throttle counted, whatever became of them."""
+    """Requests that the throttle let in, whatever became of them."""
     throttled: int = 0
     """429s by the throttle; a scripted one is among the `faults`."""
     unauthorized: int = 0

@@ -1,10 +1,14 @@
 """The server's clock."""
 
 import asyncio
+import tempfile
 import time
+from email.utils import parsedate_to_datetime
 
+import aiohttp
 import pytest
 
+from raydocs_async.sandbox import Sandbox
 from raydocs_async.sandbox._clock import Clock
 
 
@@ -18,6 +22,35 @@ async def test_jump_of_the_wall_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock()
     monkeypatch.setattr(time, "time", lambda: 0.0)
     assert 0 <= clock.now() - clock.started_at < 10
+
+
+async def test_mocked_wall_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wall clock that a test has replaced does not set it: freezegun, or time-machine."""
+    real = time.time()
+    for name in ("time", "clock_gettime"):
+        monkeypatch.setattr(time, name, lambda *_: 0.0)
+    for name in ("time_ns", "clock_gettime_ns"):
+        monkeypatch.setattr(time, name, lambda *_: 0)
+    assert Clock().now() == pytest.approx(real, abs=10)
+
+
+async def test_mocked_wall_clock_of_replies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its windows and the `Date` of its replies are in this year, whatever year a test is in."""
+    real = time.time()
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    async with Sandbox() as api, aiohttp.ClientSession() as http, http.get(api.url) as reply:
+        date = parsedate_to_datetime(reply.headers["Date"]).timestamp()
+    assert date == pytest.approx(real, abs=10)
+
+
+async def test_nowhere_to_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine where no file can be made, it starts with the clock that there is."""
+
+    def refuse() -> None:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    assert Clock().now() == pytest.approx(time.time(), abs=1)
 
 
 @pytest.mark.looptime

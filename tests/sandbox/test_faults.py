@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 from attrs.exceptions import FrozenInstanceError
@@ -48,6 +49,27 @@ def test_retry_after(retry_after: str | int) -> None:
     assert dict(fault.headers) == {"Server": "gateway", "Retry-After": str(retry_after)}
 
 
+@pytest.mark.parametrize("fault", [Fault.maintenance, Fault.gateway])
+def test_retry_after_before_the_application(fault: Callable[..., Fault]) -> None:
+    """Maintenance and the gateway may say when to come back, too."""
+    assert fault(retry_after=2).headers == (("Retry-After", "2"),)
+    assert fault().headers == ()
+
+
+def test_gateway() -> None:
+    """A gateway that cannot reach the application answers 502, and not as maintenance does."""
+    assert Fault.gateway().code == 502
+    assert Fault.maintenance().code == 503
+    assert Fault.maintenance() != Fault.gateway(503)
+
+
+@pytest.mark.parametrize("code", [200, 399, 600])
+def test_bad_gateway_status(code: int) -> None:
+    """A gateway of its own answers with errors alone."""
+    with pytest.raises(ValueError, match="gateway"):
+        Fault.gateway(code)
+
+
 def test_body() -> None:
     """A body of one's own comes with 200, and as JSON unless it is said otherwise."""
     fault = Fault.body(b"<html>", content_type="text/html")
@@ -68,9 +90,16 @@ def test_bad_latency(seconds: float) -> None:
     [
         (Fault.status(500), True, True),
         (Fault.status(404), True, True),
-        (Fault.status(504), True, False),
-        (Fault.status(503), True, False),
-        (Fault.status(502), True, False),
+        (Fault.status(504), True, True),
+        (Fault.status(503), True, True),
+        (Fault.status(502), True, True),
+        (Fault.maintenance(), False, False),
+        (Fault.gateway(), False, False),
+        (Fault.gateway(429), False, False),
+        (Fault.gateway(503), False, False),
+        (Fault.gateway(504), True, False),
+        (Fault.gateway(504, counted=False), False, False),
+        (Fault.gateway(502, counted=True), True, False),
         (Fault.status(429), False, False),
         (Fault.status(401), False, False),
         (Fault.body(b""), True, True),
@@ -81,7 +110,7 @@ def test_bad_latency(seconds: float) -> None:
     ],
 )
 def test_cost(fault: Fault, is_counted: bool, has_rate_limit: bool) -> None:
-    """Only refusals are free, and neither they nor the gateway speak of the rate limit."""
+    """What does not reach the application is free, and only the application tells the limit."""
     assert (fault.is_counted, fault.has_rate_limit) == (is_counted, has_rate_limit)
 
 

@@ -66,7 +66,7 @@ def test_validation_error() -> None:
     }
 
 
-@pytest.mark.parametrize("status", [403, 404, 429, 500])
+@pytest.mark.parametrize("status", [403, 404, 429, 500, 502, 503])
 def test_error_page(status: int) -> None:
     """A browser gets the framework's errors as a page."""
     reply = _replies.error(status, "*/*")
@@ -76,8 +76,10 @@ def test_error_page(status: int) -> None:
 
 @pytest.mark.parametrize("status", [502, 503, 504])
 def test_gateway_error(status: int) -> None:
-    """The gateway answers in JSON to everybody."""
-    assert list(body(_replies.error(status, "*/*"))) == ["message"]
+    """The gateway's error is an object with a message."""
+    reply = _replies.gateway_error(status)
+    assert reply.status == status
+    assert list(body(reply)) == ["message"]
 
 
 def test_not_found() -> None:
@@ -115,7 +117,7 @@ def test_unauthenticated_browser() -> None:
     """A browser is sent to the login page instead."""
     reply = _replies.unauthenticated("*/*", "/login")
     assert (reply.status, reply.headers["Location"]) == (302, "/login")
-    assert reply.headers["Content-Type"] == HTML
+    assert reply.headers["Content-Type"] == "text/html; charset=utf-8"
 
 
 def test_with_headers() -> None:

@@ -121,10 +121,36 @@ async def test_browser(api: Sandbox, http: aiohttp.ClientSession) -> None:
     """Where JSON is not the first choice, a missing login is a redirect, and errors are pages."""
     browser = {"Accept": "*/*", "Authorization": ""}
     redirect = await get(http, UNKNOWN, headers=browser)
-    assert (redirect.status, redirect.headers["Location"]) == (302, "/login")
+    assert (redirect.status, redirect.headers["Location"]) == (302, f"{api.url}/login")
     page = await get(http, UNKNOWN, headers={"Accept": "*/*"})
     assert (page.status, page.content_type) == (404, "text/html")
     assert api.stats.unauthorized == 1
+
+
+async def test_trailing_slash(api: Sandbox, http: aiohttp.ClientSession) -> None:
+    """A slash at the end of a session's path does not matter."""
+    assert await statuses(http, f"{api.ids(1)[0]}/") == [200]
+    assert api.log[0].target == api.ids(1)[0]
+
+
+async def test_options(api: Sandbox, http: aiohttp.ClientSession) -> None:
+    """OPTIONS is answered with the methods that there are, and costs nothing."""
+    async with http.options(UNKNOWN) as reply:
+        assert (reply.status, reply.headers["Allow"]) == (200, "GET,HEAD")
+        assert await reply.read() == b""
+    assert api.throttle.hits(api.now) == 0
+
+
+async def test_peers(connect: Connect) -> None:
+    """Each peer address has a window of its own, with a number in the log."""
+    async with Sandbox(limit=1) as api:
+        other = aiohttp.TCPConnector(local_addr=("127.0.0.2", 0))
+        async with aiohttp.ClientSession(
+            f"{api.url}/extractions/sessions/", headers=connect(api).headers, connector=other
+        ) as http:
+            seen = await statuses(connect(api), *api.ids(2)), await statuses(http, *api.ids(2))
+    assert seen == ([200, 429], [200, 429])
+    assert [entry.window for entry in api.log] == [1, 1, 2, 2]
 
 
 async def test_every_reply_has_an_id(api: Sandbox, http: aiohttp.ClientSession) -> None:

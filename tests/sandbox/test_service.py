@@ -8,8 +8,8 @@ import pytest
 from raydocs_async.sandbox import Fault, Throttle
 from raydocs_async.sandbox._catalog import Catalog
 from raydocs_async.sandbox._faults import Plan
-from raydocs_async.sandbox._replies import JSON, Reply
-from raydocs_async.sandbox._service import NO_FAULT, Call, Service
+from raydocs_async.sandbox._replies import HTML, JSON, Reply
+from raydocs_async.sandbox._service import NO_FAULT, NOTHING_WRONG, Accepted, Call, Service
 from raydocs_async.sandbox._sessions import build_session, session_id
 from raydocs_async.sandbox._stats import Stats
 
@@ -21,6 +21,11 @@ KNOWN = session_id(0)
 def call(target: str = KNOWN, token: str = "good", method: str = "GET", accept: str = JSON) -> Call:
     """A request for the session `target`."""
     return Call(method, PATH + target, f"Bearer {token}", accept)
+
+
+def hit_by(fault: Fault) -> Accepted:
+    """An accepted request that `fault` hits."""
+    return Accepted(fault, 1)
 
 
 def message(reply: Reply | None) -> Any:
@@ -40,6 +45,8 @@ def service() -> Service:
     [
         (PATH + KNOWN, KNOWN),
         (PATH + "nonsense", "nonsense"),
+        (PATH + KNOWN + "/", KNOWN),
+        (PATH + KNOWN + "//", KNOWN),
         (PATH, ""),
         (PATH + "a/b", ""),
         ("/extractions/templates/a", ""),
@@ -47,7 +54,7 @@ def service() -> Service:
     ],
 )
 def test_session_id(path: str, expected: str) -> None:
-    """A session's path has one part after the prefix, whatever it is."""
+    """A session's path has one part after the prefix, and slashes at its end do not matter."""
     assert Call("GET", path, "", "").session_id == expected
 
 
@@ -115,8 +122,7 @@ def test_throttled(service: Service) -> None:
 
 def test_session(service: Service) -> None:
     """A session comes with the state of the rate limit."""
-    fault = service.accept(call(), NOW)
-    reply = service.reply(call(), fault, NOW)
+    reply = service.reply(call(), service.accept(call(), NOW), NOW)
     assert json.loads(reply.body) == build_session(KNOWN)
     assert reply.headers == {"Content-Type": JSON, **service.throttle.passed_headers(NOW)}
 
@@ -124,7 +130,7 @@ def test_session(service: Service) -> None:
 @pytest.mark.parametrize("accept", ["*/*", ""])
 def test_session_is_always_json(service: Service, accept: str) -> None:
     """A browser gets a session as JSON too."""
-    reply = service.reply(call(accept=accept), NO_FAULT, NOW)
+    reply = service.reply(call(accept=accept), NOTHING_WRONG, NOW)
     assert reply.headers["Content-Type"] == JSON
 
 
@@ -141,16 +147,16 @@ def test_failure_costs_a_hit(service: Service, failing: Call, status: int) -> No
 
 def test_not_found_is_counted(service: Service) -> None:
     """A 404 for an id is counted; one that a forbidden token asked for is not known to be one."""
-    service.reply(call("nonsense"), NO_FAULT, NOW)
-    service.reply(call("nonsense", token="forbidden"), NO_FAULT, NOW)
+    service.reply(call("nonsense"), NOTHING_WRONG, NOW)
+    service.reply(call("nonsense", token="forbidden"), NOTHING_WRONG, NOW)
     assert service.stats.not_found == 1
 
 
 def test_fault_is_counted(service: Service) -> None:
     """A fault costs a hit, and is among the faults."""
     service.plan.script([Fault.status(500)])
-    assert service.accept(call(), NOW) == Fault.status(500)
-    assert service.accept(call(), NOW) is NO_FAULT
+    assert service.accept(call(), NOW) == Accepted(Fault.status(500), 1)
+    assert service.accept(call(), NOW) == Accepted(NO_FAULT, 2)
     assert (service.stats.accepted, service.stats.faults) == (2, 1)
 
 
@@ -173,21 +179,100 @@ def test_scripted_refusal_is_free(service: Service, status: int) -> None:
 )
 def test_faulty_status(service: Service, status: int, expected: str) -> None:
     """A scripted status comes with the body that the framework gives it."""
-    reply = service.reply(call(), Fault.status(status), NOW)
+    reply = service.reply(call(), hit_by(Fault.status(status)), NOW)
     assert reply.status == status
     assert message(reply) == expected
 
 
-@pytest.mark.parametrize("status", [401, 429, 502, 503, 504])
-def test_gateway_status(service: Service, status: int) -> None:
-    """The gateway knows nothing of the rate limit; what the fault says is sent all the same."""
-    reply = service.reply(call(), Fault.status(status, retry_after=7), NOW)
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault.status(401, retry_after=7),
+        Fault.status(429, retry_after=7),
+        Fault.maintenance(retry_after=7),
+        Fault.gateway(502, retry_after=7),
+        Fault.gateway(504, retry_after=7),
+    ],
+    ids=["401", "429", "maintenance", "502", "504"],
+)
+def test_no_rate_limit(service: Service, fault: Fault) -> None:
+    """What the application does not answer has no rate-limit headers; its own ones are sent."""
+    reply = service.reply(call(), hit_by(fault), NOW)
     assert reply.headers == {"Content-Type": JSON, "Retry-After": "7"}
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_application_status(service: Service, status: int) -> None:
+    """An application's own error costs a hit and has the rate-limit headers, whatever it is."""
+    service.plan.script([Fault.status(status)])
+    reply = service.reply(call(), service.accept(call(), NOW), NOW)
+    assert reply.headers == {"Content-Type": JSON, **service.throttle.passed_headers(NOW)}
+    assert service.throttle.hits(NOW) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "hits"),
+    [
+        (Fault.maintenance(), 0),
+        (Fault.gateway(502), 0),
+        (Fault.gateway(504), 1),
+        (Fault.gateway(502, counted=True), 1),
+    ],
+)
+def test_cost_before_the_application(service: Service, fault: Fault, hits: int) -> None:
+    """Maintenance costs no hit, and a gateway's error one if it had reached the application."""
+    service.plan.script([fault])
+    service.accept(call(), NOW)
+    assert service.throttle.hits(NOW) == service.stats.accepted == hits
+    assert service.stats.faults == 1
+
+
+def test_maintenance_page(service: Service) -> None:
+    """A browser gets maintenance as a page, and the gateway's error as JSON."""
+    browser = call(accept="*/*")
+    pages = [
+        service.reply(browser, hit_by(fault), NOW)
+        for fault in (Fault.maintenance(), Fault.gateway(503))
+    ]
+    assert [page.headers["Content-Type"] for page in pages] == [HTML, JSON]
+
+
+def test_options(service: Service) -> None:
+    """OPTIONS is answered by the framework: no token, no hit, and the methods in `Allow`."""
+    reply = service.refuse(call(method="OPTIONS", token=""), NOW)
+    assert reply == Reply(200, b"", {"Content-Type": HTML, "Allow": "GET,HEAD"})
+
+
+def test_options_of_no_route(service: Service) -> None:
+    """OPTIONS for a path that is no endpoint is a 404."""
+    reply = service.refuse(call("a/b", method="OPTIONS"), NOW)
+    assert reply is not None
+    assert reply.status == 404
+
+
+def test_each_peer_has_its_window(service: Service) -> None:
+    """One address's hits do not count for another."""
+    one, other = call(), call()._replace(peer="127.0.0.2")
+    for _ in range(2):
+        service.accept(one, NOW)
+    assert message(service.refuse(one, NOW)) == "Too Many Attempts."
+    assert service.refuse(other, NOW) is None
+    reply = service.reply(other, service.accept(other, NOW), NOW)
+    assert reply.headers["X-RateLimit-Remaining"] == "1"
+
+
+def test_remaining_from_before_the_handler() -> None:
+    """`ThrottleRequestsWithRedis` answers by the count as it was when it let the request in."""
+    throttle = Throttle(5, store="redis-mw")
+    service = Service(throttle, Catalog(1), Plan(), Stats(), "good", "forbidden")
+    first = service.accept(call(), NOW)
+    service.accept(call(), NOW)
+    assert service.reply(call(), first, NOW).headers["X-RateLimit-Remaining"] == "4"
 
 
 def test_faulty_body(service: Service) -> None:
     """A scripted body replaces the right one, and its type too."""
-    reply = service.reply(call(), Fault.body(b"<html>", content_type="text/html"), NOW)
+    reply = service.reply(call(), hit_by(Fault.body(b"<html>", content_type="text/html")), NOW)
     assert (reply.status, reply.body) == (200, b"<html>")
     assert reply.headers == {"Content-Type": "text/html", **service.throttle.passed_headers(NOW)}
 
@@ -195,7 +280,7 @@ def test_faulty_body(service: Service) -> None:
 def test_faulty_headers(service: Service) -> None:
     """A scripted 200 without a body is the right session, under other headers."""
     fault = Fault.status(200, headers={"x-ratelimit-remaining": "-5"})
-    reply = service.reply(call(), fault, NOW)
+    reply = service.reply(call(), hit_by(fault), NOW)
     assert json.loads(reply.body) == build_session(KNOWN)
     assert reply.headers["x-ratelimit-remaining"] == "-5"
     assert "X-RateLimit-Remaining" not in reply.headers

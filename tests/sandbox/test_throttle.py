@@ -2,18 +2,23 @@
 
 import math
 from itertools import pairwise
-from typing import Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raydocs_async.sandbox import Throttle
+from raydocs_async.sandbox import Store, Throttle
+from raydocs_async.sandbox._throttle import RACE
 
 T0 = 1_700_000_000.75
 """When the first hit comes: late in a second, where cut fractions matter most."""
 
-STORES: list[Literal["file", "redis"]] = ["file", "redis"]
+CACHES: list[Store] = ["redis", "file", "database", "dynamodb"]
+"""What the framework's own throttle can count in."""
+STORES: list[Store] = [*CACHES, "redis-mw"]
+SECONDS: list[Store] = ["file", "database", "dynamodb", "redis-mw"]
+"""The stores whose windows end on a whole second."""
+
 
 throttles = st.builds(
     Throttle,
@@ -32,9 +37,7 @@ def request(throttle: Throttle, now: float) -> bool:
     return True
 
 
-def exhausted(
-    limit: int = 2, window: float = 60.0, store: Literal["file", "redis"] = "redis"
-) -> Throttle:
+def exhausted(limit: int = 2, window: float = 60.0, store: Store = "redis") -> Throttle:
     """A throttle with no hit left, in a window that opened at `T0`."""
     throttle = Throttle(limit, window, store)
     for _ in range(limit):
@@ -79,11 +82,104 @@ def test_redis_ends_to_the_millisecond() -> None:
     assert not throttle.refuses(T0 + 60)
 
 
-def test_file_ends_on_a_whole_second() -> None:
-    """With files it ends up to a second earlier, as the first hit's time is cut."""
-    throttle = exhausted(window=60, store="file")
+@pytest.mark.parametrize("store", SECONDS)
+def test_window_ends_on_a_whole_second(store: Store) -> None:
+    """Elsewhere it ends up to a second earlier, as the first hit's time is cut."""
+    throttle = exhausted(window=60, store=store)
     assert throttle.refuses(math.floor(T0) + 59.999)
     assert not throttle.refuses(math.floor(T0) + 60)
+
+
+@pytest.mark.parametrize("store", SECONDS)
+def test_retry_after_is_exact_in_whole_seconds(store: Store) -> None:
+    """Where a window ends on a whole second, a 429 never says 0, and what it says is enough."""
+    throttle = exhausted(window=60, store=store)
+    now = math.floor(T0) + 59.9
+    assert throttle.refuses(now)
+    assert retry_after(throttle, now) == 1
+    assert not throttle.refuses(math.floor(now) + 1)
+
+
+def test_dynamodb_counts_nothing_in_the_second_of_the_end() -> None:
+    """With DynamoDB all pass in the second in which a window expires, and none is counted."""
+    throttle = exhausted(limit=2, window=60, store="dynamodb")
+    end = math.floor(T0) + 60
+    for now in (end, end + 0.5, end + 0.999):
+        assert [request(throttle, now) for _ in range(5)] == [True] * 5
+        assert throttle.passed_headers(now)["X-RateLimit-Remaining"] == "2"
+    assert (throttle.windows, throttle.number()) == (1, 1)
+    assert [request(throttle, end + 1) for _ in range(3)] == [True, True, False]
+    assert throttle.windows == 2
+
+
+def test_redis_middleware_tells_what_it_let_in() -> None:
+    """`ThrottleRequestsWithRedis` says what was left when it let a request in, and not below 0."""
+    throttle = Throttle(2, store="redis-mw")
+    counted = [throttle.hit(T0) for _ in range(3)]
+    left = [throttle.passed_headers(T0, counted=n)["X-RateLimit-Remaining"] for n in counted]
+    assert (counted, left) == ([1, 2, 3], ["1", "0", "0"])
+
+
+@pytest.mark.parametrize("store", CACHES)
+def test_remaining_is_from_after_the_handler(store: Store) -> None:
+    """The framework's own throttle counts again when the handler is done."""
+    throttle = Throttle(2, store=store)
+    counted = throttle.hit(T0)
+    throttle.hit(T0)
+    assert throttle.passed_headers(T0, counted=counted)["X-RateLimit-Remaining"] == "0"
+
+
+def test_peers_have_windows_of_their_own() -> None:
+    """What one address did costs another nothing, and each window has its number."""
+    throttle = Throttle(1)
+    assert throttle.number("127.0.0.2") == 0
+    throttle.hit(T0, "127.0.0.1")
+    assert throttle.refuses(T0, "127.0.0.1")
+    assert not throttle.refuses(T0, "127.0.0.2")
+    assert throttle.hit(T0, "127.0.0.2") == 1
+    assert (throttle.hits(T0), throttle.hits(T0, "127.0.0.2")) == (1, 1)
+    assert (throttle.number(), throttle.number("127.0.0.2"), throttle.windows) == (1, 2, 2)
+    assert throttle.passed_headers(T0, "127.0.0.3")["X-RateLimit-Remaining"] == "1"
+    assert throttle.refused_headers(T0, "127.0.0.3")["Retry-After"] == "0"
+
+
+@pytest.mark.parametrize("store", ["redis", "database", "dynamodb"])
+def test_workers_overrun_the_limit(store: Store) -> None:
+    """Each worker beside one may let a request of a burst in, and `Remaining` tells of it."""
+    throttle = Throttle(20, store=store, workers=12)
+    assert sum(request(throttle, T0) for _ in range(100)) == 31
+    assert throttle.passed_headers(T0)["X-RateLimit-Remaining"] == "-11"
+
+
+def test_workers_see_what_is_old() -> None:
+    """Hits that do not come at once are seen by every worker."""
+    throttle = Throttle(20, store="redis", workers=12)
+    assert sum(request(throttle, T0 + 2 * RACE * n) for n in range(100)) == 20
+
+
+def test_file_loses_hits_in_a_burst() -> None:
+    """With files a burst takes a third more than the limit, by hits that were overwritten."""
+    throttle = Throttle(90, store="file", workers=2)
+    assert sum(request(throttle, T0) for _ in range(200)) == 120 + 1
+    assert throttle.hits(T0) == 91
+
+
+def test_file_loses_nothing_one_by_one() -> None:
+    """Requests that do not overlap are all counted in files, too."""
+    throttle = Throttle(90, store="file", workers=2)
+    assert sum(request(throttle, T0 + 2 * RACE * n) for n in range(200)) == 90
+
+
+def test_redis_middleware_is_exact() -> None:
+    """`ThrottleRequestsWithRedis` checks and counts in one step, however many workers there are."""
+    throttle = Throttle(20, store="redis-mw", workers=12)
+    assert sum(request(throttle, T0) for _ in range(100)) == 20
+
+
+def test_bad_workers() -> None:
+    """There is one worker at least."""
+    with pytest.raises(ValueError, match="workers"):
+        Throttle(1, workers=0)
 
 
 def test_windows_are_numbered() -> None:
@@ -121,7 +217,7 @@ def test_remaining_includes_later_hits() -> None:
 
 
 def test_remaining_after_the_window() -> None:
-    """A handler that outlasts its window finds no hits, its own no more than others'."""
+    """A handler that outlasts its window finds no hits, so `Remaining` equals the limit."""
     throttle = exhausted(limit=2)
     assert throttle.passed_headers(T0 + 61)["X-RateLimit-Remaining"] == "2"
 
@@ -166,13 +262,13 @@ def test_no_limit() -> None:
 
 
 def test_lowered_limit() -> None:
-    """A limit lowered below what was accepted refuses at once, and leaves nothing, not less."""
+    """A limit lowered below what was accepted refuses at once, and leaves less than nothing."""
     throttle = Throttle(100)
     for _ in range(50):
         throttle.hit(T0)
     throttle.limit = 10
     assert throttle.refuses(T0)
-    assert throttle.passed_headers(T0)["X-RateLimit-Remaining"] == "0"
+    assert throttle.passed_headers(T0)["X-RateLimit-Remaining"] == "-40"
 
 
 def test_raised_limit() -> None:
@@ -200,10 +296,11 @@ def test_bad_window(window: float) -> None:
         Throttle(1, window)
 
 
-def test_file_needs_whole_seconds() -> None:
-    """A file store cannot keep a window shorter than its resolution."""
-    with pytest.raises(ValueError, match="whole seconds"):
-        Throttle(1, 0.5, "file")
+@pytest.mark.parametrize("store", SECONDS)
+def test_whole_seconds(store: Store) -> None:
+    """A store of whole seconds cannot keep a window shorter than its resolution."""
+    with pytest.raises(ValueError, match=f"{store} store keeps whole seconds"):
+        Throttle(1, 0.5, store)
 
 
 def test_file_keeps_a_second() -> None:
@@ -214,17 +311,17 @@ def test_file_keeps_a_second() -> None:
 
 
 def test_bad_store() -> None:
-    """There are two stores."""
+    """There are five stores."""
     with pytest.raises(ValueError, match="store"):
         Throttle(1, 60, "memcached")  # type: ignore[arg-type]
 
 
 @given(throttles, gaps)
 def test_never_over_the_limit(throttle: Throttle, gaps: list[float]) -> None:
-    """No window accepts more than the limit."""
+    """No window counts more than the limit."""
     accepted: dict[int, int] = {}
     for now in times(gaps):
-        if request(throttle, now):
+        if request(throttle, now) and throttle.hits(now):
             accepted[throttle.windows] = accepted.get(throttle.windows, 0) + 1
     assert max(accepted.values()) <= (throttle.limit or 0)
 
@@ -237,7 +334,7 @@ def test_windows_do_not_overlap(throttle: Throttle, gaps: list[float]) -> None:
         request(throttle, now)
         opened.setdefault(throttle.windows, now)
     starts = list(opened.values())
-    cut = 1.0 if throttle.store == "file" else 0.0
+    cut = 0.0 if throttle.store == "redis" else 1.0
     pairs = pairwise(starts)
     assert all(later - earlier >= throttle.window - cut - 1e-6 for earlier, later in pairs)
 
