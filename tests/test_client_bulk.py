@@ -110,15 +110,15 @@ async def test_three_outages_in_a_job_cost_no_session(fault: Fault, concurrency:
 async def test_a_job_leaves_the_quota_of_single_calls_alone() -> None:
     """Bulk work that has used up its retries does not take them from a single call."""
     fake = FakeTransport(limit=None, latency=0.1)
-    ids = fake.ids(600)
-    for each in ids[:400]:
-        fake.script_for(each, Fault.status(503))
+    *ids, single = fake.ids(601)
+    for each in ids[::2]:
+        fake.script_for(each, *[Fault.status(503)] * 3)
+    fake.script_for(single, *[Fault.status(503)] * 4)
     async with RaydocsClient(fake.token, transport=fake, rate_limit=None) as client:
-        stream = client.stream_sessions(ids[:500], concurrency=300)
-        async with stream:
-            await anext(stream)
-            fake.script_for(ids[599], *[Fault.status(503)] * 4)
-            await client.get_session(ids[599])
+        job = asyncio.create_task(client.get_sessions(ids, concurrency=300, return_exceptions=True))
+        await asyncio.sleep(0.2)
+        assert str((await client.get_session(single)).id) == single
+        assert all(isinstance(each, Session) for each in await job)
 
 
 async def test_an_outage_is_no_failure() -> None:

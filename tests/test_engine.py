@@ -253,7 +253,7 @@ async def test_successes_refill_the_retry_quota() -> None:
 @pytest.mark.parametrize("seconds", [2, 600])
 async def test_time_refills_the_retry_quota(seconds: float) -> None:
     """E5: a single failure after an outage is retried, though nothing has succeeded since."""
-    answers = [error_reply(500)] * (25 * 5 + 1) + [error_reply(503), good]
+    answers: list[Any] = [error_reply(500)] * (25 * 5 + 1) + [error_reply(503), good]
     async with (
         WireServer(*answers) as server,
         client_for(server.url, retry=RetryPolicy(attempts=5, initial=0)) as client,
