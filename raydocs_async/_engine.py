@@ -302,11 +302,12 @@ class Engine:
     async def _retry_patiently(
         self, call: _Call, verdict: Retry, patience: Patience, sleep: Sleep
     ) -> _Decoded | Retry | Failed:
+        call.doing = "backing off"
         while await patience(FailedAttempt(call.sent_at, verdict.after), sleep):
             outcome = await self._attempt(call)
             if not isinstance(outcome, Retry):
                 return outcome
-            verdict = outcome
+            verdict, call.doing = outcome, "backing off"
         return verdict
 
     async def _attempt(self, call: _Call) -> _Decoded | Retry | Failed:

@@ -15,6 +15,7 @@ different ids have to fail then.
 
 import math
 from collections import deque
+from collections.abc import Iterable
 from uuid import UUID
 
 from attrs import define, field
@@ -30,10 +31,11 @@ LONGEST_PAUSE = 30.0
 """Seconds between two attempts in an outage; the pause doubles from one to the other."""
 
 _REMEMBERED = 64
+"""Failures that are kept; an outage of hours has no more to tell than its last ones."""
 
 
-def _failures() -> deque[tuple[float, UUID]]:
-    return deque(maxlen=_REMEMBERED)
+def _remembered(failures: Iterable[tuple[float, UUID]] = ()) -> deque[tuple[float, UUID]]:
+    return deque(failures, maxlen=_REMEMBERED)
 
 
 @define(eq=False)
@@ -48,7 +50,7 @@ class Health:
     """When the outage began; ``None`` while there is none."""
     _found: bool = False
     _pauses: int = 0
-    _failures: deque[tuple[float, UUID]] = field(factory=_failures)
+    _failures: deque[tuple[float, UUID]] = field(factory=_remembered)
     """When each failed attempt after the proof was sent, and for which id."""
 
     @property
@@ -72,7 +74,7 @@ class Health:
         self.proven_at = max(self.proven_at, sent_at)
         if self._failures:
             newer = (each for each in self._failures if each[0] > self.proven_at)
-            self._failures = deque(newer, _REMEMBERED)
+            self._failures = _remembered(newer)
         if not self._nothing_gets_through():
             self.since, self._pauses = None, 0
 

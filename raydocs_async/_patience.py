@@ -12,6 +12,7 @@ at most twice as many outside of outages, so that each id comes to an end:
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 from uuid import UUID
@@ -29,6 +30,8 @@ from raydocs_async._retry import (
     backoff,
 )
 from raydocs_async.models import Session
+
+_log = logging.getLogger("raydocs_async")
 
 Fetch: TypeAlias = Callable[[UUID, Patience], Awaitable[Completed[Session]]]
 
@@ -99,6 +102,7 @@ class Watch:
             self.gave_up = True
         else:
             self.health.pause()
+            _log.info("nothing gets through: the next attempt is in %.1f s", pause)
             await _wait_for(self._up, pause)
 
     async def _noted(self, session_id: UUID, patience: Patience) -> Completed[Session]:
@@ -133,6 +137,7 @@ class _Trial:
 
     async def __call__(self, failed: FailedAttempt, sleep: Sleep) -> bool:
         """Wait until the next attempt may be made; return False when the id has failed."""
+        # In this order: count, learn from the turn's probe, back off, probe in doubt, judge.
         watch, policy = self._watch, self._watch.terms.policy
         barred = (failed.after or 0.0) > policy.max_retry_after
         self._made += 1
@@ -143,7 +148,7 @@ class _Trial:
         if watch.health.proves(failed.sent_at) and (barred or self._own + 1 >= policy.attempts):
             return False
         if not watch.health.down:
-            await sleep(self._delay(failed, barred=barred))
+            await self._back_off(failed, sleep, barred=barred)
         if not watch.health.down and (barred or self._made >= policy.attempts):
             await watch.probe_unless_proven(failed.sent_at)
         if watch.health.down:
@@ -157,15 +162,15 @@ class _Trial:
             self._has_turn = False
             self._watch.turn.release()
 
-    def _delay(self, failed: FailedAttempt, *, barred: bool) -> float:
-        """Return the seconds to back off."""
-        if barred:  # the failures of other ids, or the known good one, will tell
-            return LONGEST_PAUSE if self._watch.health.known_good is None else 0.0
+    async def _back_off(self, failed: FailedAttempt, sleep: Sleep, *, barred: bool) -> None:
         terms, now = self._watch.terms, asyncio.get_running_loop().time()
-        # Attempts in doubt may be twice as many, but their waits need not be longer.
-        failures = max(1, min(self._made, terms.policy.attempts - 1))
-        own = backoff(terms.policy, failures, terms.rand)
-        return max(own, failed.after or 0.0, terms.quota.reserve(now))
+        if not barred:
+            # Attempts in doubt may be twice as many, but their waits need not be longer.
+            failures = max(1, min(self._made, terms.policy.attempts - 1))
+            delay = backoff(terms.policy, failures, terms.rand)
+            await sleep(max(delay, failed.after or 0.0, terms.quota.reserve(now)))
+        elif self._watch.health.known_good is None:
+            await asyncio.sleep(LONGEST_PAUSE)  # meanwhile other ids may tell
 
     async def _outlast(self, failed: FailedAttempt) -> bool:
         """Wait for the outage's end, or for the turn to make an attempt in it."""
