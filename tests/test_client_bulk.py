@@ -80,15 +80,15 @@ async def test_faults_are_survived() -> None:
     assert sum(len(outcome.attempts) for outcome in outcomes) == 100 + api.stats.faults
 
 
-@pytest.mark.parametrize(("share", "most"), [(0.1, 0), (0.2, 3), (0.3, 7)])
-async def test_random_failures_lose_next_to_nothing(share: float, most: int) -> None:
+@pytest.mark.parametrize(("share", "ids", "most"), [(0.1, 300, 0), (0.2, 300, 0), (0.3, 1500, 7)])
+async def test_random_failures_lose_next_to_nothing(share: float, ids: int, most: int) -> None:
     """E5: the retry quota slows a job down; an id fails only with all its attempts used up."""
     faults = Chaos(rate=share, faults=(Fault.status(503),), seed=4)
     fake = FakeTransport(limit=None, sessions=1500, latency=0.15, chaos=faults)
     async with RaydocsClient(fake.token, transport=fake, rate_limit=None) as client:
-        outcomes = [outcome async for outcome in client.stream_sessions(fake.ids(1500))]
+        outcomes = [outcome async for outcome in client.stream_sessions(fake.ids(ids))]
     failed = [outcome for outcome in outcomes if outcome.error is not None]
-    assert (len(outcomes), len(failed) <= most) == (1500, True)
+    assert (len(outcomes), len(failed) <= most) == (ids, True)
     assert all(len(outcome.attempts) >= 5 for outcome in failed)
 
 
@@ -383,5 +383,5 @@ async def test_the_quota_bounds_the_retries_of_ten_minutes() -> None:
                 await asyncio.sleep(10)
             return calls
 
-        calls = sum(await asyncio.gather(*(call_again_and_again() for _ in range(30))))
+        calls = sum(await asyncio.gather(*(call_again_and_again() for _ in range(10))))
     assert fake.stats.requests <= calls + 100 + 10 * 100
