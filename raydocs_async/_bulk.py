@@ -6,29 +6,32 @@ consumer, so that a slow consumer stops the workers, and the input is read no fa
 
 Three things can go wrong, and each has its own end:
 
-- *One id fails* (a 404, an invalid id, a reply that does not fit): that is its outcome.
+- *One id fails* (a 404, an invalid id, a reply that does not fit, or all its attempts while other
+  ids get through): that is its outcome.
 - *Every id would fail* (401, 403, a closed client, a rate limit shut for longer than `max_wait`):
   the stream ends with that error, once, after everything that is finished has been handed over.
-- *The service is down*: the retries of all workers have used up half of the quota, and nothing has
-  got through since an id's last request was sent. Then its failure is no outcome. The workers
-  wait, one of them tries its id again with growing pauses, and all go on when it gets through. If
-  that takes longer than `max_wait`, the stream ends with its error, and what was under way counts
-  as not fetched.
+- *The service is down*: no id is taken, and those under way wait for its return (`_patience`). If
+  that takes longer than `max_wait`, the stream ends with the last error, once, and the ids under
+  way count as not fetched.
 """
 
 import asyncio
+import logging
 import math
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Sized
+from collections.abc import Callable, Sized
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 from uuid import UUID
 
-from attrs import define, field, frozen
+from attrs import field, frozen
 
 from raydocs_async._affinity import running_loop
 from raydocs_async._endpoints import parse_id
 from raydocs_async._engine import Completed
 from raydocs_async._limiter import RateLimitStatus
+from raydocs_async._outage import IDS_IN_DOUBT
+from raydocs_async._patience import Fetch, Terms, Watch
+from raydocs_async._source import Ids, Source
 from raydocs_async.errors import (
     Attempt,
     AuthenticationError,
@@ -41,11 +44,7 @@ from raydocs_async.errors import (
 )
 from raydocs_async.models import Session
 
-Ids: TypeAlias = Iterable[str | UUID] | AsyncIterable[str | UUID]
-
-SHORTEST_PAUSE = 1.0
-LONGEST_PAUSE = 30.0
-"""Seconds between two tries while the service is down; they double from one to the other."""
+_log = logging.getLogger("raydocs_async")
 
 # What goes wrong for one id in these ways goes wrong for all of them.
 _FATAL = (
@@ -108,67 +107,23 @@ def estimate(left: int, status: RateLimitStatus) -> float | None:
 class Service:
     """What a job asks of the client."""
 
-    fetch: Callable[[UUID], Awaitable[Completed[Session]]]
+    fetch: Fetch
     """Fetch one session in the bulk lane; returns also what went wrong."""
-    retries_are_scarce: Callable[[], bool]
-    """Whether half of the retry quota is used up."""
+    terms: Terms
     status: Callable[[], RateLimitStatus]
-    sleep: Callable[[float], Awaitable[None]]
-    max_wait: float
-    """Seconds that an outage may take."""
-
-
-@define(eq=False)
-class Outage:
-    """A time in which nothing gets through; workers try one at a time."""
-
-    since: float | None = None
-    """When it began, in the event loop's seconds, if there is one."""
-    pause: float = SHORTEST_PAUSE
-    turn: asyncio.Lock = field(factory=asyncio.Lock, repr=False)
-    """Held by the worker that tries."""
-    over: asyncio.Event = field(factory=asyncio.Event, repr=False)
-    """Set while there is none."""
-
-    def __attrs_post_init__(self) -> None:
-        self.end()
-
-    def begin(self, now: float) -> None:
-        """Nothing gets through, from now on or still."""
-        self.since = now if self.since is None else self.since
-        self.over.clear()
-
-    def end(self) -> None:
-        """Something got through."""
-        self.since, self.pause = None, SHORTEST_PAUSE
-        self.over.set()
-
-    def next_pause(self, now: float, max_wait: float) -> float | None:
-        """Seconds to wait before the next try; ``None`` when it has taken too long."""
-        pause, self.pause = self.pause, min(LONGEST_PAUSE, 2 * self.pause)
-        too_long = self.since is not None and now + pause - self.since > max_wait
-        return None if too_long else pause
-
-
-class _OutageTooLong(Exception):  # noqa: N818  (never seen outside)
-    """Ends the worker that found out; holds the service's last word."""
-
-    def __init__(self, error: RaydocsError) -> None:
-        super().__init__()
-        self.error = error
 
 
 class Job:
     """The workers of one stream and what they share; knows nothing of the stream itself."""
 
     def __init__(self, ids: Ids, service: Service, concurrency: int, *, ordered: bool) -> None:
-        self._source = _aiter(ids)
-        self._service = service
+        self._source = Source(ids)
+        self._watch = Watch(service.fetch, service.terms, self._on_change)
+        self._status = service.status
         self._ordered = ordered
         self._concurrency = concurrency
-        self._places = asyncio.Semaphore(concurrency)
         self._pulling = asyncio.Lock()
-        self._outage = Outage()
+        self._may_pull = asyncio.Event()
         self._under_way: dict[UUID, asyncio.Future[Completed[Session]]] = {}
         self._finished: dict[int, Outcome] = {}
         self._news = asyncio.Event()
@@ -176,12 +131,11 @@ class Job:
         self._fatal: BaseException | None = None
         self._started = False
         self._taken = self._handed_over = self._failed = 0
-        self._answered_at = -math.inf
         self._total = len(ids) if isinstance(ids, Sized) else None
 
     def progress(self) -> Progress:
         """How far it is."""
-        status = self._service.status()
+        status = self._status()
         done = self._handed_over + len(self._finished)
         return Progress(
             total=self._total,
@@ -202,13 +156,14 @@ class Job:
             self._start()
         while True:
             if (outcome := self._pop()) is not None:
-                self._places.release()
                 self._handed_over += 1
+                self._on_change()
                 return outcome
             if not self._workers:
                 break
             self._news.clear()
             await self._news.wait()
+        await self._close_source(quietly=self._fatal is not None)
         if self._fatal is not None:
             fatal, self._fatal = self._fatal, None
             raise fatal
@@ -219,27 +174,52 @@ class Job:
         for worker in self._workers:
             worker.cancel()
 
-    async def stop(self) -> None:
-        """Stop all workers, and wait until they are gone."""
+    async def stop(self, *, quietly: bool = False) -> None:
+        """Stop all workers, wait until they are gone, and close the source.
+
+        Args:
+            quietly: Log what the source raises when it is closed, since there is an error already.
+        """
         self._started = True
         self.cancel()
         while self._workers:
             await asyncio.wait(self._workers)
+        await self._close_source(quietly=quietly)
+
+    async def _close_source(self, *, quietly: bool) -> None:
+        async with self._pulling:
+            try:
+                await self._source.close()
+            except Exception:
+                if not quietly:
+                    raise
+                _log.warning("the ids' source raised when it was closed", exc_info=True)
 
     def _start(self) -> None:
         loop = running_loop()
         self._started = True
-        for _ in range(self._concurrency):
+        self._on_change()
+        for _ in range(max(self._concurrency, IDS_IN_DOUBT)):
             worker = loop.create_task(self._work())
             self._workers.add(worker)
             worker.add_done_callback(self._on_worker_done)
+
+    def _on_change(self) -> None:
+        """Let the next id be taken, or stop that."""
+        health = self._watch.health
+        # With fewer ids than that in view, a service that is down looks like bad ids.
+        places = max(self._concurrency, IDS_IN_DOUBT) if health.in_doubt else self._concurrency
+        if not health.down and self._taken - self._handed_over < places:
+            self._may_pull.set()
+        else:
+            self._may_pull.clear()
 
     def _on_worker_done(self, worker: asyncio.Task[None]) -> None:
         self._workers.discard(worker)
         self._news.set()
         if not worker.cancelled() and (error := worker.exception()) is not None:
             if self._fatal is None:
-                self._fatal = error.error if isinstance(error, _OutageTooLong) else error
+                self._fatal = error
             self.cancel()
 
     def _pop(self) -> Outcome | None:
@@ -255,11 +235,9 @@ class Job:
     async def _work(self) -> None:
         """Take ids and fetch them, until there are no more."""
         while True:
-            await self._places.acquire()
             try:
                 number, given = await self._pull()
             except StopAsyncIteration:
-                self._places.release()
                 return
             outcome = await self._outcome_of(given)
             if isinstance(outcome.error, _FATAL):
@@ -269,11 +247,13 @@ class Job:
             self._news.set()
 
     async def _pull(self) -> tuple[int, Any]:
-        """The next id and its number; none while the service is down."""
+        """Return the number of the next id and the id, when there is a place for it."""
         async with self._pulling:
-            await self._outage.over.wait()
-            given = await anext(self._source)
+            while not self._may_pull.is_set():
+                await self._may_pull.wait()
+            given = await self._source.next()
             number, self._taken = self._taken, self._taken + 1
+            self._on_change()
             return number, given
 
     async def _outcome_of(self, given: Any) -> Outcome:
@@ -291,59 +271,19 @@ class Job:
         mine = asyncio.get_running_loop().create_future()
         self._under_way[session_id] = mine
         try:
-            completed = await self._through_outages(session_id)
+            completed = await self._fetch(session_id)
             mine.set_result(completed)
             return completed
         finally:
             del self._under_way[session_id]
             mine.cancel()
 
-    async def _through_outages(self, session_id: UUID) -> Completed[Session]:
-        """Fetch a session; a failure that is everybody's is waited out."""
-        completed, sent_at = await self._try(session_id)
-        while self._is_everybodys(completed, sent_at):
-            async with self._outage.turn:
-                await self._wait_for_service(completed)
-                completed, sent_at = await self._try(session_id)
-        self._outage.end()  # whatever is wrong, it is not everybody's
-        return completed
-
-    async def _try(self, session_id: UUID) -> tuple[Completed[Session], float]:
-        """Fetch a session; tells also when its last request was sent."""
-        clock = asyncio.get_running_loop().time
-        started = clock()
-        completed = await self._service.fetch(session_id)
-        if not completed.transient:
-            self._answered_at = clock()  # the service is there, whatever it says
-            self._outage.end()
-        return completed, started + (completed.attempts[-1].at if completed.attempts else 0.0)
-
-    def _is_everybodys(self, completed: Completed[Session], sent_at: float) -> bool:
-        """Whether a failure is the service's, and not this session's alone."""
-        nothing_else = completed.transient and self._answered_at <= sent_at
-        everybodys = nothing_else and self._service.retries_are_scarce()
-        if everybodys:
-            self._outage.begin(asyncio.get_running_loop().time())
-        return everybodys
-
-    async def _wait_for_service(self, completed: Completed[Session]) -> None:
-        if self._outage.since is None:
-            return
-        now = asyncio.get_running_loop().time()
-        pause = self._outage.next_pause(now, self._service.max_wait)
-        if pause is None:
+    async def _fetch(self, session_id: UUID) -> Completed[Session]:
+        completed = await self._watch.fetch(session_id)
+        if completed.transient and self._watch.gave_up:
             assert completed.error is not None
-            raise _OutageTooLong(completed.error)
-        await self._service.sleep(pause)
-
-
-async def _aiter(ids: Ids) -> AsyncIterator[Any]:
-    if isinstance(ids, AsyncIterable):
-        async for each in ids:
-            yield each
-    else:
-        for each in ids:
-            yield each
+            raise completed.error
+        return completed
 
 
 class SessionStream:
@@ -379,10 +319,13 @@ class SessionStream:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.aclose()
+        await self._job.stop(quietly=exc is not None)
 
     async def aclose(self) -> None:
-        """Cancel what is under way, and wait until it is gone. Outcomes not taken are dropped."""
+        """Cancel what is under way, wait until it is gone, and close the generator of the ids.
+
+        Outcomes that have not been taken are dropped.
+        """
         await self._job.stop()
 
     def __del__(self) -> None:

@@ -31,7 +31,15 @@ from raydocs_async._exchange import Failure, Request, Response, Transport
 from raydocs_async._hook import Announcer
 from raydocs_async._limiter import Lane, RateLimiter
 from raydocs_async._redact import Redactor
-from raydocs_async._retry import Retries, RetryPolicy, RetryQuota, backoff
+from raydocs_async._retry import (
+    FailedAttempt,
+    Patience,
+    Retries,
+    RetryPolicy,
+    RetryQuota,
+    Sleep,
+    backoff,
+)
 from raydocs_async._window import Ticket, Wait
 from raydocs_async.errors import (
     APIConnectionError,
@@ -80,6 +88,9 @@ class _Call:
     """The event loop's; still works when the call is collected after its loop was closed."""
     idle_since: float
     """When it last began to wait: for the rate limit, or as back-off."""
+    patience: Patience | None = None
+    sent_at: float = -math.inf
+    """When its last request was sent, in the event loop's seconds."""
     history: list[Attempt] = field(factory=list)
     doing: str = "waiting for the rate limit"
 
@@ -110,6 +121,13 @@ class Completed(Generic[M]):
     transient: bool = False
     """Whether the error may pass, and only the retries were used up."""
     attempts: tuple[Attempt, ...] = ()
+    sent_at: float = -math.inf
+    """When the last request was sent, in the event loop's seconds."""
+
+    @property
+    def answered(self) -> bool:
+        """True if the service gave a final answer, whatever it was."""
+        return not self.transient and bool(self.attempts) and self.attempts[-1].status is not None
 
 
 @define
@@ -173,7 +191,13 @@ class Engine:
         return completed.model
 
     async def complete(
-        self, endpoint: Endpoint[M], request: Request, *, timeout: float | None, lane: Lane
+        self,
+        endpoint: Endpoint[M],
+        request: Request,
+        *,
+        timeout: float | None,
+        lane: Lane,
+        patience: Patience | None = None,
     ) -> Completed[M]:
         """Make `request` until there is a model or nothing left to try.
 
@@ -182,6 +206,7 @@ class Engine:
             request: For that endpoint.
             timeout: Seconds for everything: queueing, attempts and waits; ``None`` for no end.
             lane: Where to queue.
+            patience: Decides about retries; by default the policy and the retry quota do.
 
         Raises:
             ClientClosedError: it was closed before.
@@ -192,23 +217,21 @@ class Engine:
         deadline = math.inf if timeout is None else now + timeout
         self._calls += 1
         clock = running_loop().time
-        call = _Call(self._calls, request, endpoint, lane, now, deadline, clock, now)
+        call = _Call(
+            self._calls, request, endpoint, lane, now, deadline, clock, now, patience=patience
+        )
         outcome = await self._observed(call)
-        history = tuple(call.history)
+        history, sent_at = tuple(call.history), call.sent_at
         if isinstance(outcome, _Decoded):
-            return Completed(model=outcome.model, attempts=history)
+            return Completed(model=outcome.model, attempts=history, sent_at=sent_at)
         error = attrs.evolve(
             outcome.error,
             resource=request.resource,
             resource_id=str(request.id),
             attempts=history,
         )
-        return Completed(error=error, transient=isinstance(outcome, Retry), attempts=history)
-
-    @property
-    def retries_are_scarce(self) -> bool:
-        """Whether half of the retry quota, which all calls share, is used up."""
-        return self._quota.scarce
+        transient = isinstance(outcome, Retry)
+        return Completed(error=error, transient=transient, attempts=history, sent_at=sent_at)
 
     def check_usable(self) -> None:
         """Refuse to work when closed, in another event loop, after a fork, or without asyncio.
@@ -281,16 +304,12 @@ class Engine:
         verdict = await self._attempt(call)
         if isinstance(verdict, Retry):
             verdict = await self._retry(call, verdict)
-        if isinstance(verdict, _Decoded):
-            self._quota.refund()
+        if isinstance(verdict, _Decoded) and call.patience is None:
+            self._quota.refund(self._now())
         return verdict
 
     async def _retry(self, call: _Call, verdict: Retry) -> _Decoded | Retry | Failed:
-        """Let tenacity take over after the first attempt, which did not need it."""
-        first: list[_Decoded | Retry | Failed] = [verdict]
-
-        async def attempt() -> _Decoded | Retry | Failed:
-            return first.pop() if first else await self._attempt(call)
+        """Make the attempts after the first one."""
 
         async def sleep(seconds: float) -> None:
             call.doing = "backing off"
@@ -298,11 +317,33 @@ class Engine:
             self._tell(call, RetryScheduled, delay=seconds)
             await self._sleep(seconds)
 
-        retries = Retries(
-            self._policy, self._quota, self._rand, lambda: call.deadline - self._now(), sleep
-        )
+        if call.patience is None:
+            return await self._retry_by_policy(call, verdict, sleep)
+        return await self._retry_patiently(call, verdict, call.patience, sleep)
+
+    async def _retry_by_policy(
+        self, call: _Call, verdict: Retry, sleep: Sleep
+    ) -> _Decoded | Retry | Failed:
+        """Let tenacity take over after the first attempt, which did not need it."""
+        first: list[_Decoded | Retry | Failed] = [verdict]
+
+        async def attempt() -> _Decoded | Retry | Failed:
+            return first.pop() if first else await self._attempt(call)
+
+        retries = Retries(self._policy, self._quota, self._rand, self._now, call.deadline, sleep)
         last: _Decoded | Retry | Failed = await retries.run(attempt)
         return last
+
+    async def _retry_patiently(
+        self, call: _Call, verdict: Retry, patience: Patience, sleep: Sleep
+    ) -> _Decoded | Retry | Failed:
+        call.doing = "backing off"
+        while await patience(FailedAttempt(call.sent_at, verdict.after), sleep):
+            outcome = await self._attempt(call)
+            if not isinstance(outcome, Retry):
+                return outcome
+            verdict, call.doing = outcome, "backing off"
+        return verdict
 
     async def _attempt(self, call: _Call) -> _Decoded | Retry | Failed:
         """One attempt by the retry policy's count; as many exchanges as the rate limit refuses."""
@@ -320,7 +361,7 @@ class Engine:
     async def _exchange(self, call: _Call, ticket: Ticket) -> Response | Failure:
         """Send, and give the slot back, whatever happens."""
         try:
-            call.doing = "waiting for the reply"
+            call.doing, call.sent_at = "waiting for the reply", ticket.sent_at
             number, waited = len(call.history) + 1, ticket.sent_at - call.idle_since
             self._tell(call, AttemptStarted, number=number, waited=waited)
             outcome = await self._transport.send(call.request, call.deadline)

@@ -2,11 +2,11 @@
 
 tenacity works on returned verdicts, so exceptions that are not ours, cancellation above all,
 pass through it untouched. It keeps no state from one call into the next; what calls share is the
-`RetryQuota` alone.
+`RetryQuota` alone. Bulk work decides by what other ids get, and brings its own `Patience`.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol, TypeAlias
 
 from attrs import field, frozen
 from tenacity import AsyncRetrying, RetryCallState, retry_if_result
@@ -28,14 +28,15 @@ class RetryPolicy:
     """
 
     attempts: int = 5
-    """Tries in all, the first one included; 1 never retries."""
+    """Tries in all, the first one included; 1 never retries. In bulk work only those tries count
+    after which another id got through."""
     initial: float = 0.5
     """The bound of the first wait, in seconds."""
     maximum: float = 20.0
     """The bound of every wait that is ours, in seconds."""
     max_retry_after: float = 120.0
     """The longest Retry-After on a failure that is waited for, in seconds; with a longer one the
-    call fails at once."""
+    call fails at once, and bulk work treats it as an outage."""
 
     def __attrs_post_init__(self) -> None:
         _settings.count("attempts", self.attempts)
@@ -50,37 +51,75 @@ def backoff(policy: RetryPolicy, failures: int, rand: Callable[[], float]) -> fl
 
 
 class RetryQuota:
-    """Bounds the retries of all calls together, so that an outage is not met with a storm.
+    """Bounds the rate of retries of many calls together, so that an outage is not met by a storm.
 
-    Every retry takes some tokens out, every success puts one back; with too few left, calls fail
-    with what they have. 500 tokens and 5 a retry are what the AWS SDKs settled on: a hundred
-    retries in a row, then one for five successes.
+    A retry takes `cost` tokens out. A success puts one back, and so does time. The capacity and
+    the cost are those of the AWS SDKs: a hundred retries in a row, and then one for five
+    successes. Time refills an empty quota in a minute, so that an outage which is over does not
+    weaken the calls after it, and an outage that lasts is met with 100 retries a minute.
+
+    Args:
+        capacity: Tokens of a full quota.
+        cost: Tokens a retry takes.
+        per_second: Tokens that time puts back.
     """
 
-    __slots__ = ("capacity", "cost", "tokens")
+    __slots__ = ("_as_of", "_tokens", "capacity", "cost", "per_second")
 
-    def __init__(self, capacity: int = 500, cost: int = 5) -> None:
-        self.capacity = self.tokens = capacity
+    def __init__(self, capacity: float = 500, cost: float = 5, per_second: float = 500 / 60):
+        self.capacity = self._tokens = capacity
         self.cost = cost
+        self.per_second = per_second
+        self._as_of = 0.0
 
-    @property
-    def scarce(self) -> bool:
-        """Whether half of it is used up: more goes wrong than a bad session or two."""
-        return 2 * self.tokens <= self.capacity
+    def tokens(self, now: float) -> float:
+        """Return the tokens that are left; negative where retries were reserved."""
+        earned = self.per_second * max(0.0, now - self._as_of)
+        return min(self.capacity, self._tokens + earned)
 
-    def take(self) -> bool:
+    def take(self, now: float) -> bool:
         """Pay for a retry, if there is enough left."""
-        if self.tokens < self.cost:
+        left = self.tokens(now) - self.cost
+        if left < 0:
             return False
-        self.tokens -= self.cost
+        self._set(left, now)
         return True
 
-    def refund(self) -> None:
-        """A call has succeeded."""
-        self.tokens = min(self.capacity, self.tokens + 1)
+    def reserve(self, now: float) -> float:
+        """Pay for a retry in advance, and return the seconds after which it is earned."""
+        self._set(self.tokens(now) - self.cost, now)
+        return max(0.0, -self._tokens / self.per_second)
+
+    def refund(self, now: float) -> None:
+        """Put a token back, because a call has succeeded."""
+        self._set(min(self.capacity, self.tokens(now) + 1), now)
+
+    def _set(self, tokens: float, now: float) -> None:
+        self._tokens, self._as_of = tokens, now
 
     def __repr__(self) -> str:
-        return f"<RetryQuota {self.tokens} of {self.capacity}>"
+        return f"<RetryQuota {self._tokens:g} of {self.capacity:g}>"
+
+
+Sleep: TypeAlias = Callable[[float], Awaitable[None]]
+
+
+@frozen
+class FailedAttempt:
+    """An attempt whose failure is temporary."""
+
+    sent_at: float
+    """When its request was sent, in the event loop's seconds."""
+    after: float | None = None
+    """Seconds that the server asked to stay away, if it did."""
+
+
+class Patience(Protocol):
+    """Decides about the retries of a call that has no deadline, in the place of `Retries`."""
+
+    async def __call__(self, failed: FailedAttempt, sleep: Sleep) -> bool:
+        """Wait, by `sleep` or otherwise; return True for another attempt, False to give up."""
+        ...
 
 
 @frozen
@@ -90,9 +129,10 @@ class Retries:
     policy: RetryPolicy
     quota: RetryQuota
     rand: Callable[[], float]
-    time_left: Callable[[], float]
-    """Seconds until the call's deadline."""
-    sleep: Callable[[float], Awaitable[None]] = field(repr=False)
+    now: Callable[[], float]
+    deadline: float
+    """The call's, by the clock of `now`."""
+    sleep: Sleep = field(repr=False)
 
     async def run(self, attempt: Callable[[], Awaitable[Any]]) -> Any:
         """Await `attempt` until its verdict is no `Retry` or the retries are used up."""
@@ -114,8 +154,8 @@ class Retries:
         return (
             state.attempt_number >= self.policy.attempts
             or (_last_verdict(state).after or 0.0) > self.policy.max_retry_after
-            or state.upcoming_sleep >= self.time_left()
-            or not self.quota.take()
+            or self.now() + state.upcoming_sleep >= self.deadline
+            or not self.quota.take(self.now())
         )
 
 

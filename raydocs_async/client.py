@@ -16,15 +16,17 @@ from raydocs_async import _settings
 from raydocs_async._affinity import running_loop
 from raydocs_async._aiohttp import AiohttpTransport, ClientSession, TraceConfig
 from raydocs_async._base_url import parse_base_url
-from raydocs_async._bulk import Ids, Service, SessionStream, open_stream
+from raydocs_async._bulk import Service, SessionStream, open_stream
 from raydocs_async._deadlines import Deadlines
 from raydocs_async._endpoints import SESSION
 from raydocs_async._engine import Completed, Engine
 from raydocs_async._exchange import Transport
 from raydocs_async._limiter import MAX_IN_FLIGHT, Lane, RateLimit, RateLimiter, RateLimitStatus
+from raydocs_async._patience import Terms
 from raydocs_async._redact import Redactor
-from raydocs_async._retry import RetryPolicy
+from raydocs_async._retry import Patience, RetryPolicy, RetryQuota
 from raydocs_async._secret import Secret
+from raydocs_async._source import Ids
 from raydocs_async._version import __version__
 from raydocs_async.errors import (
     APITimeoutError,
@@ -139,6 +141,7 @@ class RaydocsClient:
             if isinstance(rate_limit, RateLimiter)
             else RateLimiter(rate_limit, max_in_flight=max_connections)
         )
+        self._bulk_terms = Terms(retry, RetryQuota(), random.random, self._limiter.max_wait)
         deadlines = Deadlines()
         self._engine = Engine(
             transport=transport
@@ -244,8 +247,10 @@ class RaydocsClient:
         is one request and two outcomes. Bulk work queues behind single calls.
 
         Args:
-            ids: Any iterable or async iterable of ids.
+            ids: Any iterable or async iterable of ids. A generator is closed when the stream
+                ends or its block is left.
             concurrency: Ids under way at a time, those included whose outcome has not been taken.
+                If the first requests fail, up to 4 are under way until something gets through.
             ordered: Yield in the order of `ids`, not of completion.
 
         Returns:
@@ -260,10 +265,8 @@ class RaydocsClient:
         """
         service = Service(
             fetch=self._fetch_in_bulk,
-            retries_are_scarce=lambda: self._engine.retries_are_scarce,
+            terms=self._bulk_terms,
             status=lambda: self.rate_limit_status,
-            sleep=asyncio.sleep,
-            max_wait=self._limiter.max_wait,
         )
         return open_stream(ids, service, concurrency=concurrency, ordered=ordered)
 
@@ -304,48 +307,57 @@ class RaydocsClient:
     ) -> Session:
         """Fetch a session again and again until it is finished.
 
+        Temporary failures are waited out: what `get_session` would raise for want of a better
+        answer (a 503, no connection, no reply in time) only means another look later. Each look
+        retries as `get_session` does.
+
         Args:
             session_id: As for `get_session`.
-            timeout: Seconds to wait in all; ``None`` for no end.
-            interval: Seconds between the first two looks; it grows by half from one to the next,
-                up to 30 s.
+            timeout: Seconds to wait in all; ``None`` for no end, not even in an outage.
+            interval: Seconds between the end of one look and the next, at least; it grows by half
+                from one to the next, up to 30 s. A failure's Retry-After makes it longer.
 
         Returns:
             The finished session (`Session.is_finished`), a failed one included.
 
         Raises:
-            WaitTimeoutError: it was not finished in time; has the session as last seen.
-            RaydocsError: as `get_session`.
+            WaitTimeoutError: it was not finished in time; has the session as last seen, and the
+                last look's error, if it failed, as its cause.
+            RaydocsError: as `get_session`, for a failure that is not temporary.
         """
         _settings.seconds("interval", interval)
         _settings.optional_seconds("timeout", timeout)
+        request = SESSION.request(session_id)
         clock = running_loop().time
         deadline = math.inf if timeout is None else clock() + timeout
-        seen = _Unshown[Session | None](None)
+        seen, error = _Unshown[Session | None](None), None
         while (left := deadline - clock()) > 0:
-            try:
-                seen.value = await self.get_session(
-                    session_id, timeout=None if timeout is None else left
-                )
-            except (APITimeoutError, RateLimitError) as error:
-                if clock() + (error.retry_after or 0.0) < deadline:
-                    raise
+            look = await self._engine.complete(SESSION, request, timeout=left, lane=Lane.SINGLE)
+            seen.value, error = look.model or seen.value, look.error
+            if look.model is not None and look.model.is_finished:
+                return look.model
+            after = (error.retry_after if error is not None else None) or 0.0
+            too_late = clock() + after >= deadline
+            if error is not None and _ends_waiting(look, too_late=too_late):
+                raise error
+            if too_late:
                 break
-            if seen.value.is_finished:
-                return seen.value
-            await asyncio.sleep(min(interval, max(0.0, deadline - clock())))
+            await asyncio.sleep(min(max(interval, after), deadline - clock()))
             interval = min(LONGEST_INTERVAL, 1.5 * interval)
+        said = f"; the last look failed: {error.message}" if error is not None else ""
         raise WaitTimeoutError(
-            f"not finished within {timeout:g} s",
-            resource=SESSION.noun,
-            resource_id=str(session_id),
+            f"not finished within {timeout:g} s{said}",
+            resource=request.resource,
+            resource_id=str(request.id),
             last_seen=seen.value,
-        )
+        ) from error
 
-    async def _fetch_in_bulk(self, session_id: UUID) -> Completed[Session]:
+    async def _fetch_in_bulk(self, session_id: UUID, patience: Patience) -> Completed[Session]:
         """In the bulk lane, without a deadline: attempts and ``max_wait`` bound it as well."""
         request = SESSION.request(session_id)
-        return await self._engine.complete(SESSION, request, timeout=None, lane=Lane.BULK)
+        return await self._engine.complete(
+            SESSION, request, timeout=None, lane=Lane.BULK, patience=patience
+        )
 
     @property
     def rate_limit_status(self) -> RateLimitStatus:
@@ -355,6 +367,12 @@ class RaydocsClient:
             ConfigurationError: No asyncio event loop is running here.
         """
         return self._limiter.status(running_loop().time())
+
+
+def _ends_waiting(look: Completed[Session], *, too_late: bool) -> bool:
+    """Return True for an error that another look cannot mend, and that is not the wait's own."""
+    time_is_over = too_late and isinstance(look.error, APITimeoutError | RateLimitError)
+    return not look.transient and not time_is_over
 
 
 def _hidden(token: object) -> Secret:

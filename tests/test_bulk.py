@@ -1,7 +1,7 @@
-"""The bulk engine: bounded, lazy, back-pressured; one outcome an id; outages are waited out.
+"""The bulk engine: bounded, lazy, back-pressured; one outcome an id.
 
 The service is a stand-in (`Stub`) in virtual time; the client's own methods, on real HTTP, are in
-`test_client_bulk`.
+`test_client_bulk`, and failures in `test_patience`.
 """
 
 import asyncio
@@ -9,15 +9,13 @@ import contextlib
 import gc
 import itertools
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from uuid import UUID
 
 import pytest
-from attrs import Factory, define
 
 from raydocs_async import (
-    APIConnectionError,
     AuthenticationError,
     ClientClosedError,
     ConfigurationError,
@@ -29,107 +27,21 @@ from raydocs_async import (
     RateLimitError,
     RateLimitStatus,
     RaydocsError,
-    Session,
-    SessionStream,
-    converter,
     testing,
 )
-from raydocs_async._bulk import LONGEST_PAUSE, Outage, Service, estimate, open_stream
-from raydocs_async._engine import Completed
-from raydocs_async.sandbox._sessions import build_session
-
-pytestmark = [pytest.mark.looptime, pytest.mark.usefixtures("no_task_left")]
-
-Reply = Completed[Session]
-
-OPEN = RateLimitStatus(
-    limit=100, per=60.0, remaining=10, resets_in=30.0, in_flight=0, waiting=0, foreign=0
+from raydocs_async._bulk import estimate
+from tests.support.jobs import (
+    OPEN,
+    Stub,
+    collect,
+    collect_until_error,
+    failed,
+    found,
+    number,
+    numbers,
 )
 
-
-def number(index: int) -> str:
-    """A session id that tells its place."""
-    return str(UUID(int=index))
-
-
-def numbers(count: int) -> list[str]:
-    """The first ids."""
-    return [number(index) for index in range(count)]
-
-
-def found(session_id: UUID) -> Reply:
-    """A reply with a session."""
-    template = build_session(number(0)) | {"id": str(session_id), "documents": [], "results": []}
-    return Completed(model=converter.structure(template, Session))
-
-
-def failed(error: RaydocsError) -> Reply:
-    """A reply that is this one id's affair."""
-    return Completed(error=error)
-
-
-def down() -> Reply:
-    """A failure that may pass, after all retries."""
-    return Completed(error=APIConnectionError("the connection was lost"), transient=True)
-
-
-@define
-class Stub:
-    """The service, a second a request; counts what is asked of it."""
-
-    answer: Callable[[UUID], Reply] = found
-    scarce: bool = False
-    seconds: Callable[[UUID], float] = lambda _: 1.0
-    max_wait: float = 300.0
-    asked: list[UUID] = Factory(list)
-    in_flight: int = 0
-    peak: int = 0
-
-    async def fetch(self, session_id: UUID) -> Reply:
-        """Answer after a while."""
-        self.asked.append(session_id)
-        self.in_flight += 1
-        self.peak = max(self.peak, self.in_flight)
-        try:
-            await asyncio.sleep(self.seconds(session_id))
-        finally:
-            self.in_flight -= 1
-        return self.answer(session_id)
-
-    def stream(self, ids: Any, *, concurrency: int = 4, ordered: bool = False) -> SessionStream:
-        """A stream on it."""
-        service = Service(
-            fetch=self.fetch,
-            retries_are_scarce=lambda: self.scarce,
-            status=lambda: OPEN,
-            sleep=asyncio.sleep,
-            max_wait=self.max_wait,
-        )
-        return open_stream(ids, service, concurrency=concurrency, ordered=ordered)
-
-
-def now() -> float:
-    """The event loop's time, which is virtual here."""
-    return asyncio.get_running_loop().time()
-
-
-async def collect(stream: SessionStream) -> list[Outcome]:
-    """All outcomes."""
-    return [outcome async for outcome in stream]
-
-
-async def collect_until_error(stream: SessionStream) -> tuple[list[Outcome], RaydocsError]:
-    """All outcomes, and the error that the stream ends with."""
-    outcomes: list[Outcome] = []
-
-    async def consume() -> None:
-        async for outcome in stream:
-            outcomes.append(outcome)  # noqa: PERF401  (kept when it raises)
-
-    with pytest.raises(RaydocsError) as caught:
-        await consume()
-    return outcomes, caught.value
-
+pytestmark = [pytest.mark.looptime, pytest.mark.usefixtures("no_task_left")]
 
 # -- outcomes -----------------------------------------------------------------------------------
 
@@ -338,82 +250,108 @@ async def test_a_cancelled_consumer_may_come_back() -> None:
     assert len(await collect(stream)) == 3
 
 
-# -- outages ------------------------------------------------------------------------------------
+# -- the source ---------------------------------------------------------------------------------
 
 
-async def test_an_outage_is_waited_out() -> None:
-    """With the quota used up, failures are no outcomes; all sessions come when it is over."""
-    stub = Stub(scarce=True, answer=lambda sid: down() if now() < 120 else found(sid))
-    outcomes = await collect(stub.stream(numbers(100)))
-    assert [outcome.error for outcome in outcomes] == [None] * 100
+class Rows:
+    """Ids from a generator with a ``finally``, async or not, and whether it was run."""
+
+    def __init__(self, count: int = 1000) -> None:
+        self.count = count
+        self.closed = False
+        self.error: Exception | None = None
+
+    async def async_ids(self) -> AsyncIterator[str]:
+        """From a cursor, for one."""
+        try:
+            for index in range(self.count):
+                await asyncio.sleep(0.1)
+                yield number(index)
+        finally:
+            await asyncio.sleep(1)
+            self._close()
+
+    def ids(self) -> Iterator[str]:
+        """From a file, for one."""
+        try:
+            yield from numbers(self.count)
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        self.closed = True
+        if self.error is not None:
+            raise self.error
 
 
-async def test_an_outage_is_probed_by_one_at_a_time() -> None:
-    """E5: while it is down no ids are taken, and tries come alone, with growing pauses."""
-    stub = Stub(scarce=True, answer=lambda sid: down() if now() < 120 else found(sid))
-    stream = stub.stream(numbers(100))
-    first = asyncio.create_task(anext(stream))
-    await asyncio.sleep(119)
-    assert (stub.in_flight <= 1, stream.progress.in_flight) == (True, 4)
-    assert len(stub.asked) <= 4 + 9
-    await first
+KINDS = pytest.mark.parametrize("ids", [Rows.async_ids, Rows.ids], ids=["async", "sync"])
+
+
+@KINDS
+async def test_leaving_the_block_closes_the_source(ids: Any) -> None:
+    """C14: a generator's ``finally`` has run when the block is left early."""
+    rows = Rows()
+    async with Stub().stream(ids(rows)) as stream:
+        await anext(stream)
+    assert rows.closed
+
+
+@KINDS
+async def test_a_consumers_exception_closes_the_source(ids: Any) -> None:
+    """C15: also when the block is left by an exception."""
+    rows = Rows()
+    stream = Stub().stream(ids(rows))
+    with contextlib.suppress(ZeroDivisionError):
+        async with stream:
+            raise ZeroDivisionError(await anext(stream))
+    assert rows.closed
+
+
+@KINDS
+async def test_an_error_for_every_id_closes_the_source(ids: Any) -> None:
+    """C14: a 401 ends the stream, and the source is closed by then, without a block."""
+    rows = Rows()
+    _, error = await collect_until_error(Stub(answer=lambda _: failed(FATAL[0])).stream(ids(rows)))
+    assert (error, rows.closed) == (FATAL[0], True)
+
+
+@KINDS
+async def test_the_end_closes_the_source(ids: Any) -> None:
+    """C14: a source that is read to its end has closed itself."""
+    rows = Rows(10)
+    assert len(await collect(Stub().stream(ids(rows)))) == 10
+    assert rows.closed
+
+
+async def test_a_source_that_is_being_read_is_closed() -> None:
+    """C14: the reader is stopped first, so that nothing says that the generator is running."""
+    rows = Rows()
+    stream = Stub().stream(rows.async_ids(), concurrency=100)
+    await anext(stream)
     await stream.aclose()
+    assert rows.closed
 
 
-async def test_an_outage_that_is_too_long_ends_the_stream() -> None:
-    """Past `max_wait` the service's last error ends it, once, and nothing is called failed."""
-    stub = Stub(scarce=True, answer=lambda _: down(), max_wait=100)
-    stream = stub.stream(numbers(100))
-    outcomes, error = await collect_until_error(stream)
-    assert isinstance(error, APIConnectionError)
-    assert (outcomes, stream.progress.failed) == ([], 0)
-    assert now() <= 101 + LONGEST_PAUSE
+async def test_a_source_that_raises_when_closed_hides_no_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """C15: the error that ended the stream comes out; the source's own is logged."""
+    rows = Rows()
+    rows.error = ZeroDivisionError("no cursor")
+    stub = Stub(answer=lambda _: failed(FATAL[0]))
+    _, error = await collect_until_error(stub.stream(rows.ids(), concurrency=1))
+    assert error is FATAL[0]
+    assert "ZeroDivisionError: no cursor" in caplog.text
 
 
-async def test_one_session_that_always_fails_is_no_outage() -> None:
-    """H16: with others getting through, a failure is that session's own, quota or not."""
-    stub = Stub(scarce=True, answer=lambda sid: down() if sid.int == 3 else found(sid))
-    outcomes = await collect(stub.stream(numbers(20)))
-    assert [o.session_id for o in outcomes if o.error is not None] == [number(3)]
-    assert len(outcomes) == 20
-
-
-async def test_several_that_always_fail_are_no_outage() -> None:
-    """H16: they do not keep each other waiting for ever."""
-    stub = Stub(scarce=True, answer=lambda sid: down() if sid.int in (1, 2, 3) else found(sid))
-    outcomes = await collect(stub.stream(numbers(20), concurrency=4))
-    assert len(outcomes) == 20
-
-
-async def test_with_quota_left_a_failure_is_an_outcome() -> None:
-    """As long as retries are paid for, whatever they end with is the id's outcome."""
-    outcomes = await collect(Stub(answer=lambda _: down()).stream(numbers(5)))
-    assert all(isinstance(outcome.error, APIConnectionError) for outcome in outcomes)
-
-
-async def test_a_404_is_a_sign_of_life() -> None:
-    """A service that answers anything at all is not down."""
-    stub = Stub(
-        scarce=True,
-        answer=lambda sid: down() if sid.int == 1 else failed(NotFoundError("x", status=404)),
-    )
-    assert len(await collect(stub.stream(numbers(10)))) == 10
-
-
-async def test_an_outage_ends_when_the_quota_is_filled_by_others() -> None:
-    """A failure that turns out to be one session's own lets the workers go on."""
-    stub = Stub(scarce=True, answer=lambda sid: down() if sid.int == 0 else found(sid))
-    asyncio.get_running_loop().call_later(1.5, setattr, stub, "scarce", False)
-    outcomes = await collect(stub.stream(numbers(4), concurrency=1))
-    assert len(outcomes) == 4
-
-
-def test_pauses_grow_to_a_bound() -> None:
-    """The first pause is a second, each is twice the one before, none is longer than the bound."""
-    outage = Outage()
-    outage.begin(0.0)
-    pauses = [outage.next_pause(0.0, 1e9) for _ in range(8)]
-    assert pauses == [1, 2, 4, 8, 16, 30, 30, 30]
+async def test_a_source_that_raises_when_closed_is_heard() -> None:
+    """C15: with no other error, the source's own comes out."""
+    rows = Rows()
+    rows.error = ZeroDivisionError("no cursor")
+    stream = Stub().stream(rows.ids())
+    await anext(stream)
+    with pytest.raises(ZeroDivisionError):
+        await stream.aclose()
 
 
 # -- progress -----------------------------------------------------------------------------------

@@ -1,11 +1,13 @@
 """The client's bulk methods and waiting, on real HTTP against the sandbox, in virtual time."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
 
 from raydocs_async import (
+    APIResponseValidationError,
     APITimeoutError,
     AuthenticationError,
     ConfigurationError,
@@ -78,16 +80,76 @@ async def test_faults_are_survived() -> None:
     assert sum(len(outcome.attempts) for outcome in outcomes) == 100 + api.stats.faults
 
 
+@pytest.mark.parametrize(("share", "ids", "most"), [(0.1, 300, 0), (0.2, 300, 0), (0.3, 1500, 7)])
+async def test_random_failures_lose_next_to_nothing(share: float, ids: int, most: int) -> None:
+    """E5: the retry quota slows a job down; an id fails only with all its attempts used up."""
+    faults = Chaos(rate=share, faults=(Fault.status(503),), seed=4)
+    fake = FakeTransport(limit=None, sessions=1500, latency=0.15, chaos=faults)
+    async with RaydocsClient(fake.token, transport=fake, rate_limit=None) as client:
+        outcomes = [outcome async for outcome in client.stream_sessions(fake.ids(ids))]
+    failed = [outcome for outcome in outcomes if outcome.error is not None]
+    assert (len(outcomes), len(failed) <= most) == (ids, True)
+    assert all(len(outcome.attempts) >= 5 for outcome in failed)
+
+
+@pytest.mark.parametrize("concurrency", [1, 8, 32])
+@pytest.mark.parametrize("fault", [Fault.status(502), Fault.reset()], ids=["502", "RST"])
+async def test_three_outages_in_a_job_cost_no_session(fault: Fault, concurrency: int) -> None:
+    """E5: a service that is restarted three times under a job, for 1 to 20 seconds each."""
+    fake = FakeTransport(limit=None, sessions=450, latency=0.15)
+    loop = asyncio.get_running_loop()
+    for begins, seconds in [(0.3, 1), (3, 20), (25, 5)]:
+        loop.call_later(begins, fake.script, *[fault] * 5000)
+        loop.call_later(begins + seconds, fake.clear_script)
+    async with RaydocsClient(fake.token, transport=fake, rate_limit=None) as client:
+        stream = client.stream_sessions(fake.ids(450), concurrency=concurrency)
+        outcomes = [outcome async for outcome in stream]
+    assert [outcome.error for outcome in outcomes] == [None] * 450
+
+
+async def test_a_job_leaves_the_quota_of_single_calls_alone() -> None:
+    """Bulk work that has used up its retries does not take them from a single call."""
+    fake = FakeTransport(limit=None, latency=0.1)
+    *ids, single = fake.ids(601)
+    for each in ids[::2]:
+        fake.script_for(each, *[Fault.status(503)] * 3)
+    fake.script_for(single, *[Fault.status(503)] * 4)
+    async with RaydocsClient(fake.token, transport=fake, rate_limit=None) as client:
+        job = asyncio.create_task(client.get_sessions(ids, concurrency=300, return_exceptions=True))
+        await asyncio.sleep(0.2)
+        assert str((await client.get_session(single)).id) == single
+        assert all(isinstance(each, Session) for each in await job)
+
+
 async def test_an_outage_is_no_failure() -> None:
-    """A service that is down for a while costs no outcome, though the quota runs dry."""
-    policy = RetryPolicy(attempts=50)
+    """A service that is down for a while costs no outcome, whatever is asked of it meanwhile."""
     async with (
         Sandbox(limit=None) as api,
-        RaydocsClient(api.token, base_url=api.url, rate_limit=None, retry=policy) as client,
+        RaydocsClient(api.token, base_url=api.url, rate_limit=None) as client,
     ):
-        api.script(*[Fault.status(503)] * 140)
+        api.script(*[Fault.status(503)] * 5000)
+        asyncio.get_running_loop().call_later(100, api.clear_script)
         outcomes = [outcome async for outcome in client.stream_sessions(api.ids(60))]
     assert all(outcome.session is not None for outcome in outcomes)
+
+
+async def test_a_list_that_is_not_finished_closes_the_source(
+    api: Sandbox, client: RaydocsClient
+) -> None:
+    """C14: when `get_sessions` raises, the generator of the ids has been closed."""
+    closed = False
+
+    async def rows() -> AsyncIterator[str]:
+        nonlocal closed
+        try:
+            for each in [*api.ids(3), UNKNOWN, *api.ids(50)]:
+                yield each
+        finally:
+            closed = True
+
+    with pytest.raises(NotFoundError):
+        await client.get_sessions(rows(), concurrency=2)
+    assert closed
 
 
 async def test_a_refused_token_ends_the_stream(api: Sandbox) -> None:
@@ -216,6 +278,68 @@ async def test_a_shut_window_before_the_deadline_is_an_error(api: Sandbox) -> No
             await client.wait_for_session(api.ids(1)[0], timeout=600)
 
 
+@pytest.mark.parametrize("fault", [Fault.status(503), Fault.reset()], ids=["503", "RST"])
+async def test_an_outage_while_waiting_is_waited_out(
+    api: Sandbox, client: RaydocsClient, fault: Fault
+) -> None:
+    """E5: waiting goes on to its own deadline, whatever the retries of one look come to."""
+    session_id = unfinished(api, "completed")
+    api.script(*[fault] * 5000)
+    asyncio.get_running_loop().call_later(25, api.clear_script)
+    assert (await client.wait_for_session(session_id, timeout=120)).is_finished
+    assert 25 <= now() <= 60
+
+
+async def test_looks_that_fail_are_no_more_frequent(api: Sandbox, client: RaydocsClient) -> None:
+    """E5: an outage is met with the retries of a look, and then the interval."""
+    api.script(*[Fault.status(503)] * 5000)
+    with pytest.raises(WaitTimeoutError):
+        await client.wait_for_session(api.ids(1)[0], timeout=600, interval=30)
+    assert api.stats.requests <= 5 * 600 / 30
+
+
+async def test_a_wait_that_ends_in_an_outage_tells_of_it(
+    api: Sandbox, client: RaydocsClient
+) -> None:
+    """The error has the session as it was last seen, and the last look's error as its cause."""
+    session_id = unfinished(api, "translating")
+    asyncio.get_running_loop().call_later(20, api.script, *[Fault.status(503)] * 5000)
+    with pytest.raises(WaitTimeoutError, match="the last look failed: HTTP 503") as caught:
+        await client.wait_for_session(session_id, timeout=60)
+    assert now() == pytest.approx(60)
+    assert isinstance(caught.value.__cause__, InternalServerError)
+    assert caught.value.last_seen is not None
+
+
+async def test_a_retry_after_past_the_deadline_is_the_waits_own(
+    api: Sandbox, client: RaydocsClient
+) -> None:
+    """R4: a service that is away for longer than the wait is not waited for."""
+    api.script(Fault.status(503, retry_after=90))
+    with pytest.raises(WaitTimeoutError, match="HTTP 503"):
+        await client.wait_for_session(api.ids(1)[0], timeout=60)
+    assert now() < 1
+
+
+async def test_a_retry_after_while_waiting_is_heeded(api: Sandbox, client: RaydocsClient) -> None:
+    """R4: the next look comes no sooner than the service asked for."""
+    session_id = unfinished(api, "completed")
+    api.script(Fault.status(503, retry_after=200))
+    assert (await client.wait_for_session(session_id, timeout=300)).is_finished
+    assert (api.stats.requests, now() >= 200) == (2, True)
+
+
+@pytest.mark.parametrize("fault", [Fault.status(501), Fault.body(b"[]")], ids=["501", "no session"])
+async def test_a_failure_that_is_not_temporary_ends_waiting(
+    api: Sandbox, client: RaydocsClient, fault: Fault
+) -> None:
+    """What another look cannot mend is told at once."""
+    api.script(fault)
+    with pytest.raises((InternalServerError, APIResponseValidationError)):
+        await client.wait_for_session(api.ids(1)[0])
+    assert api.stats.requests == 1
+
+
 async def test_other_errors_end_waiting(api: Sandbox, client: RaydocsClient) -> None:
     """What is wrong with the session is told as by `get_session`."""
     with pytest.raises(NotFoundError):
@@ -233,7 +357,7 @@ async def test_a_wait_that_makes_no_sense(client: RaydocsClient, bad: dict[str, 
 
 
 async def test_the_quota_bounds_the_retries_of_all_calls() -> None:
-    """E5: against a service that only fails, a hundred retries are all there are."""
+    """E5: against a service that only fails, a hundred retries are all there are at one time."""
     policy = RetryPolicy(attempts=10, initial=0.0)
     async with (
         Sandbox(limit=None, chaos=Chaos(rate=1, faults=(Fault.status(500),))) as api,
@@ -243,3 +367,21 @@ async def test_the_quota_bounds_the_retries_of_all_calls() -> None:
         results = await asyncio.gather(*calls, return_exceptions=True)
     assert {type(each) for each in results} <= {InternalServerError, APITimeoutError}
     assert api.stats.requests == 50 + 100
+
+
+async def test_the_quota_bounds_the_retries_of_ten_minutes() -> None:
+    """E5: ten minutes of failures are met by 100 retries a minute, however many calls there are."""
+    fake = FakeTransport(limit=None, chaos=Chaos(rate=1, faults=(Fault.status(500),)))
+    async with RaydocsClient(fake.token, transport=fake, rate_limit=None) as client:
+
+        async def call_again_and_again() -> int:
+            calls = 0
+            while now() < 600:
+                with contextlib.suppress(InternalServerError):
+                    await client.get_session(fake.ids(1)[0])
+                calls += 1
+                await asyncio.sleep(10)
+            return calls
+
+        calls = sum(await asyncio.gather(*(call_again_and_again() for _ in range(10))))
+    assert fake.stats.requests <= calls + 100 + 10 * 100

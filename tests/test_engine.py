@@ -238,14 +238,14 @@ async def test_a_success_after_failures() -> None:
 
 @pytest.mark.looptime
 async def test_the_retry_quota_bounds_a_storm() -> None:
-    """While everything fails, calls together retry a hundred times, and then not at all."""
+    """While everything fails, calls together retry a hundred times at once, and then not at all."""
     async with WireServer(error_reply(500)) as server, client_for(server.url) as client:
         with suppress(InternalServerError):
             await client.get_session(SESSION_ID)
     assert len(server.requests) == 1
     async with (
         WireServer(error_reply(500)) as server,
-        client_for(server.url, retry=RetryPolicy(attempts=5)) as client,
+        client_for(server.url, retry=RetryPolicy(attempts=5, initial=0)) as client,
     ):
         for _ in range(40):
             with pytest.raises(InternalServerError):
@@ -259,7 +259,7 @@ async def test_successes_refill_the_retry_quota() -> None:
     answers: list[Any] = [error_reply(500)] * (25 * 5 + 1) + [good] * 5 + [error_reply(500)]
     async with (
         WireServer(*answers) as server,
-        client_for(server.url, retry=RetryPolicy(attempts=5)) as client,
+        client_for(server.url, retry=RetryPolicy(attempts=5, initial=0)) as client,
     ):
         for _ in range(26):
             with pytest.raises(InternalServerError):
@@ -270,6 +270,23 @@ async def test_successes_refill_the_retry_quota() -> None:
         with pytest.raises(InternalServerError) as caught:
             await client.get_session(SESSION_ID)
     assert len(caught.value.attempts) == 2
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("seconds", [2, 600])
+async def test_time_refills_the_retry_quota(seconds: float) -> None:
+    """E5: a single failure after an outage is retried, though nothing has succeeded since."""
+    answers: list[Any] = [error_reply(500)] * (25 * 5 + 1) + [error_reply(503), good]
+    async with (
+        WireServer(*answers) as server,
+        client_for(server.url, retry=RetryPolicy(attempts=5, initial=0)) as client,
+    ):
+        for _ in range(26):
+            with pytest.raises(InternalServerError):
+                await client.get_session(SESSION_ID)
+        await asyncio.sleep(seconds)
+        await client.get_session(SESSION_ID)
+    assert len(server.requests) == 128
 
 
 @pytest.mark.looptime

@@ -70,7 +70,8 @@ class Run:
             self.policy,
             self.quota,
             self.rand,
-            lambda: self.time_left - sum(self.sleeps),
+            lambda: sum(self.sleeps),
+            self.time_left,
             sleep,
         )
 
@@ -172,33 +173,81 @@ def test_backoff_grows(policy: RetryPolicy, failures: int) -> None:
 
 
 def test_quota_bounds_the_retries() -> None:
-    """With nothing but failures, a hundred retries are paid for, and then no more."""
+    """E5: at one moment a hundred retries are paid for, and then no more."""
     quota = RetryQuota()
-    assert [quota.take() for _ in range(102)] == [True] * 100 + [False] * 2
+    assert [quota.take(7.0) for _ in range(102)] == [True] * 100 + [False] * 2
 
 
 def test_quota_is_earned_back() -> None:
     """Once it is used up, five successes pay for one retry."""
     quota = RetryQuota(capacity=5)
-    quota.take()
+    quota.take(0.0)
     paid = []
     for _ in range(5):
-        quota.refund()
-        paid.append(quota.take())
+        quota.refund(0.0)
+        paid.append(quota.take(0.0))
     assert paid == [False, False, False, False, True]
 
 
 def test_quota_does_not_pile_up() -> None:
-    """Successes never raise the quota over what it began with."""
+    """Neither successes nor time raise the quota over what it began with."""
     quota = RetryQuota(capacity=10)
-    quota.refund()
-    assert quota.tokens == 10
+    quota.refund(0.0)
+    assert quota.tokens(1e9) == 10
+    quota.refund(1e9)
+    assert quota.tokens(1e9) == 10
+
+
+def used_up(at: float = 0.0) -> RetryQuota:
+    """A quota that an outage has emptied."""
+    quota = RetryQuota()
+    while quota.take(at):
+        pass
+    return quota
+
+
+def test_quota_is_refilled_by_time() -> None:
+    """After an outage that is over, the next failure is retried soon, with no success needed."""
+    quota = used_up(at=100.0)
+    assert [quota.take(at) for at in (100.0, 100.5, 102.0, 102.0, 102.0, 102.0)] == [
+        *[False, False, True, True, True, False]
+    ]
+
+
+def test_quota_is_full_again_in_a_minute() -> None:
+    """What an outage has used up is no burden for longer."""
+    quota = used_up(at=100.0)
+    assert quota.tokens(130.0) == pytest.approx(250)
+    assert quota.tokens(160.0) == pytest.approx(500)
+
+
+def test_quota_bounds_the_retries_of_ten_minutes() -> None:
+    """E5: nothing but failures for ten minutes are met by 100 retries a minute, and 100 at once."""
+    quota = RetryQuota()
+    assert sum(quota.take(at / 10) for at in range(6000)) == pytest.approx(100 + 1000, abs=1)
+
+
+def test_quota_takes_no_step_back_in_time() -> None:
+    """A client that is opened again, in a loop whose clock began later, keeps what it had."""
+    quota = used_up(at=1000.0)
+    assert quota.tokens(3.0) == 0.0
+    quota.refund(3.0)
+    assert quota.tokens(4.0) == pytest.approx(1 + 500 / 60)
+
+
+def test_quota_can_be_reserved() -> None:
+    """A retry that is paid in advance comes as soon as time has earned it."""
+    quota = RetryQuota(capacity=10, cost=5, per_second=2)
+    waits = [quota.reserve(0.0) for _ in range(4)]
+    assert (waits, quota.tokens(0.0)) == ([0.0, 0.0, 2.5, 5.0], -10.0)
+    assert (quota.take(5.0), quota.take(7.5)) == (False, True)
+    assert quota.reserve(7.5) == 2.5
 
 
 def test_quota_shows_what_is_left() -> None:
     """The quota's ``repr`` is its state."""
     quota = RetryQuota()
-    quota.take()
+    quota.take(0.0)
     assert repr(quota) == "<RetryQuota 495 of 500>"
 
 
@@ -207,13 +256,13 @@ def test_quota_arithmetic(calls: list[bool], capacity: int, cost: int) -> None:
     """The quota stays between nothing and its capacity, and pays exactly when it can."""
     quota = RetryQuota(capacity, cost)
     for succeeds in calls:
-        before = quota.tokens
+        before = quota.tokens(0.0)
         if succeeds:
-            quota.refund()
-            assert quota.tokens == min(capacity, before + 1)
+            quota.refund(0.0)
+            assert quota.tokens(0.0) == min(capacity, before + 1)
         else:
-            assert quota.take() == (before >= cost)
-            assert quota.tokens == (before - cost if before >= cost else before)
+            assert quota.take(0.0) == (before >= cost)
+            assert quota.tokens(0.0) == (before - cost if before >= cost else before)
 
 
 @pytest.mark.parametrize(
@@ -225,7 +274,7 @@ async def test_one_attempt(verdict: Verdict) -> None:
     """What is no `Retry` is not tried again, and costs nothing."""
     run = Run()
     assert await run(verdict, DONE) is verdict
-    assert (len(run.attempts), run.sleeps, run.quota.tokens) == (1, [], 500)
+    assert (len(run.attempts), run.sleeps, run.quota.tokens(0.0)) == (1, [], 500)
 
 
 async def test_retried() -> None:
@@ -251,16 +300,16 @@ async def test_attempts(attempts: int) -> None:
 
 async def test_quota_is_charged_for_each_retry() -> None:
     """Each retry that happens is paid for once; the last failure, which has none, is not."""
-    run = Run(RetryPolicy(attempts=3))
+    run = Run(RetryPolicy(attempts=3), quota=RetryQuota(per_second=0))
     await run(AGAIN, AGAIN, AGAIN)
-    assert run.quota.tokens == 490
+    assert run.quota.tokens(0.0) == 490
 
 
 async def test_quota_stops() -> None:
     """With nothing left in the quota the call ends with what it has, without a wait."""
     run = Run(quota=RetryQuota(capacity=5))
     assert await run(AGAIN, AGAIN, DONE) is AGAIN
-    assert (len(run.attempts), len(run.sleeps), run.quota.tokens) == (2, 1, 0)
+    assert (len(run.attempts), len(run.sleeps), run.quota.tokens(0.0)) == (2, 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -309,7 +358,7 @@ async def test_stopped(run: Run, verdict: Retry) -> None:
     """What stops the retries stops them before the wait, at no cost, with the verdict."""
     run = attrs.evolve(run, sleeps=[], attempts=[], quota=RetryQuota(run.quota.capacity))
     assert await run(verdict, DONE) is verdict
-    assert (run.sleeps, run.quota.tokens) == ([], run.quota.capacity)
+    assert (run.sleeps, run.quota.tokens(0.0)) == ([], run.quota.capacity)
 
 
 async def test_deadline_is_asked_each_time() -> None:
@@ -380,7 +429,7 @@ async def test_runs_at_once() -> None:
     async def sleep(_: float) -> None:
         await asyncio.sleep(0)
 
-    retries = Retries(policy, RetryQuota(), lambda: 0.5, lambda: math.inf, sleep)
+    retries = Retries(policy, RetryQuota(), lambda: 0.5, lambda: 0.0, math.inf, sleep)
 
     async def call(number: int) -> Verdict:
         async def attempt() -> Verdict:
@@ -407,15 +456,3 @@ async def test_rand_is_asked_for_every_wait() -> None:
     run = Run(rand=lambda: next(draws))
     await run(AGAIN, AGAIN, AGAIN, DONE)
     assert run.sleeps == [0.25, 1.5, 0.0]
-
-
-def test_the_quota_is_scarce_from_the_half_on() -> None:
-    """Half of it used up is the sign that more goes wrong than a bad session or two."""
-    quota = RetryQuota(capacity=20, cost=5)
-    seen = [quota.scarce]
-    while quota.take():
-        seen.append(quota.scarce)
-    assert seen == [False, False, True, True, True]
-    quota.refund()
-    quota.tokens = 11
-    assert not quota.scarce

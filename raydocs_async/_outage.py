@@ -1,0 +1,114 @@
+"""Outage or bad id: which of the two a temporary failure in a bulk job is.
+
+An id's failure says nothing by itself: a gateway answers 502 for a session that is too large, and
+for every session while the service restarts. Only other requests tell the two apart:
+
+- A request that got an answer, whatever it was, *proves* that the service worked after it was
+  sent. A failed attempt counts against its id only if such a request was sent after it. A slow
+  answer to an older request proves nothing, because the service may have broken in between.
+- *Nothing gets through* when several failures in a row, of more than one id, were all sent after
+  the newest proof. That is an outage, and is nobody's failure.
+
+Before anything at all got through, the job may have begun in an outage, or with bad ids. More
+different ids have to fail then.
+"""
+
+import math
+from collections import deque
+from collections.abc import Iterable
+from uuid import UUID
+
+from attrs import define, field
+
+FAILURES = 5
+"""Failures in a row that make an outage."""
+DIFFERENT_IDS = 2
+"""Ids that have to be among them, the known good one included."""
+IDS_IN_DOUBT = 4
+"""Ids that have to be among them while nothing has got through yet."""
+SHORTEST_PAUSE = 1.0
+LONGEST_PAUSE = 30.0
+"""Seconds between two attempts in an outage; the pause doubles from one to the other."""
+
+_REMEMBERED = 64
+"""Failures that are kept; an outage of hours has no more to tell than its last ones."""
+
+
+def _remembered(failures: Iterable[tuple[float, UUID]] = ()) -> deque[tuple[float, UUID]]:
+    return deque(failures, maxlen=_REMEMBERED)
+
+
+@define(eq=False)
+class Health:
+    """What the requests of a job tell of the service; all times in the event loop's seconds."""
+
+    known_good: UUID | None = None
+    """The id that was answered last, if possible by a session; a probe asks for it again."""
+    proven_at: float = -math.inf
+    """When the newest request that was answered was sent."""
+    since: float | None = None
+    """When the outage began; ``None`` while there is none."""
+    _found: bool = False
+    _pauses: int = 0
+    _failures: deque[tuple[float, UUID]] = field(factory=_remembered)
+    """When each failed attempt after the proof was sent, and for which id."""
+
+    @property
+    def down(self) -> bool:
+        """True while nothing gets through."""
+        return self.since is not None
+
+    @property
+    def in_doubt(self) -> bool:
+        """True if attempts have failed, and nothing has ever got through."""
+        return self.known_good is None and bool(self._failures)
+
+    def proves(self, sent_at: float) -> bool:
+        """Return True if the service worked after an attempt was sent at `sent_at`."""
+        return self.proven_at > sent_at
+
+    def answered(self, session_id: UUID, sent_at: float, *, found: bool) -> None:
+        """Note an answer: a session, if it was `found`, or another final one."""
+        if found or not self._found:
+            self.known_good, self._found = session_id, found
+        self.proven_at = max(self.proven_at, sent_at)
+        if self._failures:
+            newer = (each for each in self._failures if each[0] > self.proven_at)
+            self._failures = _remembered(newer)
+        if not self._nothing_gets_through():
+            self.since, self._pauses = None, 0
+
+    def failed(
+        self, session_id: UUID, sent_at: float, now: float, *, for_long: bool = False
+    ) -> None:
+        """Note a temporary failure.
+
+        Args:
+            session_id: Which id was asked for.
+            sent_at: When.
+            now: When the failure is noted.
+            for_long: Whether the service asked to stay away, for longer than a call waits; then
+                there are no more attempts for this id that could tell, so this one stands for all.
+        """
+        if not self.proves(sent_at):
+            self._failures.extend([(sent_at, session_id)] * (FAILURES if for_long else 1))
+        if self.since is None and self._nothing_gets_through():
+            self.since = now
+
+    def next_pause(self, after: float | None) -> float:
+        """Return the seconds before the next attempt in an outage; `after` is its Retry-After."""
+        pause = min(LONGEST_PAUSE, SHORTEST_PAUSE * 2.0 ** min(self._pauses, 10))
+        return max(pause, after or 0.0)
+
+    def pause(self) -> None:
+        """Note that a pause begins, so that the next one is longer."""
+        self._pauses += 1
+
+    def exceeds(self, max_wait: float, now: float, pause: float) -> bool:
+        """Return True if the outage will have taken more than `max_wait` after another `pause`."""
+        return self.since is not None and now + pause - self.since > max_wait
+
+    def _nothing_gets_through(self) -> bool:
+        different = len({session_id for _, session_id in self._failures})
+        enough = IDS_IN_DOUBT if self.known_good is None else DIFFERENT_IDS
+        return len(self._failures) >= FAILURES and different >= enough

@@ -1,0 +1,126 @@
+"""A bulk job on a stand-in for the client, in virtual time."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import attrs
+from attrs import Factory, define
+
+from raydocs_async import (
+    APIConnectionError,
+    Attempt,
+    Outcome,
+    RateLimitStatus,
+    RaydocsError,
+    RetryPolicy,
+    Session,
+    SessionStream,
+    converter,
+)
+from raydocs_async._bulk import Service, open_stream
+from raydocs_async._engine import Completed
+from raydocs_async._patience import Terms
+from raydocs_async._retry import FailedAttempt, Patience, RetryQuota
+from raydocs_async.sandbox._sessions import build_session
+
+Reply = Completed[Session]
+
+OPEN = RateLimitStatus(
+    limit=100, per=60.0, remaining=10, resets_in=30.0, in_flight=0, waiting=0, foreign=0
+)
+
+
+def number(index: int) -> str:
+    """A session id that tells its place."""
+    return str(UUID(int=index))
+
+
+def numbers(count: int) -> list[str]:
+    """The first ids."""
+    return [number(index) for index in range(count)]
+
+
+def found(session_id: UUID) -> Reply:
+    """A reply with a session."""
+    template = build_session(number(0)) | {"id": str(session_id), "documents": [], "results": []}
+    return Completed(model=converter.structure(template, Session))
+
+
+def failed(error: RaydocsError) -> Reply:
+    """A final reply about one id."""
+    return Completed(error=error)
+
+
+def down(after: float | None = None) -> Reply:
+    """A temporary failure."""
+    error = APIConnectionError("the connection was lost", retry_after=after)
+    return Completed(error=error, transient=True)
+
+
+def now() -> float:
+    """The event loop's time, which is virtual here."""
+    return asyncio.get_running_loop().time()
+
+
+@define
+class Stub:
+    """The client and the service behind it, a second a request; counts the requests."""
+
+    answer: Callable[[UUID], Reply] = found
+    seconds: Callable[[UUID], float] = lambda _: 1.0
+    max_wait: float = 300.0
+    policy: RetryPolicy = Factory(RetryPolicy)
+    quota: RetryQuota = Factory(RetryQuota)
+    asked: list[UUID] = Factory(list)
+    in_flight: int = 0
+    peak: int = 0
+
+    async def fetch(self, session_id: UUID, patience: Patience) -> Reply:
+        """Answer after a while; ask again as long as `patience` says so."""
+        attempts: list[Attempt] = []
+        while True:
+            sent_at = now()
+            reply = await self.attempt(session_id)
+            status = 200 if reply.error is None else reply.error.status
+            attempts.append(Attempt(at=sent_at, status=status))
+            if reply.transient:
+                assert reply.error is not None
+                failure = FailedAttempt(sent_at, reply.error.retry_after)
+                if await patience(failure, asyncio.sleep):
+                    continue
+            return attrs.evolve(reply, attempts=tuple(attempts), sent_at=sent_at)
+
+    async def attempt(self, session_id: UUID) -> Reply:
+        """One request."""
+        self.asked.append(session_id)
+        self.in_flight += 1
+        self.peak = max(self.peak, self.in_flight)
+        try:
+            await asyncio.sleep(self.seconds(session_id))
+        finally:
+            self.in_flight -= 1
+        return self.answer(session_id)
+
+    def stream(self, ids: Any, *, concurrency: int = 4, ordered: bool = False) -> SessionStream:
+        """A stream on it."""
+        terms = Terms(self.policy, self.quota, lambda: 0.5, self.max_wait)
+        service = Service(fetch=self.fetch, terms=terms, status=lambda: OPEN)
+        return open_stream(ids, service, concurrency=concurrency, ordered=ordered)
+
+
+async def collect(stream: SessionStream) -> list[Outcome]:
+    """All outcomes."""
+    return [outcome async for outcome in stream]
+
+
+async def collect_until_error(stream: SessionStream) -> tuple[list[Outcome], RaydocsError]:
+    """All outcomes, and the error that the stream ends with."""
+    outcomes: list[Outcome] = []
+    try:
+        async for outcome in stream:
+            outcomes.append(outcome)  # noqa: PERF401  (kept when it raises)
+    except RaydocsError as error:
+        return outcomes, error
+    raise AssertionError("the stream ended without an error")

@@ -1,0 +1,89 @@
+"""The source of a job's ids: any iterable, read lazily; a generator is closed by its reader."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from raydocs_async._source import Source
+
+
+async def read(source: Source) -> list[Any]:
+    """All ids that are left."""
+    ids = []
+    while True:
+        try:
+            ids.append(await source.next())
+        except StopAsyncIteration:
+            return ids
+
+
+class Rows:
+    """An iterable whose iterators are generators, and that has a ``close`` of its own."""
+
+    def __init__(self) -> None:
+        self.ended = 0
+        self.closed = False
+
+    def __iter__(self) -> Iterator[str]:
+        try:
+            yield from "ab"
+        finally:
+            self.ended += 1
+
+    def close(self) -> None:
+        """Belongs to the code that opened it."""
+        self.closed = True
+
+
+class AsyncRows(Rows):
+    """The same, asynchronous."""
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        return self.generate()
+
+    async def generate(self) -> AsyncIterator[str]:
+        """Ids one by one."""
+        try:
+            for each in "ab":
+                yield each
+        finally:
+            self.ended += 1
+
+
+@pytest.mark.parametrize(
+    "ids",
+    ["ab", iter("ab"), Rows(), AsyncRows(), AsyncRows().generate()],
+    ids=lambda ids: type(ids).__name__,
+)
+async def test_any_iterable_is_read(ids: Any) -> None:
+    """Ids come from iterables and iterators of both kinds, and the end stays the end."""
+    source = Source(ids)
+    assert (await read(source), await read(source)) == (["a", "b"], [])
+
+
+@pytest.mark.parametrize("kind", [Rows, AsyncRows])
+async def test_a_generator_is_closed(kind: type[Rows]) -> None:
+    """A generator that an iterable makes for its reader is closed with the source, once."""
+    rows = kind()
+    source = Source(rows)
+    await source.next()
+    await source.close()
+    await source.close()
+    assert (rows.ended, await read(source)) == (1, [])
+
+
+async def test_what_others_opened_stays_open() -> None:
+    """An iterable that only has a ``close``, as a file or a cursor, belongs to its opener."""
+    rows = Rows()
+    source = Source(rows)
+    await source.next()
+    await source.close()
+    assert not rows.closed
+
+
+async def test_a_generator_is_closed_before_it_was_read() -> None:
+    """A generator that was never read is closed, too: nothing can be read from it later."""
+    generator = AsyncRows().generate()
+    await Source(generator).close()
+    assert [each async for each in generator] == []
