@@ -34,7 +34,12 @@ What is assumed, and what it costs when wrong
     *The end of a window that others opened* is asked for, with one request that will be refused,
     when there is nothing left and its end is not known to within two seconds. That costs a 429,
     which the server does not count, in place of up to a period of waiting.
-    *A request without a reply* was counted. If it was not, one hit of the window goes unused.
+    *A request without a reply* was counted, and so was one that a gateway answered with a 5xx and
+    without headers. If that leaves nothing to send, but would leave something had it not been
+    counted, one request is sent to ask: the ``Remaining`` of its reply, or its refusal, which costs
+    nothing, ends the doubt. A question that gets no answer either is asked again after 1, 2, 4 and
+    8 s, and so on every 8 s, up to the window's end: an outage is not met with a storm. Where
+    `reserve` applies, a question may cost one hit of it.
     *No headers at all* mean that the configured limit is the truth, or with none configured, that
     there is no limit. One reply without them, from a server that has sent them, means nothing.
 
@@ -55,6 +60,8 @@ PROBE_PATIENCE = 1.0
 """Seconds after which a probe without a reply is followed by another."""
 KNOWN_ENOUGH = 2.0
 """A refusal tells the window's end to within this many seconds; better is not to be asked for."""
+MAX_DOUBLINGS = 3
+"""Doublings of the patience between two questions that were not answered: up to 8 s."""
 CAUTION = 4
 """With others about, at most one in so many of what is left is in flight."""
 
@@ -139,6 +146,9 @@ class Window:
     _lowest_at: float = -math.inf
     _unseen_at: float = -math.inf
     _refused_at: float = -math.inf
+    _granted_at: float = -math.inf
+    _asked_at: float = -math.inf
+    _asks: int = 0
     _opening: Opening | None = None
     _learns: bool = field(default=Factory(lambda self: self.per is None, takes_self=True))
     _mended: bool = False
@@ -157,21 +167,33 @@ class Window:
             return Wait(self.ends.high)
         if self.free > reserve:
             return self._grant(now)
+        if self._doubtful > reserve:
+            return self._ask(now)
         if self.in_flight or self._end_is_known(now):
             return Wait(self.ends.high)
         # A reserve is kept only for as long as the window's end is in sight.
         asks = self.free <= 0 or math.isinf(self.ends.high)
-        return self._grant(now) if asks else Wait(self.ends.high)
+        return self._ask(now) if asks else Wait(self.ends.high)
 
     @property
     def free(self) -> float:
         """Hits that may follow at once; none while the window is unknown."""
         return 0 if self.left is None else self.left - self.unseen - self.in_flight
 
+    @property
+    def _doubtful(self) -> float:
+        """Hits that are left if no request without a `Remaining` was counted; 0 if that is known.
+
+        Of a server that never told of the limit no doubt can be cleared.
+        """
+        in_doubt = self.left is not None and self.unseen and self._lowest is not None
+        return self.left - self.in_flight if in_doubt and self.left is not None else 0
+
     def opens_at(self, now: float, ahead: int = 0) -> float:
         """The earliest that a request behind `ahead` others can be sent, as far as is known."""
         shut = now < self.shut_until
-        if not shut and (self.left is None or self.free > ahead or not self._end_is_known(now)):
+        budget = max(self.free, self._doubtful)
+        if not shut and (self.left is None or budget > ahead or not self._end_is_known(now)):
             return now
         start = self.shut_until if shut else self.ends.high
         later = ahead - (0 if shut else max(0, self.free))
@@ -195,7 +217,19 @@ class Window:
         self._probed_at = now
         return self._grant(now)
 
+    def _ask(self, now: float) -> Ticket | Wait:
+        """Permit one request whose reply is worth more than its hit."""
+        due = self._asked_at + PROBE_PATIENCE * 2.0 ** (self._asks - 1)
+        if self.in_flight:  # what was sent just now will probably tell
+            due = max(due, self._granted_at + PROBE_PATIENCE)
+        if now < due:
+            return Wait(min(due, self.ends.high))
+        self._asks = min(self._asks + 1, MAX_DOUBLINGS + 1)
+        self._asked_at = now
+        return self._grant(now)
+
     def _grant(self, now: float) -> Ticket:
+        self._granted_at = now
         self.in_flight += 1
         self._spent += 1
         return Ticket(now)
@@ -229,11 +263,14 @@ class Window:
         self.limit = headers.limit or self.limit
         if ticket.sent_at < self._began:
             return
+        self._asks, self._asked_at = 0, -math.inf
         if headers.remaining is None:
             self._count_unseen(ticket, now)
         else:
             self._see(ticket, headers, min(headers.remaining, self.limit or math.inf), now)
-        self._bound_end(-math.inf, now + self.per if self.per else math.inf)
+        # A full count is one that expired while the request was handled: no window is open.
+        is_open = headers.remaining is None or self.limit is None or headers.remaining < self.limit
+        self._bound_end(-math.inf, now + self.per if self.per and is_open else math.inf)
 
     def refused(self, ticket: Ticket, headers: RateLimitHeaders, now: float, pause: float) -> None:
         """The server answered 429; `pause` is how long to wait if it did not say."""
@@ -244,7 +281,8 @@ class Window:
             self._refused_at = now
         if ticket.sent_at < self._began:
             return
-        self._probed_at = -math.inf
+        self._probed_at = self._asked_at = -math.inf
+        self._asks = 0
         if headers.retry_after is None:
             self.left = None
             if is_first:
@@ -304,6 +342,7 @@ class Window:
         self.left, self.unseen = None, 0
         self.foreign, self._foreign_before = 0, self.foreign
         self._spent, self._began, self._probed_at = self.in_flight, now, -math.inf
+        self._asks, self._asked_at = 0, -math.inf
 
     def _learn_period(self, ticket: Ticket, headers: RateLimitHeaders, now: float) -> None:
         """Take a period that nobody told from a refusal in a window whose opening was seen.

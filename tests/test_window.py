@@ -19,11 +19,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raydocs_async._headers import RateLimitHeaders
-from raydocs_async._window import CAUTION, PROBE_PATIENCE, Interval, Ticket, Wait, Window
+from raydocs_async._window import (
+    CAUTION,
+    MAX_DOUBLINGS,
+    PROBE_PATIENCE,
+    Interval,
+    Ticket,
+    Wait,
+    Window,
+)
 from raydocs_async.events import ForeignUse, Paused, WindowOpened
 from raydocs_async.sandbox import Throttle
 
 LIMIT, PER = 100, 60.0
+LONGEST_ASK_PAUSE = PROBE_PATIENCE * 2.0**MAX_DOUBLINGS
 
 Store: TypeAlias = Literal["redis", "file"]
 
@@ -572,6 +581,197 @@ def test_a_reply_to_what_was_sent_at_the_moment_of_a_refusal_opens_the_window() 
     assert window.left == math.inf
 
 
+# -- doubt: hits that the server may not have counted ---------------------------------------------
+
+
+def in_doubt(*, left: int = 40, lost: int = 45, per: float | None = PER) -> Window:
+    """A window with `left` hits by its lowest Remaining, and `lost` replies since, at 0.2 s."""
+    window = told(per=per)
+    window.passed(permit(window, 0.0), says(LIMIT - 1), 0.1)
+    for remaining in reversed(range(left, LIMIT - 1)):
+        window.passed(permit(window, 0.1), says(remaining), 0.1)
+    window.in_flight += lost
+    for _ in range(lost):
+        window.lost(Ticket(0.1), 0.2, sent=True)
+    return window
+
+
+def test_doubt_is_cleared_by_one_request() -> None:
+    """After 60 hits and 45 replies of a gateway, one request asks whether 40 hits are left."""
+    window = in_doubt()
+    ticket = permit(window, 0.2)
+    refusal(window, 0.2)
+    window.passed(ticket, says(39), 0.3)
+    assert window.free == 39
+
+
+def test_doubt_is_cleared_by_a_refusal() -> None:
+    """If the lost requests were counted, one 429 says so, and nothing follows it."""
+    window = in_doubt()
+    window.refused(permit(window, 0.2), says(0, retry_after=59), 0.3, pause=1)
+    assert refusal(window, 0.4) == pytest.approx(60.1)
+    assert window.foreign == 0
+
+
+def test_a_doubt_with_nothing_left_is_not_asked_about() -> None:
+    """If the lowest Remaining was 0, lost replies do not matter: the window is used up."""
+    assert refusal(in_doubt(left=0, lost=1), 0.2) == pytest.approx(60.1)
+
+
+def test_a_doubt_about_the_last_hit_is_asked_about() -> None:
+    """One hit that may be left is worth one request."""
+    permit(in_doubt(left=1, lost=1), 0.2)
+
+
+def test_a_question_without_an_answer_is_asked_again_ever_more_slowly() -> None:
+    """A gateway that goes on answering 502 gets a request after 0, 1, 2, 4, 8 and 8 s."""
+    window, now, asked = in_doubt(), 0.2, list[float]()
+    while now < 30:
+        window.lost(permit(window, now), now + 0.1, sent=True)
+        asked.append(now)
+        now = refusal(window, now + 0.1)
+    pauses = [later - earlier for earlier, later in itertools.pairwise(asked)]
+    assert pauses == pytest.approx([1, 2, 4, LONGEST_ASK_PAUSE, LONGEST_ASK_PAUSE])
+
+
+def test_a_question_that_was_not_sent_is_asked_again_as_slowly() -> None:
+    """A connection that is refused is no answer, either."""
+    window = in_doubt()
+    window.lost(permit(window, 0.2), 0.3, sent=False)
+    assert refusal(window, 0.3) == pytest.approx(0.2 + PROBE_PATIENCE)
+
+
+@pytest.mark.parametrize("remaining", [39, None])
+def test_an_answer_lets_the_next_doubt_be_asked_about_at_once(remaining: int | None) -> None:
+    """Any reply of the server itself shows that asking works again."""
+    window = in_doubt()
+    window.lost(permit(window, 0.2), 0.3, sent=True)
+    window.passed(permit(window, 1.2), says(remaining), 1.3)
+    while window.free > 0:
+        window.lost(permit(window, 1.3), 1.4, sent=True)
+    permit(window, 1.4)
+
+
+def test_a_slow_answer_is_followed_by_another_question() -> None:
+    """A question that hangs does not hold up everybody."""
+    window = in_doubt()
+    permit(window, 0.2)
+    assert refusal(window, 0.3) == pytest.approx(0.2 + PROBE_PATIENCE)
+    permit(window, 1.2)
+    assert refusal(window, 1.3) == pytest.approx(1.2 + 2 * PROBE_PATIENCE)
+
+
+def test_fresh_requests_are_waited_for_before_asking() -> None:
+    """What was sent just now will probably tell; what has been silent for a second will not."""
+    window = in_doubt(lost=0)
+    for ticket in [permit(window, 1.0) for _ in range(40)][:39]:
+        window.lost(ticket, 1.1, sent=True)
+    assert refusal(window, 1.2) == pytest.approx(1.0 + PROBE_PATIENCE)
+    permit(window, 1.0 + PROBE_PATIENCE)
+
+
+def test_what_is_in_flight_is_not_doubtful() -> None:
+    """Requests without a reply yet are taken for counted, however long they take."""
+    window = in_doubt(left=1, lost=0)
+    late = permit(window, 1.0)
+    window.in_flight += 1
+    window.lost(Ticket(1.0), 1.1, sent=True)
+    assert refusal(window, 10.0) == pytest.approx(60.1)
+    window.passed(late, says(0), 10.1)
+    assert refusal(window, 10.2) == pytest.approx(60.1)
+
+
+def test_nobody_waits_for_an_answer_past_the_windows_end() -> None:
+    """The next question is due, at the latest, when the next window is."""
+    window = in_doubt()
+    permit(window, 59.9)
+    assert refusal(window, 60.0) == pytest.approx(60.1)
+
+
+def test_a_new_window_has_no_doubts() -> None:
+    """Questions that were not answered do not slow down those of the next window."""
+    window = in_doubt()
+    for now in (0.2, 1.2, 3.2):
+        window.lost(permit(window, now), now + 0.1, sent=True)
+    window.passed(permit(window, 60.2), says(1), 60.3)
+    window.lost(permit(window, 60.3), 60.4, sent=True)
+    permit(window, 60.4)
+
+
+def test_a_reserve_is_asked_about_only_where_more_than_it_may_be_left() -> None:
+    """With 40 hits or fewer left, a reserve of 40 is kept, and one of 39 may be asked about."""
+    refusal(in_doubt(), 0.2, reserve=40)
+    permit(in_doubt(), 0.2, reserve=39)
+
+
+def test_an_unknown_end_is_asked_for_ever_more_slowly() -> None:
+    """A gateway's answers to that question do not make a storm."""
+    window = told(per=None)
+    window.passed(permit(window, 0.0), says(0), 0.1)
+    window.lost(permit(window, 1.0), 1.1, sent=True)
+    assert refusal(window, 1.1) == pytest.approx(1.0 + PROBE_PATIENCE)
+
+
+def test_without_headers_there_is_no_doubt() -> None:
+    """A server that never tells what is left cannot be asked."""
+    window = told(limit=2)
+    window.passed(permit(window, 0.0), RateLimitHeaders(), 0.1)
+    window.lost(permit(window, 0.2), 0.3, sent=True)
+    assert refusal(window, 0.4) == pytest.approx(60.1)
+
+
+def test_in_doubt_nobody_is_told_to_wait_by_guess() -> None:
+    """Calls that the doubtful hits would serve may be served now; others wait for the window."""
+    window = in_doubt()
+    assert window.opens_at(1.0, ahead=39) == 1.0
+    assert window.opens_at(1.0, ahead=40) == pytest.approx(60.1)
+
+
+# -- counts that are odd, and sent by the framework all the same ----------------------------------
+
+
+def test_a_full_count_does_not_say_when_the_window_ends() -> None:
+    """Remaining == Limit: the count expired while the request was handled, so none is open."""
+    window = told()
+    window.passed(permit(window, 0.0), says(LIMIT), 0.1)
+    assert (window.free, window.ends) == (LIMIT, Interval())
+
+
+def test_the_first_hit_after_a_full_count_opens_a_window() -> None:
+    """It may come much later, and the window then lasts a period from there."""
+    window = told()
+    window.passed(permit(window, 0.0), says(LIMIT), 0.1)
+    window.passed(permit(window, 30.0), says(LIMIT - 1), 30.1)
+    assert window.ends == Interval(90.0, 90.1)
+
+
+def test_a_server_that_counts_nothing_lets_everything_through() -> None:
+    """A Remaining that stays full is not used up."""
+    window = told()
+    for now in range(3 * LIMIT):
+        window.passed(permit(window, now), says(LIMIT), now + 0.1)
+    assert window.free == LIMIT
+
+
+@pytest.mark.parametrize("remaining", ["-1", "-12"])
+def test_a_negative_count_is_an_empty_window(remaining: str) -> None:
+    """A burst that was let in over the limit leaves less than nothing."""
+    window = told()
+    headers = {"X-RateLimit-Limit": "100", "X-RateLimit-Remaining": remaining}
+    window.passed(permit(window, 0.0), RateLimitHeaders.parse(headers), 0.1)
+    assert (window.free, window.foreign) == (0, LIMIT - 1)
+
+
+def test_a_window_that_ran_over_is_followed_by_a_whole_one() -> None:
+    """What was let in over the limit is not held against the next window."""
+    window = opened(limit=20)
+    tickets = [permit(window, 0.2) for _ in range(19)]
+    for ticket in tickets:
+        window.passed(ticket, says(0, limit=20), 0.3)
+    window.passed(permit(window, 60.2), says(19, limit=20), 60.3)
+    assert (window.free, window.foreign) == (19, 0)
+
+
 # -- others on the address ----------------------------------------------------------------------
 
 
@@ -1060,6 +1260,8 @@ class Simulation:
     start: float = 1_000_000.0
     concurrency: int = 32
     loss: float = 0.0
+    outage: tuple[float, float] = (math.inf, math.inf)
+    """From when to when a gateway answers in the throttle's place, in seconds from the start."""
     foreign: tuple[float, ...] = ()
     """When others hit, in seconds from the start."""
     _order: Iterator[int] = attrs.Factory(itertools.count)
@@ -1104,15 +1306,17 @@ class Simulation:
         self, window: Window, count: int, outcome: Outcome, ticket: Ticket, back: float
     ) -> Callable[[float], None]:
         def serve(now: float) -> None:
-            refused = self.throttle.refuses(now)
-            if not refused:
+            begins, ends = self.outage
+            unseen = begins <= now - self.start < ends
+            refused = not unseen and self.throttle.refuses(now)
+            if not refused and not unseen:
                 self.throttle.hit(now)
                 outcome.windows[self.throttle.windows] += 1
             headers = (
                 self.throttle.refused_headers(now) if refused else self.throttle.passed_headers(now)
             )
             read = RateLimitHeaders.parse(headers)
-            lost = self.rand.random() < self.loss
+            lost = unseen or self.rand.random() < self.loss
 
             def receive(then: float) -> None:
                 if lost:
@@ -1188,6 +1392,50 @@ def test_with_others_about_and_replies_lost_the_job_comes_to_its_end(
     assert outcome.passed == 150
 
 
+@given(
+    store=stores, start=starts, seed=seeds, begins=st.floats(0.0, 1.0), lasts=st.floats(0.0, 40.0)
+)
+@settings(max_examples=60, deadline=None)
+def test_an_outage_of_the_gateway_costs_the_rest_of_the_window_nothing(
+    store: Store, start: float, seed: int, begins: float, lasts: float
+) -> None:
+    """What the throttle never saw is not held against the window: no 429, and no silence."""
+    simulation = Simulation(
+        Throttle(100, 60, store=store),
+        quick,
+        random.Random(seed),
+        start=start,
+        outage=(begins, begins + lasts),
+    )
+    (outcome,) = simulation.run((told(), 100))
+    assert outcome.refused == 0
+    assert outcome.seconds <= begins + lasts + LONGEST_ASK_PAUSE + 2
+
+
+outages = st.tuples(st.floats(0.0, 200.0), st.floats(0.0, 60.0)).map(
+    lambda outage: (outage[0], sum(outage))
+)
+
+
+@given(
+    store=stores,
+    seed=seeds,
+    outage=outages,
+    loss=st.sampled_from([0.0, 0.05, 0.3]),
+    limit=st.integers(1, 60),
+)
+@settings(max_examples=60, deadline=None)
+def test_a_doubt_costs_one_refusal_at_most(
+    store: Store, seed: int, outage: tuple[float, float], loss: float, limit: int
+) -> None:
+    """A refusal ends the doubt and the window with it: no more of them than windows."""
+    rand = random.Random(seed)
+    simulation = Simulation(Throttle(limit, 60, store=store), quick, rand, outage=outage, loss=loss)
+    (outcome,) = simulation.run((told(limit), 3 * limit))
+    assert outcome.passed == 3 * limit
+    assert outcome.refused <= simulation.throttle.windows
+
+
 @given(store=stores, start=starts, seed=seeds)
 @settings(max_examples=30, deadline=None)
 def test_two_clients_share_a_window_by_the_headers_alone(
@@ -1217,7 +1465,7 @@ def test_slow_replies_cost_no_refusals(seed: int, slow: float) -> None:
 headers = st.builds(
     RateLimitHeaders,
     limit=st.none() | st.integers(1, 10**9),
-    remaining=st.none() | st.integers(0, 10**9),
+    remaining=st.none() | st.integers(-20, 120) | st.integers(0, 10**9),
     retry_after=st.none() | st.floats(0, 4e7),
     date=st.none() | st.sampled_from(DATES) | st.text(max_size=20),
 )
