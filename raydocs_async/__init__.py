@@ -18,7 +18,8 @@ from raydocs_async._version import __version__ as __version__
 _HOMES: Final = {
     "_bulk": ("Outcome", "Progress", "SessionStream"),
     "_converter": ("converter",),
-    "_limiter": ("RateLimit", "RateLimitStatus", "RateLimiter"),
+    "_limits._queue": ("RateLimiter",),
+    "_limits._values": ("RateLimit", "RateLimitStatus"),
     "_retry": ("RetryPolicy",),
     "client": ("RaydocsClient",),
     "errors": (

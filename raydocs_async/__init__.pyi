@@ -4,7 +4,8 @@ from raydocs_async import models as models
 from raydocs_async import sandbox as sandbox
 from raydocs_async._bulk import Outcome, Progress, SessionStream
 from raydocs_async._converter import converter
-from raydocs_async._limiter import RateLimit, RateLimiter, RateLimitStatus
+from raydocs_async._limits._queue import RateLimiter
+from raydocs_async._limits._values import RateLimit, RateLimitStatus
 from raydocs_async._retry import RetryPolicy
 from raydocs_async._version import __version__ as __version__
 from raydocs_async.client import RaydocsClient

@@ -27,7 +27,7 @@ from attrs import define, field, frozen
 
 from raydocs_async._endpoints import parse_session_id
 from raydocs_async._engine import Completed
-from raydocs_async._limiter import RateLimitStatus
+from raydocs_async._limits._values import RateLimitStatus
 from raydocs_async.errors import (
     Attempt,
     AuthenticationError,

@@ -21,14 +21,15 @@ from typing import Any, Generic, TypeVar
 import attrs
 from attrs import define, field, frozen
 
-from raydocs_async._classify import Done, Failed, Retry, Throttled, classify
+from raydocs_async._classify import Done, Failed, Retry, Throttled, classify, observe
 from raydocs_async._converter import decode
 from raydocs_async._deadlines import Deadlines
 from raydocs_async._endpoints import Endpoint
 from raydocs_async._exchange import Failure, Request, Response, Transport
-from raydocs_async._limiter import Lane, RateLimiter
+from raydocs_async._headers import Unseen
+from raydocs_async._limits import Limiter
+from raydocs_async._limits._values import Lane, Ticket, Wait
 from raydocs_async._retry import Retries, RetryPolicy, RetryQuota, backoff
-from raydocs_async._window import Ticket, Wait
 from raydocs_async.errors import (
     APIConnectionError,
     APIResponseValidationError,
@@ -123,7 +124,7 @@ class Engine:
         self,
         *,
         transport: Transport,
-        limiter: RateLimiter,
+        limiter: Limiter,
         deadlines: Deadlines,
         policy: RetryPolicy,
         rand: Callable[[], float],
@@ -292,13 +293,16 @@ class Engine:
             self._tell(call, AttemptStarted, number=number, waited=waited)
             outcome = await self._transport.send(call.request, call.deadline)
         except BaseException:
-            self._limiter.abandon(ticket, sent=True)
+            self._limiter.settle(ticket, Unseen(), self._pause)
             self._end_attempt(call, ticket, error="interrupted")
             raise
-        pause = backoff(self._policy, self._limiter.refusals + 1, self._rand)
-        for news in self._limiter.settle(ticket, outcome, max(pause, SHORTEST_PAUSE)):
+        for news in self._limiter.settle(ticket, observe(outcome), self._pause):
             self._pass_on(news)
         return outcome
+
+    def _pause(self, refusals: int) -> float:
+        """Seconds to send nothing after so many consecutive 429s without Retry-After."""
+        return max(backoff(self._policy, refusals, self._rand), SHORTEST_PAUSE)
 
     async def _judge(
         self, call: _Call, outcome: Response | Failure
