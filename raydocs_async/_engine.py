@@ -293,7 +293,7 @@ class Engine:
             self._tell(call, AttemptStarted, number=number, waited=waited)
             outcome = await self._transport.send(call.request, call.deadline)
         except BaseException:
-            self._limiter.settle(ticket, Unseen(), self._pause)
+            self._limiter.settle(ticket, Unseen())
             self._end_attempt(call, ticket, error="interrupted")
             raise
         for news in self._limiter.settle(ticket, observe(outcome), self._pause):

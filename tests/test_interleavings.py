@@ -24,7 +24,6 @@ from raydocs_async._limits._values import Lane, Ticket
 from raydocs_async._limits._window import PATIENCE
 from raydocs_async.sandbox import Throttle
 from tests.support.clients import OTHER_ID, TOKEN
-from tests.support.windows import pausing
 from tests.support.wire import session_json
 
 pytestmark = pytest.mark.timeout(360)  # a failure takes its time to be made small
@@ -332,13 +331,13 @@ class AnyQueue(OnVirtualTime):
             pass
         except asyncio.CancelledError:
             self.lost += 1
-            self.limiter.settle(ticket, Unseen(), pausing(1))
+            self.limiter.settle(ticket, Unseen())
             raise
         finally:
             self.replies.remove(reply)
         self.lost += loses
         outcome = Failure(FailureKind.DISCONNECT, "so it is") if loses else response
-        self.limiter.settle(ticket, observe(outcome), pausing(1))
+        self.limiter.settle(ticket, observe(outcome))
         self.served += 1
 
     def _serve(self) -> Response:

@@ -47,7 +47,10 @@ class Limiter(Protocol):
         ...
 
     def settle(
-        self, ticket: Ticket, observation: Observation, pause: Callable[[int], float]
+        self,
+        ticket: Ticket,
+        observation: Observation,
+        pause: Callable[[int], float] = float,
     ) -> Sequence[RateLimitEvent]:
         """Give `ticket` back, and learn from what became of its request.
 
@@ -59,7 +62,7 @@ class Limiter(Protocol):
             observation: Evidence of whether the server counted the request: `NotCounted` if it was
                 never sent, `Unseen` if no reply was read.
             pause: Called with the number of consecutive refusals after a 429 without Retry-After;
-                returns the seconds during which nothing is sent.
+                returns the seconds during which nothing is sent; by default, one for each refusal.
 
         Returns:
             Changes that concern every caller, for the event hook.

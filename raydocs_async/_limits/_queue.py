@@ -103,11 +103,14 @@ class RateLimiter(Limiter):
                 return Wait(opens_at)
             return await self._queue(lane, _Waiter(ticket, deadline))
         except BaseException:
-            self.settle(ticket, NotCounted(), _no_pause)
+            self.settle(ticket, NotCounted())
             raise
 
     def settle(
-        self, ticket: Ticket, observation: Observation, pause: Callable[[int], float]
+        self,
+        ticket: Ticket,
+        observation: Observation,
+        pause: Callable[[int], float] = float,
     ) -> Sequence[RateLimitEvent]:
         """Give `ticket` back, and learn from what became of its request; see `Limiter.settle`."""
         loop, tracker = asyncio.get_running_loop(), self._tracker
@@ -218,8 +221,3 @@ class RateLimiter(Limiter):
     def _is_too_late(self, opens_at: float, deadline: float, now: float) -> bool:
         too_long = self._tracker.opens_at(now) - now > self.max_wait
         return opens_at > now and (opens_at > deadline or too_long)
-
-
-def _no_pause(refusals: int) -> float:
-    """Nothing was refused."""
-    return 0.0

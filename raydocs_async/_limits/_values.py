@@ -26,7 +26,8 @@ class RateLimit:
     max_wait: float = 300.0
     """The longest that a call waits for the window to open, in seconds; past that it fails."""
     reserve: int = 0
-    """Hits of each window that bulk work leaves to single calls."""
+    """Hits of each window that bulk work leaves to single calls. It may take one of them to ask how
+    many are left, if replies were lost."""
 
     def __attrs_post_init__(self) -> None:
         counts = (self.requests, self.reserve)

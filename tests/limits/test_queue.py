@@ -6,17 +6,11 @@ Time is virtual; the server is a model of it (`serve`) with the framework's thro
 import asyncio
 import math
 import random
-import sys
-import threading
 from collections.abc import Callable
-from pathlib import Path
-from types import FrameType
-from typing import Any
 
-import looptime
 import pytest
 
-from raydocs_async import ConfigurationError, RateLimit, RateLimiter, _limits
+from raydocs_async import ConfigurationError, RateLimit, RateLimiter
 from raydocs_async._classify import observe
 from raydocs_async._exchange import Failure, FailureKind, Response
 from raydocs_async._headers import Unseen
@@ -29,7 +23,6 @@ pytestmark = pytest.mark.looptime
 
 ROUND_TRIP = 0.05
 ONE_SECOND = pausing(1)
-LIMITS = str(Path(_limits.__file__).parent)
 
 
 def now() -> float:
@@ -77,7 +70,7 @@ async def request(limiter: RateLimiter, throttle: Throttle) -> bool:
     try:
         await asyncio.sleep(ROUND_TRIP)
     except asyncio.CancelledError:
-        limiter.settle(ticket, Unseen(), pausing(1))
+        limiter.settle(ticket, Unseen())
         raise
     settle(limiter, ticket, Response(200, headers, b""))
     return True
@@ -441,89 +434,12 @@ def test_no_requests_in_flight_at_all_are_refused() -> None:
         RateLimiter(max_in_flight=0)
 
 
-class InterruptedCallers:
-    """Callers of a limiter, in a thread where a signal interrupts one line of the limiter.
-
-    The event loop is run on after the interrupt, and makes another call, as a program does that
-    handles it. Tracing a thread of its own leaves the tracer alone that measures coverage.
-    """
-
-    def __init__(self, line: int) -> None:
-        self.lines_left = line
-        self.limiter = RateLimiter(RateLimit(requests=2, per=10.0), max_in_flight=1)
-        self.throttle = Throttle(2, 10.0)
-        self.served = self.interrupted = 0
-        thread = threading.Thread(target=self._run)
-        thread.start()
-        thread.join()
-
-    def _run(self) -> None:
-        loop = looptime.new_event_loop(start=0.0)
-        callers = [loop.create_task(self._call()) for _ in range(3)]
-        sys.settrace(self._trace)
-        while unfinished := [caller for caller in callers if not caller.done()]:
-            assert loop.time() < 100, "a caller is waiting for ever"
-            try:
-                loop.run_until_complete(asyncio.wait(unfinished, timeout=101))
-            except KeyboardInterrupt:
-                self.interrupted += 1
-                callers.append(loop.create_task(self._call()))
-        sys.settrace(None)
-        self.failures = [caller.exception() for caller in callers]
-        self.status = self.limiter.status(loop.time())
-        loop.close()
-
-    def _trace(self, frame: FrameType, event: str, arg: object) -> Any:
-        if not frame.f_code.co_filename.startswith(LIMITS):
-            return None
-        if event == "line":
-            self.lines_left -= 1
-            if self.lines_left == 0:
-                raise KeyboardInterrupt
-        return self._trace
-
-    def _serve(self) -> Response:
-        if self.throttle.refuses(now()):
-            return Response(429, self.throttle.refused_headers(now()), b"")
-        self.throttle.hit(now())
-        return Response(200, self.throttle.passed_headers(now()), b"")
-
-    async def _call(self) -> None:
-        ticket: Ticket | Wait | None = None
-        try:
-            response = Response(429, {}, b"")
-            while response.status == 429:
-                ticket = await self.limiter.acquire(Lane.BULK, math.inf)
-                assert isinstance(ticket, Ticket)
-                response = self._serve()
-                await asyncio.sleep(ROUND_TRIP)
-                settle(self.limiter, ticket, response)
-            self.served += 1
-        except KeyboardInterrupt:
-            if isinstance(ticket, Ticket):
-                self.limiter.settle(ticket, Unseen(), ONE_SECOND)
-            raise
-
-
-def test_an_interrupt_at_any_line_leaves_nothing_behind() -> None:
-    """After a signal there is no ticket in flight that nobody has, and the others are served."""
-    line = 1
-    while (callers := InterruptedCallers(line)).lines_left <= 0:
-        assert callers.interrupted == 1
-        status = callers.status
-        assert (status.in_flight, status.waiting) == (0, 0), f"interrupted at line {line}"
-        assert callers.served >= 3
-        line += 1
-    assert (callers.served, callers.failures) == (3, [None] * 3)
-    assert line > 100
-
-
 async def test_a_ticket_is_settled_once() -> None:
     """Settled again after an interrupt, it neither frees a second slot nor counts a second hit."""
     limiter = RateLimiter()
     ticket = await acquire(limiter)
     settle(limiter, ticket, reply(99))
-    limiter.settle(ticket, Unseen(), ONE_SECOND)
+    limiter.settle(ticket, Unseen())
     status = limiter.status(now())
     assert (status.in_flight, status.remaining) == (0, 99)
 
@@ -554,3 +470,53 @@ async def test_bulk_work_goes_on_when_a_gateways_outage_is_over() -> None:
         left, served = left - 1, served + 1
         settle(limiter, ticket, reply(left))
     assert now() < 25
+
+
+def interrupts(limiter: RateLimiter) -> Callable[[float], None]:
+    """A turn of the queue that a signal ends when the first waiter has been admitted."""
+
+    def serve(at: float) -> None:
+        del limiter._serve
+        waiter = next(iter(limiter._waiters[Lane.SINGLE].values()))
+        limiter._admit(waiter.ticket, Lane.SINGLE, at)
+        raise KeyboardInterrupt
+
+    return serve
+
+
+async def test_an_interrupted_turn_after_a_reply_is_done_again() -> None:
+    """The waiter that was admitted gets its ticket, and no other one."""
+    limiter = RateLimiter(max_in_flight=1)
+    first = await acquire(limiter)
+    waiting = asyncio.create_task(acquire(limiter))
+    await asyncio.sleep(0)
+    limiter._serve = interrupts(limiter)  # type: ignore[assignment, method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        settle(limiter, first, reply(99))
+    await waiting
+    assert (limiter.status(now()).in_flight, now()) == (1, 0)
+
+
+async def test_an_interrupted_turn_of_the_timer_is_done_again() -> None:
+    """The waiter that was admitted gets its ticket, and no other one."""
+    limiter = await exhausted()
+    waiting = asyncio.create_task(acquire(limiter))
+    await asyncio.sleep(0)
+    limiter._serve = interrupts(limiter)  # type: ignore[assignment, method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        limiter._wake()
+    await waiting
+    assert now() == pytest.approx(60)
+
+
+async def test_a_timer_that_fired_without_effect_is_set_anew() -> None:
+    """If an interrupt ends the timer's callback before it begins, the next call wakes the queue."""
+    limiter = await exhausted()
+    waiting = [asyncio.create_task(acquire(limiter)) for _ in range(2)]
+    await asyncio.sleep(1)
+    assert limiter._timer is not None
+    limiter._timer.cancel()
+    await asyncio.sleep(100)
+    last = asyncio.create_task(acquire(limiter))
+    await asyncio.wait([*waiting, last])
+    assert now() == pytest.approx(103)
