@@ -85,7 +85,7 @@ class WindowTracker:
         # Without a known end nobody would ever come back for what a reserve holds.
         if self.free > 0 and window.ends.high < math.inf:
             return Wait(window.ends.high)
-        return window.ask(now, in_flight)
+        return window.ask(now)
 
     @property
     def free(self) -> float:

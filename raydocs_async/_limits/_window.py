@@ -110,7 +110,7 @@ class Window:
         self.probed_at = now
         return None
 
-    def ask(self, now: float, in_flight: int) -> Wait | None:
+    def ask(self, now: float, in_flight: int = 0) -> Wait | None:
         """Permit one request for what its reply will tell, whether it passes or not."""
         due = self.asked_at + PATIENCE * 2.0 ** (self.questions - 1)
         if in_flight:  # the reply to a request that was just sent will probably tell as much

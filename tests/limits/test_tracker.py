@@ -272,6 +272,18 @@ def test_after_a_pause_the_window_may_open_now() -> None:
     assert tracker.opens_at(5.5, ahead=250) == 5.5
 
 
+def test_after_a_pause_in_a_window_whose_end_is_known_it_may_open_now() -> None:
+    """How much is left is not known, and so nobody is told to wait for the end."""
+    tracker = opened()
+    refuses(tracker, permit(tracker, 1.0), says(), 1.1, pause=5)
+    assert tracker.opens_at(7.0) == 7.0
+
+
+def test_a_used_up_window_whose_end_is_not_known_may_open_now() -> None:
+    """One request may ask when it ends, and so nobody is told to wait."""
+    assert opened(remaining=0).opens_at(1.0) == 1.0
+
+
 def test_in_a_pause_what_was_left_does_not_count() -> None:
     """A late reply that tells of hits left does not shorten the queue behind the pause."""
     tracker = opened()
