@@ -56,6 +56,7 @@ def test_the_edges_of_what_makes_sense(edge: dict[str, float]) -> None:
         ({"reserve": 1.5}, "requests and reserve must be whole numbers"),
         ({"requests": 0}, "requests must be 1 or more, and reserve from 0 to below it"),
         ({"per": 0}, "per must be a number of seconds above 0"),
+        ({"per": 1e9}, "per must be a number of seconds above 0"),
         ({"max_wait": -1}, "max_wait must be a number of seconds above 0"),
     ],
     ids=str,
