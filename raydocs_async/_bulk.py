@@ -28,7 +28,7 @@ from attrs import field, frozen
 from raydocs_async._affinity import running_loop
 from raydocs_async._endpoints import parse_id
 from raydocs_async._engine import Completed
-from raydocs_async._limiter import RateLimitStatus
+from raydocs_async._limits._values import RateLimitStatus
 from raydocs_async._outage import IDS_IN_DOUBT
 from raydocs_async._patience import Fetch, Terms, Watch
 from raydocs_async._source import Ids, Source

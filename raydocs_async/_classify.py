@@ -1,7 +1,8 @@
-"""What a reply, or its absence, means for the call: the one place that reads a status.
+"""Meaning of a reply, or of its absence: for the call, by `classify`; for the limit, by `observe`.
 
-`classify` is total: each status a server can send, and each `FailureKind`, has a verdict. It
-returns the verdict, with the error as a value; who calls decides when to raise it.
+Only this module reads a status. Both functions are total: each status a server can send, and each
+`FailureKind`, has a verdict and is evidence. A verdict holds its error as a value; the engine
+decides when to raise it.
 
 Errors, and so attempts, events and log records, get their texts here and nowhere else: each text
 from outside goes through the `Redactor` that the caller passes in.
@@ -14,7 +15,7 @@ import msgspec
 from attrs import evolve, frozen
 
 from raydocs_async._exchange import Failure, FailureKind, Response
-from raydocs_async._headers import RateLimitHeaders
+from raydocs_async._headers import NotCounted, Observation, Passed, Refused, Unseen
 from raydocs_async._redact import Redactor
 from raydocs_async.errors import (
     APIConnectionError,
@@ -104,11 +105,26 @@ def classify(outcome: Response | Failure, redactor: Redactor) -> Verdict:
     if outcome.status < 100:  # aiohttp's parser takes any three digits
         failure = Failure(FailureKind.PROTOCOL, f"status {outcome.status:03}")
         return _classify_failure(failure, redactor)
-    after = RateLimitHeaders.parse(outcome.headers).retry_after
+    after = outcome.rate_limit.retry_after
     error = _status_error(outcome, after, redactor)
     if isinstance(error, RateLimitError):
         return Throttled(error, after)
     return Retry(error, after) if outcome.status in TRANSIENT_STATUSES else Failed(error)
+
+
+def observe(outcome: Response | Failure) -> Observation:
+    """Return the evidence that `outcome` gives of the server having counted the request."""
+    if isinstance(outcome, Failure):
+        return Unseen() if outcome.sent else NotCounted()
+    headers = outcome.rate_limit
+    if outcome.status == HTTPStatus.TOO_MANY_REQUESTS:
+        return Refused(headers)
+    if headers.remaining is None:
+        if outcome.status == HTTPStatus.UNAUTHORIZED:  # authentication comes before the throttle
+            return NotCounted()
+        if outcome.status >= 500:  # perhaps by a gateway, which does not send its headers
+            return Unseen()
+    return Passed(headers)
 
 
 def classify_invalid(

@@ -23,13 +23,23 @@ import attrs
 from attrs import define, field, frozen
 
 from raydocs_async._affinity import current_task, running_loop
-from raydocs_async._classify import Done, Failed, Retry, Throttled, classify, classify_invalid
+from raydocs_async._classify import (
+    Done,
+    Failed,
+    Retry,
+    Throttled,
+    classify,
+    classify_invalid,
+    observe,
+)
 from raydocs_async._converter import decode
 from raydocs_async._deadlines import Deadlines
 from raydocs_async._endpoints import Endpoint
 from raydocs_async._exchange import Failure, Request, Response, Transport
+from raydocs_async._headers import Unseen
 from raydocs_async._hook import Announcer
-from raydocs_async._limiter import Lane, RateLimiter
+from raydocs_async._limits import Limiter
+from raydocs_async._limits._values import Lane, Ticket, Wait
 from raydocs_async._redact import Redactor
 from raydocs_async._retry import (
     FailedAttempt,
@@ -40,7 +50,6 @@ from raydocs_async._retry import (
     Sleep,
     backoff,
 )
-from raydocs_async._window import Ticket, Wait
 from raydocs_async.errors import (
     APIConnectionError,
     APIResponseValidationError,
@@ -89,6 +98,8 @@ class _Call:
     idle_since: float
     """When it last began to wait: for the rate limit, or as back-off."""
     patience: Patience | None = None
+    ticket: Ticket | Wait | None = None
+    """The rate limit's last answer."""
     sent_at: float = -math.inf
     """When its last request was sent, in the event loop's seconds."""
     history: list[Attempt] = field(factory=list)
@@ -155,7 +166,7 @@ class Engine:
         self,
         *,
         transport: Transport,
-        limiter: RateLimiter,
+        limiter: Limiter,
         deadlines: Deadlines,
         policy: RetryPolicy,
         redactor: Redactor,
@@ -292,6 +303,11 @@ class Engine:
         except TimeoutError:
             if not scope.cancelled:
                 raise
+        except BaseException:
+            # An interrupt may have come between any two lines; settling twice does no harm.
+            if isinstance(call.ticket, Ticket):
+                self._limiter.settle(call.ticket, Unseen())
+            raise
         finally:
             self._deadlines.remove(scope)  # as the block did, unless an interrupt hit its very end
             self._idle.set()
@@ -349,12 +365,12 @@ class Engine:
         """One attempt by the retry policy's count; as many exchanges as the rate limit refuses."""
         while True:
             call.doing = "waiting for the rate limit"
-            ticket = await self._limiter.acquire(call.lane, call.deadline, owner=current_task())
-            if isinstance(ticket, Wait):
-                return Failed(self._shut(call, ticket))
-            outcome = await self._exchange(call, ticket)
+            call.ticket = await self._limiter.acquire(call.lane, call.deadline)
+            if isinstance(call.ticket, Wait):
+                return Failed(self._shut(call, call.ticket))
+            outcome = await self._exchange(call, call.ticket)
             verdict = await self._judge(call, outcome)
-            self._note(call, ticket, outcome, verdict)
+            self._note(call, call.ticket, outcome, verdict)
             if not isinstance(verdict, Throttled):
                 return verdict
 
@@ -366,13 +382,16 @@ class Engine:
             self._tell(call, AttemptStarted, number=number, waited=waited)
             outcome = await self._transport.send(call.request, call.deadline)
         except BaseException:
-            self._limiter.abandon(ticket, sent=True)
+            self._limiter.settle(ticket, Unseen())
             self._end_attempt(call, ticket, error="interrupted")
             raise
-        pause = backoff(self._policy, self._limiter.refusals + 1, self._rand)
-        for news in self._limiter.settle(ticket, outcome, max(pause, SHORTEST_PAUSE)):
+        for news in self._limiter.settle(ticket, observe(outcome), self._pause):
             self._pass_on(news)
         return outcome
+
+    def _pause(self, refusals: int) -> float:
+        """Seconds to send nothing after so many consecutive 429s without Retry-After."""
+        return max(backoff(self._policy, refusals, self._rand), SHORTEST_PAUSE)
 
     async def _judge(
         self, call: _Call, outcome: Response | Failure

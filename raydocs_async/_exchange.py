@@ -9,7 +9,9 @@ from enum import Enum
 from typing import Protocol
 from uuid import UUID
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
+
+from raydocs_async._headers import RateLimitHeaders
 
 
 @frozen
@@ -36,6 +38,13 @@ class Response:
     body: bytes = field(repr=False)
     connection: object = field(default=None, repr=False, eq=False)
     """What the transport needs to drop the connection this came by; opaque to everybody else."""
+    rate_limit: RateLimitHeaders = field(
+        init=False,
+        repr=False,
+        eq=False,
+        default=Factory(lambda self: RateLimitHeaders.parse(self.headers), takes_self=True),
+    )
+    """The rate-limit headers, parsed once for all readers."""
 
 
 class FailureKind(Enum):

@@ -1,4 +1,4 @@
-"""What a reply's headers say about the rate limit and about coming back; pure.
+"""Rate-limit and retry headers of a reply, and the evidence they give of its request; pure.
 
 Header mappings are read with the names as written here; the transport hands over a
 case-insensitive mapping.
@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from typing import TypeAlias
 
 from attrs import frozen
 
@@ -49,6 +50,34 @@ class RateLimitHeaders:
     def served_at(self) -> float | None:
         """The server's clock when it answered, in epoch seconds."""
         return _parse_date(self.date)
+
+
+@frozen
+class Passed:
+    """The server's throttle let the request in and counted it, whatever the reply was."""
+
+    headers: RateLimitHeaders
+
+
+@frozen
+class Refused:
+    """A 429: the request was not counted."""
+
+    headers: RateLimitHeaders
+
+
+@frozen
+class Unseen:
+    """No reply of the server itself came: it may or may not have counted the request."""
+
+
+@frozen
+class NotCounted:
+    """The request did not reach the throttle."""
+
+
+Observation: TypeAlias = Passed | Refused | Unseen | NotCounted
+"""Evidence of whether the server counted a request against the rate limit."""
 
 
 def parse_retry_after(value: str | None, date: str | None) -> float | None:

@@ -12,9 +12,9 @@ from raydocs_async._bulk import Outcome as Outcome
 from raydocs_async._bulk import Progress as Progress
 from raydocs_async._bulk import SessionStream as SessionStream
 from raydocs_async._converter import converter as converter
-from raydocs_async._limiter import RateLimit as RateLimit
-from raydocs_async._limiter import RateLimiter as RateLimiter
-from raydocs_async._limiter import RateLimitStatus as RateLimitStatus
+from raydocs_async._limits._queue import RateLimiter as RateLimiter
+from raydocs_async._limits._values import RateLimit as RateLimit
+from raydocs_async._limits._values import RateLimitStatus as RateLimitStatus
 from raydocs_async._retry import RetryPolicy as RetryPolicy
 from raydocs_async.client import RaydocsClient as RaydocsClient
 from raydocs_async.errors import APIConnectionError as APIConnectionError

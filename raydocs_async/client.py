@@ -21,7 +21,8 @@ from raydocs_async._deadlines import Deadlines
 from raydocs_async._endpoints import SESSION
 from raydocs_async._engine import Completed, Engine
 from raydocs_async._exchange import Transport
-from raydocs_async._limiter import MAX_IN_FLIGHT, Lane, RateLimit, RateLimiter, RateLimitStatus
+from raydocs_async._limits._queue import MAX_IN_FLIGHT, RateLimiter
+from raydocs_async._limits._values import Lane, RateLimit, RateLimitStatus
 from raydocs_async._patience import Terms
 from raydocs_async._redact import Redactor
 from raydocs_async._retry import Patience, RetryPolicy, RetryQuota

@@ -32,8 +32,17 @@ from raydocs_async._classify import (
     Verdict,
     classify,
     classify_invalid,
+    observe,
 )
 from raydocs_async._exchange import Failure, FailureKind, Response
+from raydocs_async._headers import (
+    NotCounted,
+    Observation,
+    Passed,
+    RateLimitHeaders,
+    Refused,
+    Unseen,
+)
 from raydocs_async._redact import Redactor
 from raydocs_async._secret import Secret
 from tests.strategies import json_values
@@ -339,3 +348,37 @@ def test_a_whole_payload_is_kept_to_its_end() -> None:
     verdict = classify_invalid(error, Response(200, {}, b""), REDACTOR)
     assert isinstance(verdict.error, APIResponseValidationError)
     assert verdict.error.payload == b"x" * 10_000 + b"<hidden>y"
+
+
+COUNTS = {"X-RateLimit-Limit": "100", "X-RateLimit-Remaining": "7"}
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        *((status, Passed(RateLimitHeaders())) for status in (200, 302, 400, 402, 404, 422, 499)),
+        *((status, Unseen()) for status in (500, 502, 503, 504, 599)),
+        (401, NotCounted()),
+        (429, Refused(RateLimitHeaders())),
+    ],
+)
+def test_evidence_of_a_reply_without_counts(status: int, expected: Observation) -> None:
+    """A 401 comes before the throttle, a 5xx may be a gateway's, a 429 is a refusal."""
+    assert observe(reply(status)) == expected
+
+
+@pytest.mark.parametrize("status", [200, 401, 404, 500, 503])
+def test_evidence_of_a_reply_with_counts(status: int) -> None:
+    """A reply with a Remaining passed the throttle, whatever its status."""
+    assert observe(reply(status, headers=COUNTS)) == Passed(RateLimitHeaders(100, 7))
+
+
+def test_evidence_of_a_refusal_with_counts() -> None:
+    """A 429 is a refusal also if it says what is left."""
+    assert observe(reply(429, headers=COUNTS)) == Refused(RateLimitHeaders(100, 7))
+
+
+@pytest.mark.parametrize(("sent", "expected"), [(True, Unseen()), (False, NotCounted())])
+def test_evidence_of_a_failure(sent: bool, expected: Observation) -> None:
+    """A request that was sent may have been counted; one that was not sent cannot have been."""
+    assert observe(Failure(FailureKind.CONNECT, "refused", sent)) == expected

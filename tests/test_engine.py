@@ -31,7 +31,7 @@ from raydocs_async import (
 from raydocs_async._deadlines import Deadlines
 from raydocs_async._endpoints import SESSION
 from raydocs_async._engine import Engine
-from raydocs_async._limiter import Lane
+from raydocs_async._limits._values import Lane
 from raydocs_async._redact import Redactor
 from raydocs_async._secret import Secret
 from raydocs_async.sandbox import Fault, Sandbox

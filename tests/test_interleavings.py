@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from raydocs_async import RateLimit, RateLimiter, RaydocsClient, RaydocsError, RetryPolicy, Session
+from raydocs_async._classify import observe
 from raydocs_async._exchange import Failure, FailureKind, Request, Response
-from raydocs_async._limiter import Lane
-from raydocs_async._window import PROBE_PATIENCE, Ticket
+from raydocs_async._headers import Unseen
+from raydocs_async._limits._values import Lane, Ticket
+from raydocs_async._limits._window import PATIENCE
 from raydocs_async.sandbox import Throttle
 from tests.support.clients import OTHER_ID, TOKEN
 from tests.support.wire import session_json
@@ -323,19 +325,19 @@ class AnyQueue(OnVirtualTime):
         self.replies.append(reply)
         response = self._serve()
         try:
-            async with asyncio.timeout(0.9 * PROBE_PATIENCE):
+            async with asyncio.timeout(0.9 * PATIENCE):
                 await reply.wait()
         except TimeoutError:
             pass
         except asyncio.CancelledError:
             self.lost += 1
-            self.limiter.abandon(ticket, sent=True)
+            self.limiter.settle(ticket, Unseen())
             raise
         finally:
             self.replies.remove(reply)
         self.lost += loses
         outcome = Failure(FailureKind.DISCONNECT, "so it is") if loses else response
-        self.limiter.settle(ticket, outcome, pause=1)
+        self.limiter.settle(ticket, observe(outcome))
         self.served += 1
 
     def _serve(self) -> Response:
@@ -375,7 +377,7 @@ class AnyQueue(OnVirtualTime):
         """In as many windows as they need, all are served; then there is nothing left."""
         assert self.throttle.limit is not None
         windows = len(self.waiting) / self.throttle.limit + self.lost + 2
-        self.wait(windows * (10 + 2 * PROBE_PATIENCE))
+        self.wait(windows * (10 + 2 * PATIENCE))
         self.count()
         assert self.served + len(self.cancelled) == len(self.tasks)
         self.check_that_nothing_is_left()

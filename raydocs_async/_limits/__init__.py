@@ -1,0 +1,74 @@
+"""The rate limit: which request may be sent when, so that the server refuses none.
+
+`Limiter` is all that the rest of the package knows of it. A backend is one module beside
+`_queue`, which holds the one for a single process; `_window` and `_period` hold what a client can
+know of the server's windows, as pure state machines that any backend may use.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from raydocs_async._headers import Observation
+from raydocs_async._limits._values import Lane, RateLimitStatus, Ticket, Wait
+from raydocs_async.events import RateLimitEvent
+
+
+class Limiter(Protocol):
+    """Admission of requests to a server that limits their rate.
+
+    A caller acquires a ticket, sends one request, and settles the ticket. It holds no ticket while
+    it sleeps, and it settles every ticket, also when it is cancelled or interrupted by a signal.
+    Times are in the running event loop's seconds.
+    """
+
+    max_wait: float
+    """The longest time that a caller waits for the next window, in seconds; `acquire` returns a
+    `Wait` at once for a window that opens later. The time spent behind other callers is not
+    limited by it."""
+
+    async def acquire(self, lane: Lane, deadline: float) -> Ticket | Wait:
+        """Wait until one request may be sent.
+
+        Callers are admitted first come, first served, within their lane; a lane is served only
+        while no lane above it has waiters. A caller that is cancelled while it waits, or that a
+        signal interrupts, leaves neither a place in the queue nor a ticket behind.
+
+        Args:
+            lane: Priority of the request.
+            deadline: When the caller gives up; ``math.inf`` for never.
+
+        Returns:
+            A ticket with `Ticket.sent_at` set to now, or a `Wait` as soon as it is known that no
+            ticket is to be had before `deadline` or within `max_wait`.
+
+        Raises:
+            ConfigurationError: another event loop that is still open uses this limiter.
+        """
+        ...
+
+    def settle(
+        self,
+        ticket: Ticket,
+        observation: Observation,
+        pause: Callable[[int], float] = float,
+    ) -> Sequence[RateLimitEvent]:
+        """Give `ticket` back, and learn from what became of its request.
+
+        A ticket is settled once: settling it again changes nothing. So a caller whose `settle` was
+        interrupted settles the ticket again as `Unseen`.
+
+        Args:
+            ticket: From `acquire`.
+            observation: Evidence of whether the server counted the request: `NotCounted` if it was
+                never sent, `Unseen` if no reply was read.
+            pause: Called with the number of consecutive refusals after a 429 without Retry-After;
+                returns the seconds during which nothing is sent; by default, one for each refusal.
+
+        Returns:
+            Changes that concern every caller, for the event hook.
+        """
+        ...
+
+    def status(self, now: float) -> RateLimitStatus:
+        """Return what is known at `now`; callable from outside the event loop."""
+        ...

@@ -1,0 +1,226 @@
+"""The rate limit of one process: a queue on asyncio, in two lanes, with one timer.
+
+`WindowTracker` decides; this module keeps the waiters. They are served first come, first served,
+in each lane, and single calls go before bulk work. A ticket is in flight around one request and
+never while its caller sleeps.
+
+A `KeyboardInterrupt` may be raised between any two lines, also in a loop that is run again
+afterwards. So a ticket is made by the caller that will own it, before the tracker counts it, and
+giving it back twice does no harm; and an interrupted turn of the queue is done again.
+"""
+
+import asyncio
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+from attrs import frozen
+
+from raydocs_async import _settings
+from raydocs_async._affinity import running_loop
+from raydocs_async._headers import NotCounted, Observation
+from raydocs_async._limits import Limiter
+from raydocs_async._limits._period import Period
+from raydocs_async._limits._tracker import WindowTracker
+from raydocs_async._limits._values import Lane, RateLimit, RateLimitStatus, Ticket, Wait
+from raydocs_async.errors import ConfigurationError
+from raydocs_async.events import RateLimitEvent
+
+MAX_IN_FLIGHT = 32
+
+
+@frozen
+class _Waiter:
+    """A caller in the queue."""
+
+    ticket: Ticket
+    deadline: float
+
+
+class RateLimiter(Limiter):
+    """Lets requests through as the server's window allows; can be shared by several clients.
+
+    Args:
+        rate_limit: What is known beforehand; ``None`` for nothing, so that the server's headers
+            alone rule, and without headers there is no limit.
+        max_in_flight: Requests in flight at the same time, at most.
+
+    Raises:
+        ConfigurationError: `max_in_flight` is below 1.
+    """
+
+    def __init__(
+        self,
+        rate_limit: RateLimit | None = RateLimit(),
+        *,
+        max_in_flight: int = MAX_IN_FLIGHT,
+    ) -> None:
+        _settings.count("max_in_flight", max_in_flight)
+        self._configured = configured = rate_limit or RateLimit()
+        self.max_wait, self.max_in_flight = configured.max_wait, max_in_flight
+        self._reserve = {Lane.SINGLE: 0, Lane.BULK: configured.reserve}
+        self._tracker = WindowTracker(
+            limit=configured.requests if rate_limit else None,
+            period=Period(configured.per if rate_limit else None),
+        )
+        # Not dicts: finding the first key of a dict is linear in the keys deleted before it.
+        self._waiters = {
+            lane: OrderedDict[asyncio.Future[Ticket | Wait], _Waiter]() for lane in Lane
+        }
+        self._ahead = {
+            lane: tuple(self._waiters[each] for each in Lane if each <= lane) for lane in Lane
+        }
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._expected = -math.inf
+
+    def __repr__(self) -> str:
+        return f"<RateLimiter {self.status(math.nan)}>"
+
+    def status(self, now: float) -> RateLimitStatus:
+        """Return what is known at `now`, in the event loop's seconds."""
+        tracker, window = self._tracker, self._tracker.window
+        finite = math.isfinite(tracker.free) and window.left is not None
+        resets_in = max(window.ends.high, tracker.shut_until) - now
+        return RateLimitStatus(
+            limit=tracker.limit,
+            per=tracker.period.seconds,
+            remaining=max(0, int(tracker.free)) if finite else None,
+            resets_in=max(0.0, resets_in) if math.isfinite(resets_in) else None,
+            in_flight=len(tracker.in_flight),
+            waiting=sum(map(len, self._waiters.values())),
+            foreign=window.foreign,
+        )
+
+    async def acquire(self, lane: Lane, deadline: float) -> Ticket | Wait:
+        """Wait until one request may be sent; see `Limiter.acquire`."""
+        now = self._bind_to_running_loop().time()
+        ticket = Ticket()
+        try:
+            if not any(self._ahead[lane]) and self._admit(ticket, lane, now) is None:
+                return ticket
+            opens_at = self._tracker.opens_at(now, sum(map(len, self._ahead[lane])))
+            if self._is_too_late(opens_at, deadline, now):
+                return Wait(opens_at)
+            return await self._queue(lane, _Waiter(ticket, deadline))
+        except BaseException:
+            self.settle(ticket, NotCounted())
+            raise
+
+    def settle(
+        self,
+        ticket: Ticket,
+        observation: Observation,
+        pause: Callable[[int], float] = float,
+    ) -> Sequence[RateLimitEvent]:
+        """Give `ticket` back, and learn from what became of its request; see `Limiter.settle`."""
+        loop, tracker = self._loop, self._tracker
+        if loop is None or loop.is_closed():  # the call is collected after its loop was closed
+            return ()
+        try:
+            now, before = loop.time(), tracker.snapshot
+            tracker.settle(ticket, observation, now, pause)
+            events = tracker.events_since(before, now)
+            self._serve(now)
+        except BaseException:
+            loop.call_soon(self._wake)
+            raise
+        return events
+
+    def _bind_to_running_loop(self) -> asyncio.AbstractEventLoop:
+        """Bind to the running loop.
+
+        If the previous loop was closed, discard its waiters and its tickets in flight.
+        """
+        loop = running_loop()
+        if loop is not self._loop:
+            if self._loop is not None and not self._loop.is_closed():
+                raise ConfigurationError("this RateLimiter is in use in another event loop")
+            self._tracker.in_flight.clear()
+            for waiters in self._waiters.values():
+                waiters.clear()
+            self._loop, self._timer = loop, None
+        return loop
+
+    async def _queue(self, lane: Lane, waiter: _Waiter) -> Ticket | Wait:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Ticket | Wait] = loop.create_future()
+        try:
+            self._waiters[lane][answer] = waiter
+            self._serve(loop.time())
+            return await answer
+        except BaseException:
+            self._waiters[lane].pop(answer, None)
+            raise
+
+    def _admit(self, ticket: Ticket, lane: Lane, now: float) -> Wait | None:
+        tracker = self._tracker
+        if ticket in tracker.in_flight:  # by a turn of the queue that was interrupted
+            return None
+        if len(tracker.in_flight) >= self.max_in_flight:
+            return Wait(math.inf)
+        # If the server's limit differs from the configured one, scale the reserve in proportion.
+        requests = self._configured.requests
+        return tracker.admit(
+            ticket, now, self._reserve[lane] * (tracker.limit or requests) // requests
+        )
+
+    def _serve(self, now: float) -> None:
+        """Admit the waiters that may go, and set the timer for the first one that may not."""
+        for lane, waiters in self._waiters.items():
+            while waiters:
+                answer, waiter = next(iter(waiters.items()))
+                if not answer.done():  # else cancelled, and its task has not run since
+                    wait = self._admit(waiter.ticket, lane, now)
+                    if wait is not None:
+                        self._wake_at(wait.until, now)
+                        return
+                    answer.set_result(waiter.ticket)
+                del waiters[answer]
+        self._drop_idle_timer()
+
+    def _drop_idle_timer(self) -> None:
+        if self._timer is not None and not any(self._waiters.values()):
+            self._timer.cancel()
+            self._timer = None
+
+    def _wake_at(self, until: float, now: float) -> None:
+        if math.isinf(until):
+            return  # a reply will wake the queue
+        if until != self._expected:
+            self._expected = until
+            self._release_late_waiters(now)
+        # A timer that is due has fired, perhaps without effect because of an interrupt.
+        if self._timer is not None and not now < self._timer.when() <= until:
+            self._timer.cancel()
+            self._timer = None
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_at(until, self._wake)
+        self._drop_idle_timer()  # the released waiters were perhaps the last ones
+
+    def _wake(self) -> None:
+        """Serve the queue when the timer fires, or once more after an interrupt."""
+        try:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            self._serve(asyncio.get_running_loop().time())
+        except (KeyboardInterrupt, SystemExit):
+            asyncio.get_running_loop().call_soon(self._wake)
+            raise
+
+    def _release_late_waiters(self, now: float) -> None:
+        """Answer the waiters for which the window opens too late now, instead of then."""
+        ahead = 0
+        for waiters in self._waiters.values():
+            for answer, waiter in list(waiters.items()):
+                opens_at = self._tracker.opens_at(now, ahead)
+                if not self._is_too_late(opens_at, waiter.deadline, now):
+                    ahead += 1
+                elif not answer.done():
+                    answer.set_result(Wait(opens_at))
+                    del waiters[answer]
+
+    def _is_too_late(self, opens_at: float, deadline: float, now: float) -> bool:
+        too_long = self._tracker.opens_at(now) - now > self.max_wait
+        return opens_at > now and (opens_at > deadline or too_long)
