@@ -77,7 +77,7 @@ class RaydocsError(Exception):
     request_id: str | None = field(default=None, kw_only=True)
     """The reply's own id, to quote to the service's support; printable, at most 200 characters."""
     body_excerpt: str = field(default="", kw_only=True)
-    """The beginning of an error reply's body: one printable line, without the token."""
+    """The beginning of an error reply's body, as one printable line without the token."""
     attempts: tuple[Attempt, ...] = field(default=(), kw_only=True)
     """Every try, in order; empty where nothing was sent."""
 

@@ -48,8 +48,9 @@ class RateLimitStatus:
     per: float | None
     """Seconds a window lasts; ``None`` while nothing is known."""
     remaining: int | None
-    """Hits that may still be sent in this window, at least: requests in flight and those without a
-    reply are taken for counted. ``None`` while that is unknown."""
+    """Hits that may still be sent in this window, at least; ``None`` while that is unknown.
+
+    Requests in flight and those without a reply are taken for counted."""
     resets_in: float | None
     """Seconds until a new window opens, at most; ``None`` while that is unknown."""
     in_flight: int
