@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from pictures import layers
@@ -21,7 +22,12 @@ def test_every_public_name_is_in_the_reference() -> None:
     """What a public module exports, the reference describes."""
     objects = InventoryFile.loads((SITE / "objects.inv").read_bytes(), uri="").data
     described = {name for names in objects.values() for name in names}
-    exported = {f"{module.__name__}.{name}" for module in MODULES for name in module.__all__}
+    exported = {
+        f"{module.__name__}.{name}"
+        for module in MODULES
+        for name in module.__all__
+        if not isinstance(getattr(module, name), ModuleType)  # which has a page of its own
+    }
     assert exported - described == set()
 
 
