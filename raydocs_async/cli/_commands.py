@@ -13,9 +13,9 @@ from raydocs_async.cli._exit import Exit
 EPILOG = """The token is read from $RAYDOCS_API_TOKEN or --token-file, and is never an argument,
 which others on the machine could see. $RAYDOCS_BASE_URL leads to another server.
 
-Exit codes: 0 all is well; 1 some ids failed, or the command could not be finished; 2 it was used
-wrongly, and nothing was done; 4 the service refuses the token; 130 interrupted,
-by Ctrl-C or SIGTERM."""
+Exit codes: 0 all is well; 1 some ids failed for good, or the output could not be written;
+2 invalid usage, and nothing was done; 4 the service refuses the token; 75 not done, run it again
+(an outage, a rate limit, sessions that are not finished); 130 interrupted, by Ctrl-C or SIGTERM."""
 
 
 def runs(module: str, function: str) -> Callable[..., Any]:
@@ -106,8 +106,8 @@ FETCH = click.Command(
             ["--output", "-o"],
             default="-",
             type=click.Path(),
-            metavar="OUT.jsonl",
-            help="Where to write; standard output by default.",
+            metavar="OUT.jsonl[.gz]",
+            help="Where to write; standard output by default. A name in .gz is compressed.",
         ),
         click.Option(
             ["--errors", "-e"],
@@ -118,7 +118,7 @@ FETCH = click.Command(
         click.Option(
             ["--resume"],
             is_flag=True,
-            help="Go on with an output file: what is in it is not fetched again.",
+            help="Go on with an output file: finished sessions in it are not fetched again.",
         ),
         click.Option(
             ["--shard"],

@@ -6,13 +6,17 @@ from pathlib import Path
 from typing import TypedDict
 
 from raydocs_async import (
+    APIConnectionError,
     AuthenticationError,
     ConfigurationError,
+    InternalServerError,
     InvalidSessionIdError,
     PermissionDeniedError,
     RateLimit,
+    RateLimitError,
     RaydocsClient,
     RaydocsError,
+    WaitTimeoutError,
 )
 from raydocs_async.cli._exit import CannotStart, Exit
 
@@ -22,6 +26,10 @@ _NAMES = (
     (", or allow_http=True if you mean it", ""),
 )
 """What the library's messages name, and what that is here."""
+
+
+_PASSING = (APIConnectionError, InternalServerError, RateLimitError, WaitTimeoutError)
+"""Errors that another run may not meet."""
 
 
 class Connection(TypedDict):
@@ -60,6 +68,8 @@ def code_for(error: RaydocsError) -> Exit:
         return Exit.REFUSED
     if isinstance(error, ConfigurationError | InvalidSessionIdError):
         return Exit.USAGE
+    if isinstance(error, _PASSING):
+        return Exit.AGAIN
     return Exit.FAILED
 
 

@@ -8,9 +8,10 @@ import click
 from raydocs_async import RateLimit, RaydocsClient
 from raydocs_async.cli._exit import CannotStart, Exit
 from raydocs_async.cli._fetch import Job, fetch, perform
-from raydocs_async.cli._output import JsonLines, SessionLine
+from raydocs_async.cli._output import JsonLines
 from raydocs_async.cli._progress import choose
 from raydocs_async.cli._sandbox import FAULTS
+from raydocs_async.cli._scan import SessionLine
 from raydocs_async.sandbox import Chaos, Sandbox
 
 SESSIONS = 300

@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
-from pathlib import Path
 
 import click
 
 from raydocs_async.cli._exit import CannotStart
+from raydocs_async.cli._files import write_new
 from raydocs_async.sandbox import Chaos, Fault, Sandbox
 
 FAULTS = (Fault.status(503), Fault.reset(), Fault.cut())
@@ -30,15 +30,8 @@ async def _serve(api: Sandbox, port: int, sessions: int, ids: str | None) -> Non
         except OSError:
             raise CannotStart(f"port {port} is in use, or not allowed") from None
         if ids is not None:
-            _write_ids(api.ids(sessions), ids)
+            write_new(ids, "".join(f"{each}\n" for each in api.ids(sessions)).encode())
         click.echo(f"export RAYDOCS_BASE_URL={api.url}")
         click.echo(f"export RAYDOCS_API_TOKEN={api.token}")
         click.echo("Serving until Ctrl-C. The lines above lead other commands here.", err=True)
         await asyncio.get_running_loop().create_future()
-
-
-def _write_ids(ids: list[str], path: str) -> None:
-    try:
-        Path(path).write_text("".join(f"{each}\n" for each in ids), encoding="utf-8")
-    except OSError as exc:
-        raise CannotStart(f"{path} cannot be written: {exc.strerror}") from None
