@@ -17,7 +17,7 @@ import pytest
 
 from raydocs_async.cli._commands import FETCH
 from raydocs_async.cli._exit import Exit
-from raydocs_async.cli._fetch import Job, _close, _resuming
+from raydocs_async.cli._fetch import Job, _close, _resuming, _shard
 from raydocs_async.cli._output import JsonLines, OutputError
 from raydocs_async.cli._progress import Reporter
 from raydocs_async.sandbox import Fault, Sandbox
@@ -567,3 +567,12 @@ async def test_an_unfinished_session_that_cannot_be_dropped(
     assert done.code == 2
     assert "hard links" in done.err
     assert out.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("shard", "words"),
+    [((0, 0), "with another --shard"), ((1, 1), "without --shard"), ((2, 3), "with --shard 2/3")],
+)
+def test_a_shard_in_words(shard: tuple[int, int], words: str) -> None:
+    """A shard is named as the option that it was given by."""
+    assert _shard(shard) == words

@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import io
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -267,3 +268,11 @@ def test_a_new_file_on_a_full_device() -> None:
     """A device cannot be emptied."""
     with pytest.raises(CannotStart, match="/dev/full cannot be written: No space left"):
         write_new("/dev/full", b"content")
+
+
+def test_a_file_without_a_path(path: Path) -> None:
+    """Standard output is wherever it leads to, and cannot be taken away."""
+    file = File(io.FileIO(path, "w"), None, "standard output")
+    path.unlink()
+    assert file.is_in_place()
+    file.undo()

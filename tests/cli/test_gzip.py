@@ -2,10 +2,11 @@
 
 import gzip
 import io
+import zlib
 
 import pytest
 
-from raydocs_async.cli._gzip import GzipReader, GzipWriter, pack
+from raydocs_async.cli._gzip import GzipReader, GzipWriter, _salvage, pack
 
 LINES = [b'{"id":"%d"}\n' % number for number in range(50)]
 
@@ -84,3 +85,8 @@ def test_no_gzip() -> None:
     assert found == b""
     assert reader.problem
     assert not reader.is_altered
+
+
+def test_salvaging_what_is_whole() -> None:
+    """Data without a mistake is decompressed to its end."""
+    assert _salvage(zlib.decompressobj(31), b"".join(written(LINES))) == b"".join(LINES)
