@@ -68,6 +68,7 @@ class Readable(Protocol):
 
     def readline(self, size: int = ..., /) -> bytes:
         """Read up to the end of the line, and at most `size` bytes."""
+        ...
 
 
 class Line(NamedTuple):
