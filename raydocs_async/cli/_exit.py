@@ -16,7 +16,7 @@ class Exit(IntEnum):
     REFUSED = 4
     """The service does not accept the token."""
     INTERRUPTED = 130
-    """By Ctrl-C, or by SIGTERM."""
+    """By Ctrl-C, SIGTERM or SIGHUP."""
 
 
 class CannotStart(click.ClickException):

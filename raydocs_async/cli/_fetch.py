@@ -1,8 +1,9 @@
 """``fetch``: many sessions into a file, whatever happens on the way."""
 
-import asyncio
+import contextlib
 import os
 import shlex
+import stat
 import sys
 import time
 from collections.abc import AsyncIterable, Coroutine, Iterable
@@ -18,8 +19,12 @@ from raydocs_async.cli import _text
 from raydocs_async.cli._connect import Connection, code_for, explain, open_client
 from raydocs_async.cli._exit import CannotStart, Exit
 from raydocs_async.cli._ids import Id, IdPipe, Source, find_sources, select
+from raydocs_async.cli._loop import call_blocking
+from raydocs_async.cli._loop import run as run_loop
 from raydocs_async.cli._output import STDOUT, FailureLine, JsonLines, OutputError, SessionLine
+from raydocs_async.cli._printable import LONGEST, escape
 from raydocs_async.cli._progress import Reporter, choose, reported
+from raydocs_async.cli._streams import find_standard, say
 
 
 @define
@@ -34,27 +39,34 @@ class Job:
     written: int = 0
     failed: int = 0
 
-    def record(self, outcome: Outcome) -> None:
+    async def record(self, outcome: Outcome) -> None:
         """Keep one outcome.
 
         Raises:
             OutputError: it cannot be written.
         """
         if outcome.session is not None:
-            self.output.write(converter.dumps(outcome.session))
-            self.written += 1
+            await call_blocking(self._keep, converter.dumps(outcome.session))
             return
         self.failed += 1
         if self.errors is not None:
-            self.errors.write(msgspec.json.encode(failure(outcome)))
+            await call_blocking(_write, self.errors, msgspec.json.encode(failure(outcome)))
         else:
             self.reporter.say(f"{where(outcome)}: {explain(outcome.error)}")
+
+    def _keep(self, record: bytes) -> None:
+        _write(self.output, record)
+        self.written += 1
 
     def close(self) -> None:
         """Close the files."""
         self.output.close()
         if self.errors is not None:
             self.errors.close()
+
+
+def _write(lines: JsonLines, record: bytes) -> None:
+    lines.write(escape(record) if lines.is_terminal else record)
 
 
 def where(outcome: Outcome) -> str:
@@ -91,7 +103,7 @@ async def fetch(client: RaydocsClient, ids: Iterable[str] | AsyncIterable[str], 
     """
     async with client, client.stream_sessions(ids) as stream, reported(stream, job.reporter):
         async for outcome in stream:
-            job.record(outcome)
+            await job.record(outcome)
 
 
 def run(
@@ -110,14 +122,15 @@ def run(
     client = open_client(connection)
     sources = find_sources(ids, inputs)
     if not quiet and any(isinstance(each, IdPipe) and os.isatty(each.fd) for each in sources):
-        click.echo("Reading ids from the terminal; end with Ctrl-D.", err=True)
+        say("Reading ids from the terminal; end with Ctrl-D.")
+    files = _open_files(output, errors, resume=resume)
     job = Job(
-        *_open_files(output, errors, resume=resume),
-        choose(quiet=quiet),
+        *files,
+        choose(quiet=quiet, is_shared=any(each and each.is_terminal for each in files)),
         _resuming(sys.argv[1:], sources) if output != STDOUT else "",
     )
     if job.errors is not None:
-        job.errors.cut(0)  # all that failed is tried again
+        job.errors.clear()  # all that failed is tried again
     selected = select(sources, shard or (1, 1), job.output.ids)
     return perform(fetch(client, selected, job), job, quiet=quiet)
 
@@ -130,18 +143,19 @@ def perform(fetching: Coroutine[Any, Any, None], job: Job, *, quiet: bool) -> Ex
     finally:
         job.close()
     if reason:
-        click.echo(f"{reason}.", err=True)
+        say(f"{reason}.", LONGEST)
     if not quiet:
-        click.echo(_summary(job, time.monotonic() - started), err=True)
+        say(_summary(job, time.monotonic() - started))
     if reason and code and job.how_to_resume:
-        click.echo(f"To go on: {job.how_to_resume}", err=True)
+        for line in f"To go on: {job.how_to_resume}".splitlines():
+            say(line)
     return code
 
 
 def _finish(fetching: Coroutine[Any, Any, None], job: Job) -> tuple[Exit, str]:
     """Do the job; how it ended, and why, if there is more to say than the summary does."""
     try:
-        asyncio.run(fetching)
+        run_loop(fetching)
     except KeyboardInterrupt:
         return Exit.INTERRUPTED, "Interrupted"
     except RaydocsError as error:
@@ -163,12 +177,21 @@ def _check(
     resume: bool,
 ) -> None:
     """Refuse options that contradict each other."""
-    if resume and output == STDOUT:
+    if resume and (output == STDOUT or find_standard(output) is not None):
         raise click.UsageError("--resume needs a file to go on with: give it with -o")
-    if errors and Path(errors).resolve() == Path(output).resolve():
+    if errors and _is_one_file(errors, output):
         raise click.UsageError("sessions and errors need a file each")
     if token_file == "-" and "-" in (*ids, *inputs):
         raise click.UsageError("standard input can be the token's or the ids', not both")
+
+
+def _is_one_file(errors: str, output: str) -> bool:
+    if os.path.realpath(errors) == os.path.realpath(output):
+        return True
+    with contextlib.suppress(OSError):
+        mine = os.fstat(1) if output == STDOUT else Path(output).stat()
+        return stat.S_ISREG(mine.st_mode) and os.path.samestat(mine, Path(errors).stat())
+    return False
 
 
 def _open_files(

@@ -16,6 +16,7 @@ import msgspec
 import portalocker
 
 from raydocs_async.cli._exit import CannotStart
+from raydocs_async.cli._streams import find_standard, write_all
 
 STDOUT = "-"
 
@@ -83,7 +84,13 @@ class JsonLines:
     """A file that grows by whole lines."""
 
     def __init__(
-        self, file: io.FileIO, name: str, kept: Kept = NOTHING, *, is_new: bool = False
+        self,
+        file: io.FileIO,
+        name: str,
+        kept: Kept = NOTHING,
+        *,
+        is_new: bool = False,
+        is_borrowed: bool = False,
     ) -> None:
         self.name = name
         """For people."""
@@ -91,9 +98,9 @@ class JsonLines:
         """The ids that were in it already."""
         self._file = file
         self._is_new = is_new
+        self._is_borrowed = is_borrowed
+        """What is in it may be of others."""
         self._can_shrink = _is_regular(file)
-        self._size = kept.size
-        """Bytes up to the end of the last whole line."""
 
     @classmethod
     def open(cls, path: str, kind: type[Line], *, resume: bool = False) -> Self:
@@ -103,8 +110,8 @@ class JsonLines:
             CannotStart: it cannot be written; something is in it, and `resume` is not set, or it
                 is not of this `kind`; another process is writing to it.
         """
-        if path == STDOUT:
-            return cls(io.FileIO(1, "wb", closefd=False), "standard output")
+        if (fd := 1 if path == STDOUT else find_standard(path)) is not None:
+            return cls._borrow(fd)
         is_new = not Path(path).exists()
         try:
             file = io.FileIO(path, "ab")
@@ -117,27 +124,44 @@ class JsonLines:
             raise
         return cls(file, path, kept, is_new=is_new)
 
+    @classmethod
+    def _borrow(cls, fd: int) -> Self:
+        """Write to a standard stream, which may be shared with messages and other processes."""
+        name = {1: "standard output", 2: "standard error"}[fd]
+        file = io.FileIO(fd, "wb", closefd=False)
+        try:
+            file.write(b"")
+        except OSError as exc:
+            raise CannotStart(f"{name} cannot be written: {exc.strerror}") from None
+        return cls(file, name, is_borrowed=True)
+
+    @property
+    def is_terminal(self) -> bool:
+        """True if a person sees what is written."""
+        return self._file.isatty()
+
     def write(self, record: bytes) -> None:
         """Add one record: JSON without the line's end.
 
         Raises:
             OutputError: it could not be added; what was there before is as it was.
         """
-        line = memoryview(record + b"\n")
-        size = len(line)
+        size = os.fstat(self._file.fileno()).st_size
         try:
-            while line:
-                line = line[self._file.write(line) :]
+            write_all(self._file, record + b"\n")
         except OSError as exc:
-            self.cut(self._size)
+            self._shrink(size)
             raise OutputError(f"{self.name} cannot be written any more: {exc.strerror}") from None
-        self._size += size
 
-    def cut(self, size: int) -> None:
-        """Keep the first `size` bytes, where it is a file that can be cut."""
+    def clear(self) -> None:
+        """Start with nothing in it, if it is a file of its own."""
+        if not self._is_borrowed:
+            self._shrink(0)
+
+    def _shrink(self, size: int) -> None:
         if self._can_shrink:
             self._file.truncate(size)
-            self._size = size
+            self._file.seek(size)  # what others write through the same descriptor leaves no hole
 
     def undo(self) -> None:
         """Close it with nothing written; if `open` has made it, it goes again."""

@@ -359,6 +359,16 @@ async def test_progress_on_a_terminal(
     assert screen.count("\x1b[?25l") == screen.count("\x1b[?25h") > 0
 
 
+@pytest.mark.parametrize("errors", [[], ["-e", "/dev/stderr"]])
+async def test_sessions_on_a_terminal(terminal: Terminal, api: Sandbox, errors: list[str]) -> None:
+    """Where sessions or errors are shown on the terminal, each is a line of its own."""
+    _, screen = await terminal("fetch", *api.ids(20), "x", *errors)
+    *lines, summary, end = screen.split("\r\n")
+    assert len([each for each in lines if each.startswith("{")]) == 20 + len(errors) // 2
+    assert "\x1b" not in screen
+    assert (summary[:20], end) == ("20 sessions written ", "")
+
+
 async def test_no_colour(terminal: Terminal, ids_file: Path) -> None:
     """With NO_COLOR there is none."""
     _, screen = await terminal("fetch", "-i", "ids.txt", "-o", "out.jsonl", env={"NO_COLOR": "1"})

@@ -167,7 +167,7 @@ def test_cut(path: Path) -> None:
     """A file can be emptied, and written to from its beginning."""
     path.write_bytes(FAILURE)
     lines = JsonLines.open(str(path), FailureLine, resume=True)
-    lines.cut(0)
+    lines.clear()
     lines.write(FAILURE.strip())
     lines.close()
     assert path.read_bytes() == FAILURE
