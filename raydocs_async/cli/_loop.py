@@ -26,6 +26,7 @@ class DaemonThreads(ThreadPoolExecutor):
     def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Start one."""
         future: Future[T] = Future()
+        future.set_running_or_notify_cancel()  # a thread cannot be cancelled, so neither can this
         call = partial(function, *args, **kwargs)
         Thread(target=_complete, args=(future, call), daemon=True).start()
         return future
@@ -35,8 +36,6 @@ class DaemonThreads(ThreadPoolExecutor):
 
 
 def _complete(future: Future[T], call: Callable[[], T]) -> None:
-    if not future.set_running_or_notify_cancel():
-        return
     try:
         result = call()
     except BaseException as exc:  # it is raised where the result is awaited

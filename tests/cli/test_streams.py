@@ -122,6 +122,7 @@ def test_a_backlog_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("raydocs_async.cli._streams.PATIENCE", 0)
     reading, writing = full_pipe()
     display = Display(writing)
+    assert display.fileno() == writing
     for _ in range(2000):
         display.write(b"message\n")
         display.flush()
