@@ -28,6 +28,18 @@ async def test_a_call_that_is_under_way() -> None:
     assert ended == [True]
 
 
+async def test_a_call_that_is_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cancellation waits no longer than that for a call that does not return."""
+    monkeypatch.setattr("raydocs_async.cli._loop.MOMENT", 0)
+    started, may_end = threading.Event(), threading.Event()
+    calling = asyncio.create_task(call_blocking(lambda: (started.set(), may_end.wait(10))))
+    await asyncio.to_thread(started.wait)
+    calling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await calling
+    may_end.set()
+
+
 def test_errors_of_calls() -> None:
     """What a call returns or raises is its caller's."""
 
