@@ -32,7 +32,13 @@ async def test_a_call_that_is_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cancellation waits no longer than that for a call that does not return."""
     monkeypatch.setattr("raydocs_async.cli._loop.MOMENT", 0)
     started, may_end = threading.Event(), threading.Event()
-    calling = asyncio.create_task(call_blocking(lambda: (started.set(), may_end.wait(10))))
+
+    def call() -> None:
+        """End when it may."""
+        started.set()
+        may_end.wait(10)
+
+    calling = asyncio.create_task(call_blocking(call))
     await asyncio.to_thread(started.wait)
     calling.cancel()
     with pytest.raises(asyncio.CancelledError):
