@@ -18,7 +18,7 @@ class Exit(IntEnum):
     AGAIN = 75
     """Not done yet, run it again: an outage, a rate limit, a session that is not finished."""
     INTERRUPTED = 130
-    """By Ctrl-C, or by SIGTERM."""
+    """By Ctrl-C, SIGTERM or SIGHUP."""
 
 
 class CannotStart(click.ClickException):

@@ -1,12 +1,10 @@
 """``fetch``: many sessions into a file, whatever happens on the way."""
 
-import asyncio
 import os
 import shlex
 import sys
 import time
 from collections.abc import AsyncIterable, Coroutine, Iterable
-from pathlib import Path
 from typing import Any, Unpack
 
 import click
@@ -18,6 +16,7 @@ from raydocs_async import (
     Outcome,
     RaydocsClient,
     RaydocsError,
+    Session,
     SessionStatus,
     converter,
 )
@@ -25,11 +24,13 @@ from raydocs_async.cli import _text
 from raydocs_async.cli._connect import Connection, code_for, explain, open_client
 from raydocs_async.cli._exit import CannotStart, Exit
 from raydocs_async.cli._ids import Id, IdPipe, Source, find_sources, select
-from raydocs_async.cli._output import STDOUT, JsonLines, OutputError
+from raydocs_async.cli._loop import call_blocking
+from raydocs_async.cli._loop import run as run_loop
+from raydocs_async.cli._output import JsonLines, OutputError
+from raydocs_async.cli._printable import LONGEST, escape
 from raydocs_async.cli._progress import Reporter, choose, reported
 from raydocs_async.cli._scan import FailureLine, SessionLine
-
-_ONE_FILE = "sessions and errors need a file each"
+from raydocs_async.cli._streams import find_standard, is_one_file, say
 
 
 @define
@@ -50,25 +51,28 @@ class Job:
     temporary: int = 0
     """Of those, ids that may succeed in another run."""
 
-    def record(self, outcome: Outcome) -> None:
+    async def record(self, outcome: Outcome) -> None:
         """Keep one outcome.
 
         Raises:
             OutputError: it cannot be written.
         """
         if outcome.session is not None:
-            self.output.write(converter.dumps(outcome.session))
-            self.written += 1
-            self.unfinished += not outcome.session.is_finished
-            self.unsuccessful += outcome.session.status == SessionStatus.FAILED
+            await call_blocking(self._keep, outcome.session)
             return
         assert outcome.error is not None
         self.failed += 1
         self.temporary += code_for(outcome.error) == Exit.AGAIN
         if self.errors is not None:
-            self.errors.write(msgspec.json.encode(failure(outcome)))
+            await call_blocking(_write, self.errors, msgspec.json.encode(failure(outcome)))
         else:
             self.reporter.say(f"{where(outcome)}: {explain(outcome.error)}")
+
+    def _keep(self, session: Session) -> None:
+        _write(self.output, converter.dumps(session))
+        self.written += 1
+        self.unfinished += not session.is_finished
+        self.unsuccessful += session.status == SessionStatus.FAILED
 
     def close(self) -> None:
         """Close the files, both of them whatever happens.
@@ -81,6 +85,10 @@ class Job:
         finally:
             if self.errors is not None:
                 self.errors.close()
+
+
+def _write(lines: JsonLines, record: bytes) -> None:
+    lines.write(escape(record) if lines.is_terminal else record)
 
 
 def where(outcome: Outcome) -> str:
@@ -133,7 +141,7 @@ async def fetch(client: RaydocsClient, ids: Iterable[str] | AsyncIterable[str], 
     """
     async with client, client.stream_sessions(ids) as stream, reported(stream, job.reporter):
         async for outcome in stream:
-            job.record(outcome)
+            await job.record(outcome)
 
 
 def run(
@@ -152,10 +160,11 @@ def run(
     client = open_client(connection)
     sources = find_sources(ids, inputs)
     if not quiet and any(isinstance(each, IdPipe) and os.isatty(each.fd) for each in sources):
-        click.echo("Reading ids from the terminal; end with Ctrl-D.", err=True)
+        say("Reading ids from the terminal; end with Ctrl-D.")
     files = _open_files(output, errors, shard or (1, 1), resume=resume)
-    how = _resuming(sys.argv[1:], sources, resume=resume) if output != STDOUT else ""
-    job = Job(*files, choose(quiet=quiet), how)
+    reporter = choose(quiet=quiet, is_shared=any(each and each.is_terminal for each in files))
+    can_resume = find_standard(output) is None
+    job = Job(*files, reporter, _resuming(sys.argv[1:], sources, resume=resume) * can_resume)
     _show_notes(job)
     again = [Id(each, job.output.name) for each in job.output.unfinished]
     selected = select((*sources, again), shard or (1, 1), job.output.ids)
@@ -172,18 +181,19 @@ def perform(fetching: Coroutine[Any, Any, None], job: Job, *, quiet: bool) -> Ex
         code, reason = _close(job, code, reason)
         _show_notes(job)
     if reason:
-        click.echo(f"{reason}.", err=True)
+        say(f"{reason}.", LONGEST)
     if not quiet:
-        click.echo(_summary(job, time.monotonic() - started), err=True)
+        say(_summary(job, time.monotonic() - started))
     if reason and code and job.how_to_resume:
-        click.echo(f"To go on: {job.how_to_resume}", err=True)
+        for line in f"To go on: {job.how_to_resume}".splitlines():
+            say(line)
     return code
 
 
 def _finish(fetching: Coroutine[Any, Any, None], job: Job) -> tuple[Exit, str]:
     """Do the job; how it ended, and why, if there is more to say than the summary does."""
     try:
-        asyncio.run(fetching)
+        run_loop(fetching)
     except KeyboardInterrupt:
         return Exit.INTERRUPTED, "Interrupted"
     except RaydocsError as error:
@@ -213,7 +223,7 @@ def _close(job: Job, code: Exit, reason: str) -> tuple[Exit, str]:
 def _show_notes(job: Job) -> None:
     for each in (job.output, job.errors):
         for note in each.take_notes() if each is not None else ():
-            click.echo(f"{note}.", err=True)
+            say(f"{note}.", LONGEST)
 
 
 def _check(
@@ -226,10 +236,10 @@ def _check(
     resume: bool,
 ) -> None:
     """Refuse options that contradict each other."""
-    if resume and output == STDOUT:
+    if resume and find_standard(output) is not None:
         raise click.UsageError("--resume needs a file to go on with: give it with -o")
-    if errors and Path(errors).resolve() == Path(output).resolve():
-        raise click.UsageError(_ONE_FILE)
+    if errors and is_one_file(output, errors):
+        raise click.UsageError("sessions and errors need a file each")
     if token_file == "-" and "-" in (*ids, *inputs):
         raise click.UsageError("standard input can be the token's or the ids', not both")
 
@@ -246,7 +256,6 @@ def _open_files(
         opened.append(JsonLines.open(output, SessionLine, resume=resume))
         if errors:
             opened.append(JsonLines.open(errors, FailureLine, resume=resume))
-        _refuse_one_file(*opened)
         _refuse_other_shard(opened[0], shard)
         opened[0].begin()
         for each in opened[1:]:
@@ -256,11 +265,6 @@ def _open_files(
             each.undo()
         raise
     return opened[0], opened[1] if errors else None
-
-
-def _refuse_one_file(output: JsonLines, errors: JsonLines | None = None) -> None:
-    if errors is not None and output.is_same(errors):
-        raise click.UsageError(_ONE_FILE)
 
 
 def _refuse_other_shard(output: JsonLines, shard: tuple[int, int]) -> None:
@@ -299,18 +303,26 @@ def _resuming(arguments: list[str], sources: Iterable[Source], *, resume: bool) 
         arguments = [arguments[0], "--resume", *arguments[1:]]
     elif not resume:
         arguments = [*arguments, "--resume"]
-    pipes = [_text.printable(each.name) for each in sources if isinstance(each, IdPipe)]
+    pipes = [each.name for each in sources if isinstance(each, IdPipe)]
     again = [f"The same ids are needed again from {name}." for name in pipes]
     command = " ".join(map(_quote, ["raydocs-async", *arguments]))
     return "\n".join([command, *again])
 
 
 def _quote(argument: str) -> str:
-    """An argument for a shell, in printable ASCII where it is not printable itself."""
-    if argument.isprintable():
+    """An argument for a shell, in printable ASCII where it cannot be shown itself."""
+    if _can_be_shown(argument):
         return shlex.quote(argument)
     escaped = (
         chr(each) if 32 <= each < 127 and each not in b"\\'" else f"\\{each:03o}"
         for each in os.fsencode(argument)
     )
     return f"$'{''.join(escaped)}'"
+
+
+def _can_be_shown(argument: str) -> bool:
+    try:
+        argument.encode(sys.stderr.encoding)
+    except UnicodeEncodeError:
+        return False
+    return argument.isprintable()

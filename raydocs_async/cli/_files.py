@@ -8,7 +8,6 @@ import contextlib
 import errno
 import io
 import os
-import select
 import shutil
 import stat
 from collections.abc import Iterable
@@ -18,7 +17,8 @@ from typing import Final, Self
 import portalocker
 
 from raydocs_async.cli._exit import CannotStart
-from raydocs_async.cli._text import printable
+from raydocs_async.cli._printable import printable
+from raydocs_async.cli._streams import write_all
 
 _BINARY: Final = getattr(os, "O_BINARY", 0)
 _NO_FSYNC: Final = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EROFS}
@@ -40,7 +40,7 @@ class File:
         self._is_new = is_new
         self.can_shrink = stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
         self.is_regular = path is not None and self.can_shrink
-        """True for a file of this process's own; standard output can be a file, too."""
+        """True for a file of this process's own; a standard stream can lead to a file, too."""
 
     @classmethod
     def open(cls, path: str) -> Self:
@@ -65,6 +65,21 @@ class File:
                 raw.close()
                 raise
         return self
+
+    @classmethod
+    def borrow(cls, fd: int) -> Self:
+        """Write to a standard stream, which may be shared with messages and other processes.
+
+        Raises:
+            CannotStart: it is closed.
+        """
+        name = {1: "standard output", 2: "standard error"}[fd]
+        raw = io.FileIO(fd, "wb", closefd=False)
+        try:
+            raw.write(b"")
+        except OSError as exc:
+            raise CannotStart(f"{name} cannot be written: {exc.strerror}") from None
+        return cls(raw, None, name)
 
     def _lock(self) -> None:
         try:
@@ -137,7 +152,7 @@ class File:
         raw = io.FileIO(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o600), "r+b")
         try:
             for piece in content:
-                put(raw, piece)
+                write_all(raw, piece)
             made = os.fstat(raw.fileno())
             if (made.st_uid, made.st_gid) != (like.st_uid, like.st_gid):
                 os.chown(path, like.st_uid, like.st_gid)
@@ -175,10 +190,10 @@ class File:
             OSError: not all of it may be there.
         """
         with self.raw:
-            if self.is_regular:
+            if self.can_shrink:
                 self._sync(self.raw)
-                if self._is_new and self._path is not None:
-                    _sync_directory(self._path)
+            if self.is_regular and self._is_new and self._path is not None:
+                _sync_directory(self._path)
 
 
 def write_new(path: str, content: bytes) -> None:
@@ -192,23 +207,13 @@ def write_new(path: str, content: bytes) -> None:
         file.undo()
         raise CannotStart(f"{file.name} is there already; move it away")
     try:
-        put(file.raw, content)
+        write_all(file.raw, content)
     except OSError as exc:
         if file.can_shrink:
             file.raw.truncate(0)
         file.undo()
         raise CannotStart(f"{file.name} cannot be written: {exc.strerror}") from None
     file.close()
-
-
-def put(raw: io.FileIO, content: bytes) -> None:
-    """Write all of it, however little a write takes."""
-    left = memoryview(content)
-    while left:
-        count = raw.write(left)
-        if count is None:  # a full pipe that another process has made non-blocking
-            select.select([], [raw], [])
-        left = left[count or 0 :]
 
 
 def _resolve(path: Path) -> Path:

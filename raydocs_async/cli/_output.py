@@ -7,19 +7,17 @@ run has left, `_files` keeps the file, `_gzip` packs it if its name ends with ``
 import contextlib
 import errno
 import io
-import os
 import re
 from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Final, Self
 
 from raydocs_async.cli._exit import CannotStart
-from raydocs_async.cli._files import File, put
+from raydocs_async.cli._files import File
 from raydocs_async.cli._gzip import GzipReader, GzipWriter, pack
+from raydocs_async.cli._printable import printable
 from raydocs_async.cli._scan import ForeignLine, Kind, Scan, Shard, Span, scan
-from raydocs_async.cli._text import printable
-
-STDOUT = "-"
+from raydocs_async.cli._streams import find_standard, write_all
 
 _CHUNK: Final = 1 << 20
 _OTHER_FORMATS: Final = re.compile(
@@ -73,11 +71,12 @@ class JsonLines:
                 it, and `resume` is not set, or it is not of this `kind`; another process is
                 writing to it.
         """
-        if path == STDOUT:
-            return cls(File(io.FileIO(1, "wb", closefd=False), None, "standard output"))
-        refuse_other_formats(path)
         is_packed = path.lower().endswith(".gz")
-        file = File.open(path)
+        if (fd := find_standard(path)) is None:
+            refuse_other_formats(path)
+            file = File.open(path)
+        else:
+            file = File.borrow(fd)
         try:
             found = _take_over(file, kind, resume=resume, is_packed=is_packed)
         except BaseException:
@@ -104,10 +103,10 @@ class JsonLines:
         """The `--shard` that it was begun with, if that was not this one."""
         return self._found.split.differs(shard, len(self.ids) + len(self.unfinished))
 
-    def is_same(self, other: "JsonLines") -> bool:
-        """True if both are one regular file."""
-        ours, theirs = (os.fstat(each._file.raw.fileno()) for each in (self, other))
-        return other._file.is_regular and os.path.samestat(ours, theirs)
+    @property
+    def is_terminal(self) -> bool:
+        """True if a person sees what is written."""
+        return self._file.raw.isatty()
 
     def take_notes(self) -> list[str]:
         """What people should know about the file; each note once."""
@@ -134,7 +133,7 @@ class JsonLines:
             size = kept[0][1] if kept else 0
             self._file.raw.truncate(size)
             self._file.raw.seek(size)
-            put(self._file.raw, end)
+            write_all(self._file.raw, end)
             return
         content, _ = _content(self._file, is_packed=self._is_packed)
         parts = _parts(content, kept, end)
@@ -157,10 +156,10 @@ class JsonLines:
         self._check()
         if self._file.is_regular:
             self._file.raw.seek(self._size)
-        elif self._file.can_shrink:  # standard output, to which others may write
+        elif self._file.can_shrink:  # a standard stream, to which others may write
             self._size = self._file.size
         try:
-            put(self._file.raw, body + end)
+            write_all(self._file.raw, body + end)
         except OSError as exc:
             self._restore()
             raise OutputError(f"{self.name} cannot be written any more: {exc.strerror}") from None
@@ -185,7 +184,9 @@ class JsonLines:
             end, self._end = self._end, b""
             with contextlib.suppress(OSError):  # there is a better error to report
                 self._file.raw.seek(self._size)
-                put(self._file.raw, end)  # before anything is cut: there is room, it was there
+                write_all(
+                    self._file.raw, end
+                )  # before any cut: there is room, it was there
                 self._end = end
             with contextlib.suppress(OSError):
                 self._file.raw.truncate(self._size + len(self._end))

@@ -1,6 +1,7 @@
 """`fetch`: many sessions into a file, as real processes on real HTTP."""
 
 import asyncio
+import io
 import json
 import os
 import random
@@ -367,6 +368,16 @@ async def test_progress_on_a_terminal(
     assert screen.count("\x1b[?25l") == screen.count("\x1b[?25h") > 0
 
 
+@pytest.mark.parametrize("errors", [[], ["-e", "/dev/stderr"]])
+async def test_sessions_on_a_terminal(terminal: Terminal, api: Sandbox, errors: list[str]) -> None:
+    """Where sessions or errors are shown on the terminal, each is a line of its own."""
+    _, screen = await terminal("fetch", *api.ids(20), "x", *errors)
+    *lines, summary, end = screen.split("\r\n")
+    assert len([each for each in lines if each.startswith("{")]) == 20 + len(errors) // 2
+    assert "\x1b" not in screen
+    assert (summary[:20], end) == ("20 sessions written ", "")
+
+
 async def test_no_colour(terminal: Terminal, ids_file: Path) -> None:
     """With NO_COLOR there is none."""
     _, screen = await terminal("fetch", "-i", "ids.txt", "-o", "out.jsonl", env={"NO_COLOR": "1"})
@@ -534,6 +545,14 @@ def test_going_on_when_pasted(arguments: list[str]) -> None:
     assert (
         context.params["ids"]
         == FETCH.make_context("fetch", arguments[1:], resilient_parsing=True).params["ids"]
+    )
+
+
+def test_going_on_in_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What standard error cannot show is quoted, so that the line can be pasted from there, too."""
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(io.BytesIO(), "ascii"))
+    assert _resuming(["fetch", "ü"], [], resume=False) == (
+        r"raydocs-async fetch $'\303\274' --resume"
     )
 
 

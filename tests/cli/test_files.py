@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from raydocs_async.cli._exit import CannotStart
-from raydocs_async.cli._files import File, put, write_new
+from raydocs_async.cli._files import File, write_new
+from raydocs_async.cli._streams import write_all
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_a_file_system_without_locks(
     monkeypatch.setattr(fcntl, "flock", failing(code))
     monkeypatch.setattr("portalocker.portalocker.LOCKER", failing(code))
     file = File.open(str(path))
-    put(file.raw, b"content")
+    write_all(file.raw, b"content")
     file.close()
     assert path.read_bytes() == b"content"
     (note,) = file.notes
@@ -74,9 +75,9 @@ def test_a_link_is_followed(path: Path, tmp_path: Path) -> None:
     File.open(str(link)).undo()
     assert (link.is_symlink(), path.exists()) == (True, False)
     file = File.open(str(link))
-    put(file.raw, b"old")
+    write_all(file.raw, b"old")
     file.replace([b"n", b"ew"])
-    put(file.raw, b"er")
+    write_all(file.raw, b"er")
     file.close()
     assert (link.is_symlink(), path.is_symlink(), path.read_bytes()) == (True, False, b"newer")
     File.open(str(link)).undo()
@@ -195,11 +196,11 @@ def test_a_pipe(tmp_path: Path) -> None:
     os.mkfifo(pipe := tmp_path / "pipe")
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     file = File.open(str(pipe))
-    put(file.raw, b"x")
+    write_all(file.raw, b"x")
     assert (os.read(reader, 9), file.size, file.is_regular) == (b"x", 0, False)
     os.close(reader)
     with pytest.raises(BrokenPipeError):
-        put(file.raw, b"x")
+        write_all(file.raw, b"x")
     file.undo()
     assert pipe.exists()
 
@@ -208,7 +209,7 @@ def test_a_pipe_without_a_name() -> None:
     """A descriptor's path, as shells give it, leads to a pipe that has no other name."""
     reader, writer = os.pipe()
     file = File.open(f"/dev/fd/{writer}")
-    put(file.raw, b"x")
+    write_all(file.raw, b"x")
     file.close()
     assert os.read(reader, 9) == b"x"
     os.close(reader)
@@ -228,8 +229,8 @@ def test_a_slow_reader() -> None:
         waited.append(len(os.read(reader, 65536)))
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("raydocs_async.cli._files.select.select", drain)
-        put(file.raw, b"y" * 10)
+        patched.setattr("raydocs_async.cli._streams._wait", drain)
+        write_all(file.raw, b"y" * 10)
     assert (waited, os.read(reader, 99)) == ([65536], b"y" * 10)
     file.close()
     os.close(reader)
@@ -257,7 +258,7 @@ def test_a_new_file_that_does_not_fit(
         raw.write(content[:3])
         failing(errno.ENOSPC)()
 
-    monkeypatch.setattr("raydocs_async.cli._files.put", run_full)
+    monkeypatch.setattr("raydocs_async.cli._files.write_all", run_full)
     with pytest.raises(CannotStart, match="cannot be written: No space left"):
         write_new(str(path), b"content")
     assert path.exists() == there

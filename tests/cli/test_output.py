@@ -222,7 +222,7 @@ def test_interrupted_in_a_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(_output, "put", interrupt)
+        patched.setattr(_output, "write_all", interrupt)
         with pytest.raises(KeyboardInterrupt):
             lines.write(record(B))
     lines.close()
@@ -346,7 +346,7 @@ def test_a_torn_line_that_cannot_be_cut(path: Path, monkeypatch: pytest.MonkeyPa
     """A disk that fails before anything is fetched is a reason not to start."""
     path.write_bytes(record(A))
     lines = JsonLines.open(str(path), SessionLine, resume=True)
-    monkeypatch.setattr(_output, "put", fail)
+    monkeypatch.setattr(_output, "write_all", fail)
     with pytest.raises(CannotStart, match="cannot be written: Input/output error"):
         lines.begin()
     lines.undo()
@@ -469,17 +469,6 @@ def test_names_of_this_format(tmp_path: Path, name: str) -> None:
     JsonLines.open(str(tmp_path / name), SessionLine).close()
 
 
-def test_one_file(path: Path) -> None:
-    """Whether two are one file is known, by whatever names."""
-    first, other = (JsonLines(File(io.FileIO(each, "a+"), each, "")) for each in (path, path))
-    null = JsonLines.open(os.devnull, SessionLine)
-    assert first.is_same(other)
-    assert not first.is_same(null)
-    assert not null.is_same(null)
-    for each in (first, other, null):
-        each.undo()
-
-
 def test_standard_output(capfd: pytest.CaptureFixture[str]) -> None:
     """A dash is standard output, which stays open."""
     lines = JsonLines.open("-", SessionLine)
@@ -500,3 +489,13 @@ def test_standard_output_in_a_file_that_fills_up(tmp_path: Path) -> None:
         lines.write(record(C))
     lines.close()
     assert path.read_bytes() == LINE_A + LINE_B
+
+
+def test_a_standard_stream_is_not_compressed(tmp_path: Path) -> None:
+    """A compressed name for where standard output leads to is refused, not filled with text."""
+    (tmp_path / "out.jsonl.gz").touch()
+    with (tmp_path / "out.jsonl.gz").open("ab") as file, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(_output, "find_standard", lambda path: file.fileno())
+        patched.setattr(File, "borrow", lambda fd: File(io.FileIO(fd, closefd=False), None, "it"))
+        with pytest.raises(CannotStart, match="nothing is compressed into it"):
+            JsonLines.open(file.name, SessionLine)
