@@ -1,7 +1,7 @@
 """A pytest plugin that runs every code block of the documentation, a page from top to bottom.
 
 Each page has a sandbox, with its address and token in the environment, and a directory with the ids
-of some of its sessions in ``ids.txt``.
+of some of its sessions in ``ids.txt``, unless the page makes that file by a sandbox of its own.
 ``python`` may use ``await`` at the top, as in a notebook; a block with a test in it goes to
 pytest, and one that begins with ``# name.py`` is also saved as that, for later ones to import.
 ``sh`` and ``sql`` are run as well, and ``text`` is what the block before it has printed, with
@@ -146,7 +146,9 @@ def parse(document: Document) -> Iterable[Region]:
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+def page(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Page]:
     """A page with its sandbox and directory."""
     with (
         _in_a_thread(Sandbox(sessions=None)) as api,  # the examples need this one's event loop
@@ -155,7 +157,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         asyncio.Runner() as runner,
     ):
         patch.chdir(tmp_path_factory.mktemp("page"))
-        Path("ids.txt").write_text("".join(f"{each}\n" for each in api.ids(12)), encoding="utf-8")
+        if "--ids ids.txt" not in request.path.read_text(encoding="utf-8"):
+            ids = "".join(f"{each}\n" for each in api.ids(12))
+            Path("ids.txt").write_text(ids, encoding="utf-8")
         page = Page(runner)
         yield page
         for server in page.servers:

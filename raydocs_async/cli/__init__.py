@@ -5,25 +5,28 @@ own, which is imported when the command line has been read: help is there at onc
 aiohttp. Data goes to standard output or a file, everything else to standard error.
 """
 
-import signal
 import sys
 from importlib import import_module
 from importlib.util import find_spec
-from types import FrameType
 from typing import NoReturn
+
+from raydocs_async.cli import _streams
+from raydocs_async.cli._signals import STOPPER
 
 _EXTRA = ("click", "portalocker", "rich")
 
 
 def main() -> NoReturn:
     """Run the command line of this process, and leave with its exit code."""
-    if not all(map(find_spec, _EXTRA)):
-        sys.exit("The command line needs more packages: pip install 'raydocs-async[cli]'")
-    signal.signal(signal.SIGTERM, _interrupt)
+    _streams.prepare()
+    if missing := [name for name in _EXTRA if find_spec(name) is None]:
+        sys.exit(_explain(missing))
+    STOPPER.install()
     sys.exit(import_module("raydocs_async.cli._commands").execute())
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Do on SIGTERM, by which containers end a job, as Ctrl-C does, even where that is ignored."""
-    handler = signal.getsignal(signal.SIGINT)
-    (handler if callable(handler) else signal.default_int_handler)(number, frame)
+def _explain(missing: list[str]) -> str:
+    names = ", ".join(missing)
+    if getattr(sys, "frozen", False):  # nothing can be installed into it
+        return f"This program was built without {names}, which its command line needs"
+    return f"The command line needs {names}: pip install 'raydocs-async[cli]'"

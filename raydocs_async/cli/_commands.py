@@ -1,6 +1,7 @@
 """The commands and their options; what they do is imported once the command line is read."""
 
 import contextlib
+import io
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -9,13 +10,16 @@ import click
 
 from raydocs_async import __version__
 from raydocs_async.cli._exit import Exit
+from raydocs_async.cli._printable import LONGEST
+from raydocs_async.cli._streams import say
 
 EPILOG = """The token is read from $RAYDOCS_API_TOKEN or --token-file, and is never an argument,
 which others on the machine could see. $RAYDOCS_BASE_URL leads to another server.
 
-Exit codes: 0 all is well; 1 some ids failed, or the command could not be finished; 2 it was used
-wrongly, and nothing was done; 4 the service refuses the token; 130 interrupted,
-by Ctrl-C or SIGTERM."""
+Exit codes: 0 all is well; 1 some ids failed for good, or the output could not be written;
+2 invalid usage, and nothing was done; 4 the service refuses the token; 75 not done, run it again
+(an outage, a rate limit, sessions that are not finished); 130 interrupted,
+by Ctrl-C, SIGTERM or SIGHUP."""
 
 
 def runs(module: str, function: str) -> Callable[..., Any]:
@@ -106,8 +110,8 @@ FETCH = click.Command(
             ["--output", "-o"],
             default="-",
             type=click.Path(),
-            metavar="OUT.jsonl",
-            help="Where to write; standard output by default.",
+            metavar="OUT.jsonl[.gz]",
+            help="Where to write; standard output by default. A name in .gz is compressed.",
         ),
         click.Option(
             ["--errors", "-e"],
@@ -118,7 +122,7 @@ FETCH = click.Command(
         click.Option(
             ["--resume"],
             is_flag=True,
-            help="Go on with an output file: what is in it is not fetched again.",
+            help="Go on with an output file: finished sessions in it are not fetched again.",
         ),
         click.Option(
             ["--shard"],
@@ -232,12 +236,19 @@ def execute() -> int:
     try:
         code: int | None = GROUP.main(standalone_mode=False)
     except click.ClickException as exc:
-        exc.show()
+        _show(exc)
         return exc.exit_code
     except click.Abort:  # click has turned a KeyboardInterrupt into it
-        click.echo("Interrupted.", err=True)
+        say("Interrupted.")
         return Exit.INTERRUPTED
     except OSError as exc:
-        click.echo(f"Error: {exc}", err=True)
+        say(f"Error: {exc}")
         return Exit.FAILED
     return code or Exit.OK
+
+
+def _show(error: click.ClickException) -> None:
+    shown = io.StringIO()
+    error.show(shown)
+    for line in shown.getvalue().splitlines():
+        say(line, LONGEST)

@@ -3,14 +3,14 @@
 import tempfile
 from pathlib import Path
 
-import click
-
 from raydocs_async import RateLimit, RaydocsClient
 from raydocs_async.cli._exit import CannotStart, Exit
 from raydocs_async.cli._fetch import Job, fetch, perform
-from raydocs_async.cli._output import JsonLines, SessionLine
+from raydocs_async.cli._output import JsonLines
 from raydocs_async.cli._progress import choose
 from raydocs_async.cli._sandbox import FAULTS
+from raydocs_async.cli._scan import SessionLine
+from raydocs_async.cli._streams import say
 from raydocs_async.sandbox import Chaos, Sandbox
 
 SESSIONS = 300
@@ -26,10 +26,9 @@ def run(*, output: str | None, quiet: bool) -> Exit:
     job = Job(JsonLines.open(path, SessionLine), None, choose(quiet=quiet))
     api = Sandbox(LIMIT, WINDOW, latency=0.03, chaos=Chaos(rate=0.04, faults=FAULTS, seed=1))
     if not quiet:
-        click.echo(
+        say(
             f"A stand-in for the API on this machine: {LIMIT} requests in {WINDOW:g} s, "
-            "and some go wrong.",
-            err=True,
+            "and some go wrong."
         )
     return perform(_fetch_all(api, job, quiet=quiet), job, quiet=quiet)
 
@@ -41,8 +40,8 @@ async def _fetch_all(api: Sandbox, job: Job, *, quiet: bool) -> None:
         await fetch(client, api.ids(SESSIONS), job)
     if not quiet:
         floor = (api.stats.accepted - 1) // LIMIT * WINDOW
-        click.echo(
+        say(
             f"{api.stats.requests} requests; {api.stats.faults} went wrong and were repeated, "
-            f"{api.stats.throttled} met the rate limit.\nThat limit alone takes {floor:g} s.",
-            err=True,
+            f"{api.stats.throttled} met the rate limit."
         )
+        say(f"That limit alone takes {floor:g} s.")

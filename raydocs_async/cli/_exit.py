@@ -10,16 +10,18 @@ class Exit(IntEnum):
 
     OK = 0
     FAILED = 1
-    """Some ids failed, or it could not be brought to its end."""
+    """Some ids failed for good, or the output could not be written."""
     USAGE = 2
-    """What was asked for cannot be done; nothing was."""
+    """Invalid usage; nothing was done."""
     REFUSED = 4
     """The service does not accept the token."""
+    AGAIN = 75
+    """Not done yet, run it again: an outage, a rate limit, a session that is not finished."""
     INTERRUPTED = 130
-    """By Ctrl-C, or by SIGTERM."""
+    """By Ctrl-C, SIGTERM or SIGHUP."""
 
 
 class CannotStart(click.ClickException):
-    """What was asked for cannot be had: a file, a token. Nothing was done."""
+    """Raised when a file or a token cannot be had; nothing was done."""
 
     exit_code = Exit.USAGE

@@ -1,25 +1,36 @@
 """``fetch``: many sessions into a file, whatever happens on the way."""
 
-import asyncio
 import os
 import shlex
 import sys
 import time
 from collections.abc import AsyncIterable, Coroutine, Iterable
-from pathlib import Path
 from typing import Any, Unpack
 
 import click
 import msgspec
 from attrs import define
 
-from raydocs_async import Outcome, RaydocsClient, RaydocsError, converter
+from raydocs_async import (
+    APIResponseValidationError,
+    Outcome,
+    RaydocsClient,
+    RaydocsError,
+    Session,
+    SessionStatus,
+    converter,
+)
 from raydocs_async.cli import _text
 from raydocs_async.cli._connect import Connection, code_for, explain, open_client
 from raydocs_async.cli._exit import CannotStart, Exit
 from raydocs_async.cli._ids import Id, IdPipe, Source, find_sources, select
-from raydocs_async.cli._output import STDOUT, FailureLine, JsonLines, OutputError, SessionLine
+from raydocs_async.cli._loop import call_blocking
+from raydocs_async.cli._loop import run as run_loop
+from raydocs_async.cli._output import JsonLines, OutputError
+from raydocs_async.cli._printable import LONGEST, escape
 from raydocs_async.cli._progress import Reporter, choose, reported
+from raydocs_async.cli._scan import FailureLine, SessionLine
+from raydocs_async.cli._streams import find_standard, is_one_file, say
 
 
 @define
@@ -32,29 +43,52 @@ class Job:
     how_to_resume: str = ""
     """The command that goes on with it, and what it needs."""
     written: int = 0
+    unsuccessful: int = 0
+    """Of those, sessions that failed at the service, which is their last word."""
+    unfinished: int = 0
+    """Of those, sessions that the service is still working on."""
     failed: int = 0
+    temporary: int = 0
+    """Of those, ids that may succeed in another run."""
 
-    def record(self, outcome: Outcome) -> None:
+    async def record(self, outcome: Outcome) -> None:
         """Keep one outcome.
 
         Raises:
             OutputError: it cannot be written.
         """
         if outcome.session is not None:
-            self.output.write(converter.dumps(outcome.session))
-            self.written += 1
+            await call_blocking(self._keep, outcome.session)
             return
+        assert outcome.error is not None
         self.failed += 1
+        self.temporary += code_for(outcome.error) == Exit.AGAIN
         if self.errors is not None:
-            self.errors.write(msgspec.json.encode(failure(outcome)))
+            await call_blocking(_write, self.errors, msgspec.json.encode(failure(outcome)))
         else:
             self.reporter.say(f"{where(outcome)}: {explain(outcome.error)}")
 
+    def _keep(self, session: Session) -> None:
+        _write(self.output, converter.dumps(session))
+        self.written += 1
+        self.unfinished += not session.is_finished
+        self.unsuccessful += session.status == SessionStatus.FAILED
+
     def close(self) -> None:
-        """Close the files."""
-        self.output.close()
-        if self.errors is not None:
-            self.errors.close()
+        """Close the files, both of them whatever happens.
+
+        Raises:
+            OutputError: one of them may not be complete.
+        """
+        try:
+            self.output.close()
+        finally:
+            if self.errors is not None:
+                self.errors.close()
+
+
+def _write(lines: JsonLines, record: bytes) -> None:
+    lines.write(escape(record) if lines.is_terminal else record)
 
 
 def where(outcome: Outcome) -> str:
@@ -64,9 +98,13 @@ def where(outcome: Outcome) -> str:
 
 
 def failure(outcome: Outcome) -> dict[str, Any]:
-    """A failure as it is written."""
+    """A failure as it is written.
+
+    A reply that could not be read is kept in it, because it is nowhere else.
+    """
     error = outcome.error
     assert error is not None
+    kept = payload(error) if isinstance(error, APIResponseValidationError) else {}
     return {
         "id": str(outcome.session_id),
         "where": where(outcome),
@@ -78,7 +116,19 @@ def failure(outcome: Outcome) -> dict[str, Any]:
             "request_id": error.request_id,
             "attempts": len(outcome.attempts),
         },
+        **kept,
     }
+
+
+def payload(error: APIResponseValidationError) -> dict[str, Any]:
+    """The reply's body as it is written: as JSON on one line if it is JSON, else as text."""
+    body = error.payload
+    try:
+        body.decode()
+        value: Any = msgspec.Raw(msgspec.json.format(body, indent=-1))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        value = body.decode("utf-8", "backslashreplace")
+    return {"payload": value, "payload_size": getattr(error, "payload_size", len(body))}
 
 
 async def fetch(client: RaydocsClient, ids: Iterable[str] | AsyncIterable[str], job: Job) -> None:
@@ -91,7 +141,7 @@ async def fetch(client: RaydocsClient, ids: Iterable[str] | AsyncIterable[str], 
     """
     async with client, client.stream_sessions(ids) as stream, reported(stream, job.reporter):
         async for outcome in stream:
-            job.record(outcome)
+            await job.record(outcome)
 
 
 def run(
@@ -110,38 +160,40 @@ def run(
     client = open_client(connection)
     sources = find_sources(ids, inputs)
     if not quiet and any(isinstance(each, IdPipe) and os.isatty(each.fd) for each in sources):
-        click.echo("Reading ids from the terminal; end with Ctrl-D.", err=True)
-    job = Job(
-        *_open_files(output, errors, resume=resume),
-        choose(quiet=quiet),
-        _resuming(sys.argv[1:], sources) if output != STDOUT else "",
-    )
-    if job.errors is not None:
-        job.errors.cut(0)  # all that failed is tried again
-    selected = select(sources, shard or (1, 1), job.output.ids)
+        say("Reading ids from the terminal; end with Ctrl-D.")
+    files = _open_files(output, errors, shard or (1, 1), resume=resume)
+    reporter = choose(quiet=quiet, is_shared=any(each and each.is_terminal for each in files))
+    can_resume = find_standard(output) is None
+    job = Job(*files, reporter, _resuming(sys.argv[1:], sources, resume=resume) * can_resume)
+    _show_notes(job)
+    again = [Id(each, job.output.name) for each in job.output.unfinished]
+    selected = select((*sources, again), shard or (1, 1), job.output.ids)
     return perform(fetch(client, selected, job), job, quiet=quiet)
 
 
 def perform(fetching: Coroutine[Any, Any, None], job: Job, *, quiet: bool) -> Exit:
     """Do the job, and say what became of it."""
     started = time.monotonic()
+    code, reason = Exit.FAILED, ""
     try:
         code, reason = _finish(fetching, job)
     finally:
-        job.close()
+        code, reason = _close(job, code, reason)
+        _show_notes(job)
     if reason:
-        click.echo(f"{reason}.", err=True)
+        say(f"{reason}.", LONGEST)
     if not quiet:
-        click.echo(_summary(job, time.monotonic() - started), err=True)
+        say(_summary(job, time.monotonic() - started))
     if reason and code and job.how_to_resume:
-        click.echo(f"To go on: {job.how_to_resume}", err=True)
+        for line in f"To go on: {job.how_to_resume}".splitlines():
+            say(line)
     return code
 
 
 def _finish(fetching: Coroutine[Any, Any, None], job: Job) -> tuple[Exit, str]:
     """Do the job; how it ended, and why, if there is more to say than the summary does."""
     try:
-        asyncio.run(fetching)
+        run_loop(fetching)
     except KeyboardInterrupt:
         return Exit.INTERRUPTED, "Interrupted"
     except RaydocsError as error:
@@ -150,7 +202,28 @@ def _finish(fetching: Coroutine[Any, Any, None], job: Job) -> tuple[Exit, str]:
         return Exit.FAILED, f"Stopped: {error}"
     if not (job.written or job.failed or job.output.ids):
         return Exit.OK, "There were no ids to fetch"
-    return (Exit.FAILED if job.failed else Exit.OK), ""
+    if job.failed > job.temporary:  # a person must look at them before another run is of use
+        return Exit.FAILED, ""
+    if left := job.unfinished + job.temporary:
+        return Exit.AGAIN, f"Not done: {_text.plural(left, 'session')} to fetch again later"
+    return Exit.OK, ""
+
+
+def _close(job: Job, code: Exit, reason: str) -> tuple[Exit, str]:
+    """Close the files; how the job ended, now that the data is on the disk, or is not."""
+    try:
+        job.close()
+    except OutputError as error:
+        if str(error) not in reason:
+            reason = ". ".join(filter(None, (reason, str(error))))
+        return Exit.FAILED, reason
+    return code, reason
+
+
+def _show_notes(job: Job) -> None:
+    for each in (job.output, job.errors):
+        for note in each.take_notes() if each is not None else ():
+            say(f"{note}.", LONGEST)
 
 
 def _check(
@@ -163,38 +236,93 @@ def _check(
     resume: bool,
 ) -> None:
     """Refuse options that contradict each other."""
-    if resume and output == STDOUT:
+    if resume and find_standard(output) is not None:
         raise click.UsageError("--resume needs a file to go on with: give it with -o")
-    if errors and Path(errors).resolve() == Path(output).resolve():
+    if errors and is_one_file(output, errors):
         raise click.UsageError("sessions and errors need a file each")
     if token_file == "-" and "-" in (*ids, *inputs):
         raise click.UsageError("standard input can be the token's or the ids', not both")
 
 
 def _open_files(
-    output: str, errors: str | None, *, resume: bool
+    output: str, errors: str | None, shard: tuple[int, int], *, resume: bool
 ) -> tuple[JsonLines, JsonLines | None]:
-    """Open both files, or leave no trace of either."""
-    sessions = JsonLines.open(output, SessionLine, resume=resume)
+    """Open both files, or change nothing in either.
+
+    All that failed is tried again, so the errors file begins anew.
+    """
+    opened: list[JsonLines] = []
     try:
-        return sessions, JsonLines.open(errors, FailureLine, resume=resume) if errors else None
-    except CannotStart:
-        sessions.undo()
+        opened.append(JsonLines.open(output, SessionLine, resume=resume))
+        if errors:
+            opened.append(JsonLines.open(errors, FailureLine, resume=resume))
+        _refuse_other_shard(opened[0], shard)
+        opened[0].begin()
+        for each in opened[1:]:
+            each.clear()
+    except BaseException:
+        for each in opened:
+            each.undo()
         raise
+    return opened[0], opened[1] if errors else None
+
+
+def _refuse_other_shard(output: JsonLines, shard: tuple[int, int]) -> None:
+    """Refuse to go on with another part of the ids, which would leave some out."""
+    begun = output.differs(shard)
+    if begun is None:
+        return
+    was, now = _shard(begun), _shard(shard)
+    raise CannotStart(
+        f"{output.name} was begun {was}, and going on {now} would leave out ids, or fetch some on "
+        f"two machines: go on {was}, or write to another file"
+    )
+
+
+def _shard(shard: tuple[int, int]) -> str:
+    index, count = shard
+    if count == 0:
+        return "with another --shard"
+    return "without --shard" if count == 1 else f"with --shard {index}/{count}"
 
 
 def _summary(job: Job, seconds: float) -> str:
     there = f", {len(job.output.ids)} were there already" if job.output.ids else ""
+    unfinished = f", {job.unfinished} not finished yet" if job.unfinished else ""
+    unsuccessful = f", {job.unsuccessful} with status failed" if job.unsuccessful else ""
     failed = f", {job.failed} failed" if job.failed else ""
     kept = f" ({job.errors.name} says why)" if job.failed and job.errors else ""
-    wrote = _text.plural(job.written, "session")
-    return (
-        f"{wrote} written to {job.output.name} in {_text.duration(seconds)}{there}{failed}{kept}."
-    )
+    wrote = f"{_text.plural(job.written, 'session')} written to {job.output.name}"
+    more = f"{unsuccessful}{unfinished}{there}{failed}{kept}"
+    return f"{wrote} in {_text.duration(seconds)}{more}."
 
 
-def _resuming(arguments: list[str], sources: Iterable[Source]) -> str:
-    more = [] if "--resume" in arguments else ["--resume"]
+def _resuming(arguments: list[str], sources: Iterable[Source], *, resume: bool) -> str:
+    """The command that goes on, for a shell, and what it needs."""
+    if not resume and "--" in arguments:  # behind that, everything is an id
+        arguments = [arguments[0], "--resume", *arguments[1:]]
+    elif not resume:
+        arguments = [*arguments, "--resume"]
     pipes = [each.name for each in sources if isinstance(each, IdPipe)]
     again = [f"The same ids are needed again from {name}." for name in pipes]
-    return "\n".join([shlex.join(["raydocs-async", *arguments, *more]), *again])
+    command = " ".join(map(_quote, ["raydocs-async", *arguments]))
+    return "\n".join([command, *again])
+
+
+def _quote(argument: str) -> str:
+    """An argument for a shell, in printable ASCII where it cannot be shown itself."""
+    if _can_be_shown(argument):
+        return shlex.quote(argument)
+    escaped = (
+        chr(each) if 32 <= each < 127 and each not in b"\\'" else f"\\{each:03o}"
+        for each in os.fsencode(argument)
+    )
+    return f"$'{''.join(escaped)}'"
+
+
+def _can_be_shown(argument: str) -> bool:
+    try:
+        argument.encode(sys.stderr.encoding)
+    except UnicodeEncodeError:
+        return False
+    return argument.isprintable()

@@ -1,23 +1,27 @@
 """Where ids come from, and which of them are wanted."""
 
 import asyncio
-import contextlib
+import codecs
 import os
-import queue
 import stat
-import threading
 import zlib
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Set
 from itertools import chain
 from pathlib import Path
-from typing import Self, TypeAlias
+from typing import Final, Self, TypeAlias
 
 from attrs import define, field, frozen
 
 from raydocs_async.cli._exit import CannotStart
+from raydocs_async.cli._printable import printable
+from raydocs_async.cli._streams import read_some
+
+LONGEST_LINE: Final = 1024
+"""Bytes that are read of a line; an id has 36, and a longer line cannot be one."""
 
 _CHUNK = 1 << 16
 _ID_LENGTH = 36
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class Id(str):
@@ -39,10 +43,60 @@ Source: TypeAlias = Iterable[Id] | AsyncIterable[Id]
 def parse_line(line: bytes, where: str) -> Id | None:
     """The id in a line of a file; ``None`` for an empty line or a comment (``#``).
 
-    What is no text becomes an id that is none, and so is named with its line, like any other.
+    Undecodable bytes become an invalid id, reported with file and line.
     """
-    text = line.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "backslashreplace").strip()
+    text = decode(line.removeprefix(codecs.BOM_UTF8)).strip()
     return Id(text, where) if text and not text.startswith("#") else None
+
+
+def decode(given: bytes) -> str:
+    """Text that can be encoded again, whatever the bytes are."""
+    return given.decode("utf-8", "backslashreplace")
+
+
+@define
+class LineSplitter:
+    """Cuts bytes into lines, in time and memory that no line can spoil.
+
+    Spaces before a line's text are dropped. Of a line longer than `LONGEST_LINE`, only the
+    beginning is kept, with ``…`` behind it.
+    """
+
+    name: str
+    """Of the input, for its error."""
+    _line: bytes = b""
+    _is_cut: bool = False
+    _has_begun: bool = False
+
+    def feed(self, piece: bytes) -> Iterator[bytes]:
+        """Take some bytes; return the lines that they end.
+
+        Raises:
+            OSError: the bytes are UTF-16, in which every line would be an invalid id.
+        """
+        if not self._has_begun and piece.startswith(_UTF_16):
+            raise OSError(f"{self.name} is UTF-16; save it as UTF-8")
+        self._has_begun = True
+        *ended, rest = piece.split(b"\n")
+        for part in ended:
+            self._add(part)
+            yield self._take()
+        self._add(rest)
+
+    def close(self) -> Iterator[bytes]:
+        """Return the last line, if it has no end."""
+        if self._line:
+            yield self._take()
+
+    def _add(self, part: bytes) -> None:
+        line = self._line + part if self._line else part.lstrip()
+        self._is_cut = self._is_cut or bool(line[LONGEST_LINE:].strip())
+        self._line = line[:LONGEST_LINE]
+
+    def _take(self) -> bytes:
+        line = self._line + "…".encode() if self._is_cut else self._line
+        self._line, self._is_cut = b"", False
+        return line
 
 
 @define
@@ -71,10 +125,10 @@ class IdFile:
     path: Path
 
     def __iter__(self) -> Iterator[Id]:
-        with self.path.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                if (found := parse_line(line, f"{self.path}:{number}")) is not None:
-                    yield found
+        name = printable(str(self.path))
+        for number, line in enumerate(_lines_in(self.path, name), 1):
+            if (found := parse_line(line, f"{name}:{number}")) is not None:
+                yield found
 
 
 @frozen
@@ -86,7 +140,7 @@ class IdPipe:
 
     async def __aiter__(self) -> AsyncIterator[Id]:
         number = 0
-        async for line in split_lines(chunks(self.fd)):
+        async for line in split_lines(chunks(self.fd), self.name):
             number += 1
             if (found := parse_line(line, f"{self.name}:{number}")) is not None:
                 yield found
@@ -113,12 +167,13 @@ def find_sources(arguments: Iterable[str], files: Iterable[str]) -> tuple[Source
     Raises:
         CannotStart: a file cannot be read, or is given as an id; or there is none of all that.
     """
-    given = [Id(text, f"argument {n}") for n, text in enumerate(arguments, 1) if text != "-"]
-    sources: list[Source] = [given] if given else []
-    for text in given:
+    given = [(n, text) for n, text in enumerate(arguments, 1) if text != "-"]
+    for _, text in given:
         _refuse_file(text)
+    ids = [Id(decode(os.fsencode(text)), f"argument {n}") for n, text in given]
+    sources: list[Source] = [ids] if ids else []
     if "-" in (*arguments, *files):
-        sources.append(IdPipe(0, "standard input"))
+        sources.append(_open_stdin())
     sources.extend(_open(path) for path in files if path != "-")
     if not sources:
         raise CannotStart("no ids: give them as arguments, in a file with -i, or - to read them")
@@ -153,58 +208,55 @@ def _refuse_file(text: str) -> None:
         raise CannotStart(f"{text} is a file: give it with -i")
 
 
+def _open_stdin() -> IdPipe:
+    try:
+        os.read(0, 0)
+    except OSError as exc:
+        raise CannotStart(f"standard input cannot be read: {exc.strerror}") from None
+    return IdPipe(0, "standard input")
+
+
 def _open(path: str) -> IdFile | IdPipe:
     """A file as it is; what is no regular one (a pipe, a shell's substitution) as a pipe."""
     try:
         with Path(path).open("rb", buffering=0) as file:
             if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 return IdFile(Path(path))
-            return IdPipe(os.dup(file.fileno()), path)
+            return IdPipe(os.dup(file.fileno()), printable(path))
     except OSError as exc:
         raise CannotStart(f"{path} cannot be read: {exc.strerror}") from None
 
 
-async def split_lines(pieces: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    """Whole lines from pieces of any length."""
-    rest = b""
+def _lines_in(path: Path, name: str) -> Iterator[bytes]:
+    splitter = LineSplitter(name)
+    with path.open("rb", buffering=0) as file:
+        while piece := file.read(_CHUNK):
+            yield from splitter.feed(piece)
+    yield from splitter.close()
+
+
+async def split_lines(pieces: AsyncIterable[bytes], name: str) -> AsyncIterator[bytes]:
+    """Whole lines from pieces of any length.
+
+    Raises:
+        OSError: `name` is UTF-16.
+    """
+    splitter = LineSplitter(name)
     async for piece in pieces:
-        *lines, rest = (rest + piece).split(b"\n")
-        for line in lines:
+        for line in splitter.feed(piece):
             yield line
-    if rest:
-        yield rest
+    for line in splitter.close():
+        yield line
 
 
 async def chunks(fd: int) -> AsyncIterator[bytes]:
     """What comes out of a pipe or a terminal, read in a thread no faster than it is asked for.
 
     A thread is what works everywhere, and leaves the descriptor blocking, as those who share it
-    expect it. It is a daemon: a read that never returns must not keep the process from ending.
+    expect it.
 
     Raises:
         OSError: it cannot be read.
     """
-    loop = asyncio.get_running_loop()
-    asked: queue.SimpleQueue[None] = queue.SimpleQueue()
-    got: asyncio.Queue[bytes | OSError] = asyncio.Queue()
-
-    def read() -> None:
-        """Read once each time it is asked to."""
-        while True:
-            asked.get()
-            try:
-                found: bytes | OSError = os.read(fd, _CHUNK)
-            except OSError as exc:
-                found = exc
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(got.put_nowait, found)
-
-    threading.Thread(target=read, name="raydocs-async ids", daemon=True).start()
-    while True:
-        asked.put(None)
-        found = await got.get()
-        if isinstance(found, OSError):
-            raise found
-        if not found:
-            return
-        yield found
+    while piece := await asyncio.to_thread(read_some, fd, _CHUNK):
+        yield piece

@@ -7,15 +7,21 @@ import sys
 from collections.abc import AsyncIterator
 from typing import Self
 
-import click
 from rich.console import Console
-from rich.progress import BarColumn, SpinnerColumn, TextColumn
-from rich.progress import Progress as Bar
-from rich.table import Column
+from rich.live import Live as Region
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
 from rich.text import Text
 
 from raydocs_async import Progress, SessionStream
 from raydocs_async.cli import _text
+from raydocs_async.cli._printable import LONGEST, printable
+from raydocs_async.cli._streams import say
+
+_MARGIN = 5
+"""Columns that stay free, for the ``^C`` that a terminal shows: behind a full line it would begin
+another, and the bar would be redrawn there, below its last frame."""
 
 
 class Reporter:
@@ -51,7 +57,7 @@ class Lines(Reporter):
 
     def say(self, message: str) -> None:
         """Print it."""
-        click.echo(message, err=True)
+        say(message, LONGEST)
 
 
 class Live(Reporter):
@@ -61,51 +67,49 @@ class Live(Reporter):
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
-        self._bar = Bar(
-            SpinnerColumn(),
-            BarColumn(bar_width=20),
-            # With a column of the table's own, it wraps on a narrow terminal instead of being cut.
-            TextColumn("{task.fields[words]}", table_column=Column()),
-            console=self._console,
-            auto_refresh=False,
-        )
-        self._task = self._bar.add_task("", total=None, words="")
+        self._spinner = Spinner("dots")
+        # Standard output stays as it is: it is for data.
+        self._region = Region(console=self._console, auto_refresh=False, redirect_stdout=False)
 
     def __enter__(self) -> Self:
-        self._bar.start()
+        self._region.start()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._bar.stop()
+        self._region.stop()
 
     def update(self, progress: Progress, seconds: float) -> None:
         """Redraw the bar."""
-        words = (
-            _text.counts(progress),
-            f"[red]{progress.failed} failed[/]" if progress.failed else "",
-            f"[dim]{_text.window(progress.rate_limit)}[/]",
-            _text.to_go(progress) or _text.rate(progress, seconds),
-        )
-        self._bar.update(
-            self._task,
-            total=progress.total,
-            completed=progress.done,
-            words=" ".join(filter(None, words)),
-            refresh=True,
-        )
+        columns = self._console.width - _MARGIN
+        bar, words = _text.fit(progress, seconds, columns - 2)
+        text = Text(words, no_wrap=True, overflow="crop")
+        text.highlight_regex(r"\d+ failed", "red")
+        text.highlight_words([_text.window(progress.rate_limit)], "dim")
+        frame = Table.grid(padding=(0, 1, 0, 0))
+        # Without a total, the bar shows that something moves.
+        drawn = [ProgressBar(progress.total, progress.done, bar)] if bar else []
+        frame.add_row(self._spinner, *drawn, text)
+        self._region.update(frame, refresh=True)
 
     finish = update
 
     def say(self, message: str) -> None:
         """Print it above the bar."""
-        self._console.print(Text(message), soft_wrap=True)
+        self._console.print(Text(printable(message)), soft_wrap=True)
 
 
-def choose(*, quiet: bool) -> Reporter:
-    """The reporter that suits standard error."""
+def choose(*, quiet: bool, is_shared: bool = False) -> Reporter:
+    """The reporter that suits standard error.
+
+    Args:
+        quiet: Nothing is to be said.
+        is_shared: Data is written to a terminal, too, where a bar would stand before it.
+    """
     if quiet:
         return Reporter()
-    return Live() if sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb" else Lines()
+    if is_shared or not sys.stderr.isatty() or os.environ.get("TERM", "dumb") == "dumb":
+        return Lines()
+    return Live()
 
 
 @contextlib.asynccontextmanager

@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
-from pathlib import Path
 
 import click
 
 from raydocs_async.cli._exit import CannotStart
+from raydocs_async.cli._files import write_new
+from raydocs_async.cli._loop import run as run_loop
+from raydocs_async.cli._streams import say
 from raydocs_async.sandbox import Chaos, Fault, Sandbox
 
 FAULTS = (Fault.status(503), Fault.reset(), Fault.cut())
@@ -20,7 +22,7 @@ def run(
     limit, window = rate_limit
     chaos = Chaos(rate=faults, faults=FAULTS)
     api = Sandbox(limit, window, sessions=sessions, port=port, chaos=chaos)
-    asyncio.run(_serve(api, port, sessions, ids))
+    run_loop(_serve(api, port, sessions, ids))
 
 
 async def _serve(api: Sandbox, port: int, sessions: int, ids: str | None) -> None:
@@ -30,15 +32,8 @@ async def _serve(api: Sandbox, port: int, sessions: int, ids: str | None) -> Non
         except OSError:
             raise CannotStart(f"port {port} is in use, or not allowed") from None
         if ids is not None:
-            _write_ids(api.ids(sessions), ids)
+            write_new(ids, "".join(f"{each}\n" for each in api.ids(sessions)).encode())
         click.echo(f"export RAYDOCS_BASE_URL={api.url}")
         click.echo(f"export RAYDOCS_API_TOKEN={api.token}")
-        click.echo("Serving until Ctrl-C. The lines above lead other commands here.", err=True)
+        say("Serving until Ctrl-C. The lines above lead other commands here.")
         await asyncio.get_running_loop().create_future()
-
-
-def _write_ids(ids: list[str], path: str) -> None:
-    try:
-        Path(path).write_text("".join(f"{each}\n" for each in ids), encoding="utf-8")
-    except OSError as exc:
-        raise CannotStart(f"{path} cannot be written: {exc.strerror}") from None

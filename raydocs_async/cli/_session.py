@@ -1,11 +1,9 @@
 """``get`` and ``wait``: one session, for a person as a tree, or for a program as JSON."""
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Unpack
 
-import click
 import msgspec
 from rich.console import Console
 from rich.text import Text
@@ -22,7 +20,10 @@ from raydocs_async import (
 )
 from raydocs_async.cli._connect import Connection, code_for, explain, open_client
 from raydocs_async.cli._exit import Exit
-from raydocs_async.cli._text import duration, printable
+from raydocs_async.cli._loop import run
+from raydocs_async.cli._printable import escape, printable
+from raydocs_async.cli._streams import say
+from raydocs_async.cli._text import duration
 
 _STYLES = {"completed": "green", "ready": "green", "failed": "red"}
 
@@ -41,7 +42,7 @@ def wait(
 ) -> Exit:
     """Show it when it is finished."""
     if sys.stderr.isatty():
-        click.echo(f"Waiting until it is finished, {duration(timeout)} at most.", err=True)
+        say(f"Waiting until it is finished, {duration(timeout)} at most.")
     return _show(
         lambda client: client.wait_for_session(session_id, timeout=timeout),
         connection,
@@ -57,16 +58,17 @@ def _show(
             return await call(client)
 
     try:
-        session = asyncio.run(fetch())
+        session = run(fetch())
     except RaydocsError as error:
-        click.echo(f"Error: {explain(error)}{_last_seen(error)}", err=True)
+        say(f"Error: {explain(error)}{_last_seen(error)}")
         return code_for(error)
     try:
         show(session, as_json=as_json)
     except BrokenPipeError:
         raise  # click ends quietly
     except OSError as exc:
-        raise click.ClickException(f"standard output cannot be written: {exc.strerror}") from None
+        say(f"Error: standard output cannot be written: {exc.strerror}")
+        return Exit.FAILED
     return Exit.OK
 
 
@@ -77,10 +79,11 @@ def _last_seen(error: RaydocsError) -> str:
 
 def show(session: Session, *, as_json: bool) -> None:
     """Print a session: as a tree on a terminal, unless JSON is asked for."""
+    record = converter.dumps(session)
     if not sys.stdout.isatty():
-        click.echo(converter.dumps(session))
+        sys.stdout.buffer.write(record + b"\n")
     elif as_json:
-        click.echo(msgspec.json.format(converter.dumps(session)))
+        sys.stdout.buffer.write(escape(msgspec.json.format(record)) + b"\n")
     else:
         Console().print(tree(session))
 

@@ -5,11 +5,6 @@ import math
 from raydocs_async import Progress, RateLimitStatus
 
 
-def printable(text: str) -> str:
-    """Text from elsewhere, without what would steer a terminal."""
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
-
-
 def duration(seconds: float) -> str:
     """A length of time in the two units that matter: ``2 min 5 s``."""
     left = math.ceil(seconds)
@@ -53,6 +48,28 @@ def counts(progress: Progress) -> str:
 def rate(progress: Progress, seconds: float) -> str:
     """How fast it goes: ``98 a minute``."""
     return f"{60 * progress.done / seconds:.0f} a minute" if seconds >= 1 else ""
+
+
+def fit(progress: Progress, seconds: float, columns: int) -> tuple[int, str]:
+    """A bar's length and the words behind it, shortened in steps until both fit in `columns`."""
+    done = counts(progress)
+    count = done.partition(" session")[0].replace(" of ", "/")
+    failed = f"{progress.failed} failed" if progress.failed else ""
+    opens, end = window(progress.rate_limit), to_go(progress) or rate(progress, seconds)
+    when, soon = opens.removeprefix("window "), end.removeprefix("about ")
+    steps = (
+        (20, (done, failed, opens, end)),
+        (10, (done, failed, when, soon)),
+        (10, (count, failed, when, soon)),
+        (0, (count, failed, when, soon)),
+        (0, (count, failed, soon)),
+        (0, (count, failed)),
+    )
+    for bar, parts in steps:
+        words = " ".join(filter(None, parts))
+        if (bar and bar + 1) + len(words) <= columns:
+            return bar, words
+    return 0, count[: max(columns, 0)]
 
 
 def line(progress: Progress, seconds: float) -> str:

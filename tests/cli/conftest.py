@@ -77,7 +77,8 @@ def run(start: Start) -> Run:
         """Run one, with `stdin` as its standard input."""
         process = await start(*arguments, **{"stdin": DEVNULL if stdin is None else PIPE} | options)
         out, err = await process.communicate(None if stdin is None else stdin.encode())
-        return Done(process.returncode, (out or b"").decode(), (err or b"").decode())
+        said = (err or b"").decode("utf-8", "backslashreplace")
+        return Done(process.returncode, (out or b"").decode(), said)
 
     return run
 

@@ -86,12 +86,21 @@ async def test_a_base_url_that_is_refused(
     assert (done.code, done.err) == (2, f"Error: {complaint}\n")
 
 
-def test_without_the_extra(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Where the command's packages are missing, it says how to get them."""
-    monkeypatch.setattr(raydocs_async.cli, "find_spec", lambda name: None)
-    with pytest.raises(SystemExit, match=r"pip install 'raydocs-async\[cli\]'"):
+@pytest.mark.parametrize(
+    ("frozen", "advice"),
+    [
+        (False, r"The command line needs rich: pip install 'raydocs-async\[cli\]'"),
+        (True, "This program was built without rich, which its command line needs"),
+    ],
+)
+def test_without_the_extra(monkeypatch: pytest.MonkeyPatch, *, frozen: bool, advice: str) -> None:
+    """Where the command's packages are missing, it says which, and how to get them if one can."""
+    monkeypatch.setattr(raydocs_async.cli._streams, "prepare", lambda: None)
+    monkeypatch.setattr(
+        raydocs_async.cli, "find_spec", lambda name: None if name == "rich" else sys
+    )
+    monkeypatch.setattr(sys, "frozen", frozen, raising=False)
+    with pytest.raises(SystemExit, match=advice):
         raydocs_async.cli.main()
 
 

@@ -53,3 +53,11 @@ def test_a_file_that_is_there(tmp_path: Path) -> None:
     assert caught.value.returncode == 2
     assert caught.value.stderr == "Error: out.jsonl is there already; move it away\n"
     assert path.read_text() == "mine\n"
+
+
+def test_another_format(tmp_path: Path) -> None:
+    """A name that promises a table is refused."""
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        run(tmp_path, "-o", "out.csv")
+    assert "out.csv: the format is JSON Lines; name it out.jsonl" in caught.value.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -1,17 +1,26 @@
 """`fetch`: many sessions into a file, as real processes on real HTTP."""
 
 import asyncio
+import io
 import json
+import os
 import random
 import resource
 import signal
-from asyncio.subprocess import Process
+import subprocess
+import sys
+from asyncio.subprocess import PIPE, Process
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from raydocs_async.cli._commands import FETCH
+from raydocs_async.cli._exit import Exit
+from raydocs_async.cli._fetch import Job, _close, _resuming, _shard
+from raydocs_async.cli._output import JsonLines, OutputError
+from raydocs_async.cli._progress import Reporter
 from raydocs_async.sandbox import Fault, Sandbox
 from tests.cli.conftest import Run, Start
 from tests.support.terminal import Terminal
@@ -210,10 +219,10 @@ async def test_a_refused_token(
 
 
 async def test_an_outage_ends_it(run: Run, api: Sandbox, ids_file: Path, out: Path) -> None:
-    """A service that stays down stops the job, with what was fetched kept."""
+    """A service that stays down stops the job, to be run again: code 75."""
     api.script(*[Fault.status(503)] * 10_000)
     done = await run("fetch", "-i", "ids.txt", "-o", "out.jsonl", "--max-wait", "0.1")
-    assert done.code == 1
+    assert done.code == 75
     assert "Stopped: session " in done.err
     assert " HTTP 503" in done.err
 
@@ -359,6 +368,16 @@ async def test_progress_on_a_terminal(
     assert screen.count("\x1b[?25l") == screen.count("\x1b[?25h") > 0
 
 
+@pytest.mark.parametrize("errors", [[], ["-e", "/dev/stderr"]])
+async def test_sessions_on_a_terminal(terminal: Terminal, api: Sandbox, errors: list[str]) -> None:
+    """Where sessions or errors are shown on the terminal, each is a line of its own."""
+    _, screen = await terminal("fetch", *api.ids(20), "x", *errors)
+    *lines, summary, end = screen.split("\r\n")
+    assert len([each for each in lines if each.startswith("{")]) == 20 + len(errors) // 2
+    assert "\x1b" not in screen
+    assert (summary[:20], end) == ("20 sessions written ", "")
+
+
 async def test_no_colour(terminal: Terminal, ids_file: Path) -> None:
     """With NO_COLOR there is none."""
     _, screen = await terminal("fetch", "-i", "ids.txt", "-o", "out.jsonl", env={"NO_COLOR": "1"})
@@ -369,3 +388,211 @@ async def test_a_dumb_terminal(terminal: Terminal, ids_file: Path) -> None:
     """Where nothing can be redrawn there are plain lines."""
     _, screen = await terminal("fetch", "-i", "ids.txt", "-o", "out.jsonl", env={"TERM": "dumb"})
     assert screen.startswith("40 sessions written to out.jsonl")
+
+
+async def test_unfinished_sessions(
+    run: Run, api: Sandbox, ids_file: Path, out: Path, tmp_path: Path
+) -> None:
+    """Sessions that are not finished are kept, counted, told by code 75, and fetched again."""
+    pending, processing, failed = api.ids(3)
+    for each, status in ((pending, "pending"), (processing, "processing"), (failed, "failed")):
+        api.put(api.session(each) | {"status": status})
+    command = ("fetch", "-i", "ids.txt", "-o", "out.jsonl")
+    done = await run(*command)
+    assert done.code == 75
+    assert done.err.startswith("Not done: 2 sessions to fetch again later.\n")
+    assert ", 1 with status failed, 2 not finished yet.\n" in done.err
+    assert done.err.endswith("To go on: raydocs-async fetch -i ids.txt -o out.jsonl --resume\n")
+    assert ids_in(out) == sorted(api.ids(40))
+    for each in (pending, processing):
+        api.put(api.session(each) | {"status": "completed"})
+    ids_file.write_text(pending)  # the other one is fetched again all the same
+    done = await run(*command, "--resume")
+    assert done.code == 0
+    assert "out.jsonl: sessions to fetch again, because they were not finished: 2.\n" in done.err
+    assert ", 38 were there already.\n" in done.err
+    assert ids_in(out) == sorted(api.ids(40))
+    assert api.stats.requests == 42
+
+
+async def test_failures_that_may_pass(run: Run, api: Sandbox) -> None:
+    """Code 75 says that all failed ids may succeed later; an unknown one never will."""
+    first, second = api.ids(2)
+    # Longer than a call waits, so that the command does not wait either.
+    api.script_for(second, *[Fault.status(503, retry_after=300)] * 2)
+    done = await run("fetch", first, second)
+    assert done.code == 75
+    assert done.err.startswith("argument 2: session ")
+    assert "Not done: 1 session to fetch again later.\n" in done.err
+    assert (await run("fetch", first, UNKNOWN)).code == 1
+
+
+async def test_a_reply_that_cannot_be_read(run: Run, api: Sandbox, tmp_path: Path) -> None:
+    """A reply that is no session by the models is kept in the errors file, and nowhere else."""
+    first, second = api.ids(2)
+    odd = api.session(first) | {"name": 3, "deep": json.loads("[" * 300 + "]" * 300)}
+    api.put(odd)
+    api.script_for(second, Fault.body(b'{"id":\n"\xff"'))
+    command = ("fetch", "-o", "out.jsonl", "-e", "errors.jsonl", first, second)
+    done = await run(*command)
+    assert done.code == 1
+    assert "deep" not in done.out + done.err
+    kept = {each["id"]: each for each in records((tmp_path / "errors.jsonl").read_text())}
+    assert kept[first]["payload"] == odd
+    assert kept[first]["payload_size"] > 1000
+    assert kept[second]["payload"] == '{"id":\n"\\xff"'
+    assert (await run(*command, "--resume")).code == 1
+
+
+async def test_shard_and_resume(run: Run, api: Sandbox, ids_file: Path, out: Path) -> None:
+    """A file is only gone on with by the shard that it was begun with."""
+    command = ("fetch", "-i", "ids.txt", "-o", "out.jsonl")
+    assert (await run(*command, "--shard", "1/3")).code == 0
+    content = out.read_bytes()
+    for other, named in ((("--shard", "2/3"), "with --shard 2/3"), ((), "without --shard")):
+        done = await run(*command, *other, "--resume")
+        assert done.code == 2
+        assert f"out.jsonl was begun with --shard 1/3, and going on {named} would" in done.err
+    assert out.read_bytes() == content
+    assert (await run(*command, "--shard", "1/3", "--resume")).code == 0
+    assert out.read_bytes() == content
+
+
+async def test_compressed(start: Start, run: Run, api: Sandbox, ids_file: Path, out: Path) -> None:
+    """A compressed file, killed in the middle and resumed, has every id once for any reader."""
+    command = ("fetch", "-i", "ids.txt", "-o", "out.jsonl.gz")
+    api.script(*[Fault.latency(0)] * 20, *[Fault.stall()] * 100)
+    process = await start(*command)
+    packed = out.with_name("out.jsonl.gz")
+    await until_written(process, packed, 3000)
+    process.kill()
+    await process.wait()
+    api.clear_script()
+    packed.write_bytes(packed.read_bytes()[:-5])
+    assert (await run(*command, "--resume")).code == 0
+    unpacking = await asyncio.create_subprocess_exec("gzip", "-dc", packed, stdout=PIPE)
+    unpacked, _ = await unpacking.communicate()
+    assert unpacking.returncode == 0
+    assert sorted(each["id"] for each in records(unpacked.decode())) == sorted(api.ids(40))
+
+
+async def test_a_failing_disk(environment: dict[str, str], ids_file: Path) -> None:
+    """Data that may not be on the disk is told, after the summary of what was done, with code 1."""
+    code = (
+        "import os, raydocs_async.cli as cli\n"
+        "def fail(*_): raise OSError(5, os.strerror(5))\n"
+        "os.fsync = fail; cli.main()"
+    )
+    arguments = ("fetch", "-i", ids_file, "-o", ids_file.with_name("o.jsonl"))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, *arguments, stderr=PIPE, env=environment
+    )
+    _, said = await process.communicate()
+    assert process.returncode == 1
+    assert b"o.jsonl may not be complete: Input/output error.\n40 sessions written to" in said
+
+
+async def test_taken_away(start: Start, api: Sandbox, ids_file: Path, out: Path) -> None:
+    """A file that is deleted under the job stops it, once and in words."""
+    api.latency = 0.05
+    process = await start("fetch", "-i", "ids.txt", "-o", "out.jsonl", "--rate-limit", "1/1")
+    await until_written(process, out, 0)
+    out.unlink()
+    _, said = await process.communicate()
+    assert process.returncode == 1
+    assert said.decode().count("out.jsonl was moved or deleted by another process.") == 1
+
+
+def test_closing_both() -> None:
+    """What is wrong with the first file does not keep the second one open, and is told once."""
+    closed = []
+
+    class Broken:
+        def close(self) -> None:
+            closed.append(self)
+            raise OutputError("out.jsonl may not be complete")
+
+    job = Job(cast(JsonLines, Broken()), cast(JsonLines, Broken()), Reporter())
+    assert _close(job, Exit.INTERRUPTED, "Interrupted") == (
+        Exit.FAILED,
+        "Interrupted. out.jsonl may not be complete",
+    )
+    assert len(closed) == 2
+    reason = "Stopped: out.jsonl may not be complete"
+    assert _close(job, Exit.FAILED, reason) == (Exit.FAILED, reason)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["fetch", "-o", "my out's.jsonl", "--", "-"],
+        ["fetch", "-o", "--resume", "a"],
+        ["fetch", "--", "--resume"],
+        ["fetch", os.fsdecode(b"caf\xe9\\'\n\x1b1"), "-o", "x$y"],
+        ["fetch", "ünï", "-o", "x"],
+        ["fetch", "-o", "x", "a", "--"],
+    ],
+)
+def test_going_on_when_pasted(arguments: list[str]) -> None:
+    """The line that goes on is the same command to a shell, with --resume as an option."""
+    line = _resuming(arguments, [], resume=False)
+    assert line.isprintable()
+    printing = f"printf '%s\\0' {line.removeprefix('raydocs-async ')}"
+    done = subprocess.run(["bash", "-c", printing], capture_output=True, check=True)
+    pasted = [os.fsdecode(each) for each in done.stdout.split(b"\0")[:-1]]
+    assert sorted(pasted) == sorted([*arguments, "--resume"])
+    context = FETCH.make_context("fetch", pasted[1:], resilient_parsing=True)
+    assert context.params["resume"]
+    assert (
+        context.params["ids"]
+        == FETCH.make_context("fetch", arguments[1:], resilient_parsing=True).params["ids"]
+    )
+
+
+def test_going_on_in_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What standard error cannot show is quoted, so that the line can be pasted from there, too."""
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(io.BytesIO(), "ascii"))
+    assert _resuming(["fetch", "ü"], [], resume=False) == (
+        r"raydocs-async fetch $'\303\274' --resume"
+    )
+
+
+def test_going_on_again() -> None:
+    """Where --resume was given, it is not added."""
+    assert _resuming(["fetch", "--resume", "--", "a"], [], resume=True) == (
+        "raydocs-async fetch --resume -- a"
+    )
+
+
+async def test_one_file_for_both(run: Run, api: Sandbox, out: Path) -> None:
+    """Sessions and errors need a file each, also where standard output leads to a file."""
+    with out.open("wb") as file:
+        done = await run("fetch", *api.ids(1), "-e", "out.jsonl", stdout=file)
+    assert done.code == 2
+    assert "sessions and errors need a file each" in done.err
+    assert out.read_bytes() == b""
+
+
+async def test_an_unfinished_session_that_cannot_be_dropped(
+    run: Run, api: Sandbox, out: Path, tmp_path: Path
+) -> None:
+    """Where the file cannot be rewritten, nothing is done, and nothing is changed."""
+    (pending,) = api.ids(1)
+    api.put(api.session(pending) | {"status": "pending"})
+    assert (await run("fetch", *api.ids(3), "-o", "out.jsonl")).code == 75
+    (tmp_path / "errors.jsonl").touch()
+    out.with_name("second").hardlink_to(out)
+    content = out.read_bytes()
+    done = await run("fetch", *api.ids(3), "-o", "out.jsonl", "-e", "errors.jsonl", "--resume")
+    assert done.code == 2
+    assert "hard links" in done.err
+    assert out.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("shard", "words"),
+    [((0, 0), "with another --shard"), ((1, 1), "without --shard"), ((2, 3), "with --shard 2/3")],
+)
+def test_a_shard_in_words(shard: tuple[int, int], words: str) -> None:
+    """A shard is named as the option that it was given by."""
+    assert _shard(shard) == words

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import tracemalloc
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raydocs_async.cli._exit import CannotStart
-from raydocs_async.cli._ids import Id, IdPipe, Wanted, chunks, find_sources, select, split_lines
+from raydocs_async.cli._ids import (
+    LONGEST_LINE,
+    Id,
+    IdPipe,
+    Wanted,
+    chunks,
+    find_sources,
+    select,
+    split_lines,
+)
 
 EVERYTHING = (1, 1)
 
@@ -118,9 +128,9 @@ def test_a_shard_is_the_same_everywhere() -> None:
     assert [each[-1] for each in filter(Wanted((1, 3)).needs, ids)] == ["0", "7", "8", "9"]
 
 
-@given(st.binary().filter(lambda text: b"\r" not in text), st.lists(st.integers(0, 20)))
+@given(st.binary().filter(lambda text: b"\xff" not in text), st.lists(st.integers(0, 20)))
 def test_lines_from_pieces(text: bytes, lengths: list[int]) -> None:
-    """However a stream of bytes is cut, its lines are the same."""
+    """However a stream of bytes is cut, its lines are the same, but for spaces before them."""
 
     async def pieces() -> AsyncIterator[bytes]:
         rest = text
@@ -130,9 +140,74 @@ def test_lines_from_pieces(text: bytes, lengths: list[int]) -> None:
         yield rest
 
     async def lines() -> list[bytes]:
-        return [line async for line in split_lines(pieces())]
+        return [line async for line in split_lines(pieces(), "a pipe")]
 
-    assert asyncio.run(lines()) == text.removesuffix(b"\n").split(b"\n")[: None if text else 0]
+    *ended, rest = map(bytes.lstrip, text.split(b"\n"))
+    assert asyncio.run(lines()) == [*ended, *([rest] if rest else [])]
+
+
+@pytest.mark.parametrize(
+    ("line", "ids"),
+    [
+        (b"x" * 70_000, ["x" * LONGEST_LINE + "…"]),
+        (b"a" + b" " * 70_000, ["a"]),
+        (b" " * 70_000 + b"a", ["a"]),
+        (b" " * 70_000, []),
+        (b"a" + b" " * 70_000 + b"b", ["a" + " " * (LONGEST_LINE - 1) + "…"]),
+        (b"#" + b"x" * 70_000, []),
+        (b"\xff" * 70_000, ["\\xff" * LONGEST_LINE + "…"]),
+        (b"\0" * 70_000, ["\0" * LONGEST_LINE + "…"]),
+    ],
+)
+async def test_a_long_line(tmp_path: Path, line: bytes, ids: list[str]) -> None:
+    """A line that is too long for an id is one invalid id, and is shown cut; no id is lost."""
+    path, pipe = tmp_path / "ids.txt", tmp_path / "pipe"
+    path.write_bytes(b"first\n" + line + b"\nlast")
+    os.mkfifo(pipe)
+    writing = os.open(pipe, os.O_RDWR)
+    (source,) = find_sources((), [str(pipe)])
+    assert isinstance(source, IdPipe)
+    found = asyncio.create_task(collect(source))
+    await asyncio.to_thread(os.write, writing, path.read_bytes())
+    os.close(writing)
+    for each in (read(path), await found):
+        assert each == ["first", *ids, "last"]
+        assert each[-1].where.endswith(":3")
+
+
+async def collect(source: IdPipe) -> list[Id]:
+    """All ids of a pipe."""
+    return [each async for each in source]
+
+
+@pytest.mark.timeout(20)  # a line of 64 MB took longer, when each piece was added to all before
+async def test_a_line_without_end() -> None:
+    """The time and memory for a line do not grow with its length."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(4096):
+            yield b"x" * (1 << 16)
+
+    tracemalloc.start()
+    (line,) = [line async for line in split_lines(pieces(), "a pipe")]
+    assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    tracemalloc.stop()
+    assert len(line) < 2 * LONGEST_LINE
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+async def test_utf_16(tmp_path: Path, encoding: str) -> None:
+    """UTF-16, as some editors write it, is named, instead of each of its lines being refused."""
+    path = tmp_path / "ids.txt"
+    path.write_bytes("\ufeffa\nb\n".encode(encoding))
+    with pytest.raises(OSError, match=r"ids.txt is UTF-16; save it as UTF-8"):
+        read(path)
+
+
+def test_an_argument_that_is_no_text() -> None:
+    """Bytes of an argument that are not UTF-8 are shown as those of a file are."""
+    (given,) = find_sources([os.fsdecode(b"a\xff")], [])
+    assert given == ["a\\xff"]
 
 
 async def test_a_pipe() -> None:

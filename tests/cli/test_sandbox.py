@@ -38,3 +38,12 @@ async def test_a_port_that_is_taken(start: Start, run: Run, tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
     serving.terminate()
     assert await serving.wait() == 130
+
+
+async def test_a_file_of_ids_that_is_there(run: Run, tmp_path: Path) -> None:
+    """A file that has something in it is not overwritten with the sandbox's ids."""
+    (path := tmp_path / "ids.txt").write_text("mine\n")
+    done = await run("sandbox", "--ids", "ids.txt")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "Error: ids.txt is there already; move it away\n"
+    assert path.read_text() == "mine\n"

@@ -85,12 +85,61 @@ async def test_a_token_from_standard_input(run: Run, api: Sandbox) -> None:
 
 async def test_a_token_file_that_is_no_text(run: Run, tmp_path: Path) -> None:
     """A file that cannot be a token's is named, and its content is not shown."""
-    (tmp_path / "token").write_bytes(b"\xff\xfe")
+    (tmp_path / "token").write_bytes(b"\xff")
     done = await run("get", UNKNOWN, "--token-file", "token")
     assert (done.code, done.err) == (
         2,
         "Error: the token file token cannot be read: it is not text\n",
     )
+
+
+@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("after", [b"", b"\r\n"])
+async def test_a_token_as_editors_write_it(
+    run: Run, api: Sandbox, tmp_path: Path, before: bytes, after: bytes
+) -> None:
+    """A byte-order mark and a line's end are no part of the token."""
+    content = before + api.token.encode() + after
+    (tmp_path / "token").write_bytes(content)
+    assert (await run("get", *api.ids(1), "--token-file", "token")).code == 0
+    done = await run("get", *api.ids(1), "--token-file", "-", stdin=content.decode())
+    assert done.code == 0
+
+
+async def test_a_token_from_a_pipe(run: Run, api: Sandbox, tmp_path: Path) -> None:
+    """The token can be what another program says, as a shell's substitution."""
+    reading, writing = os.pipe()
+    os.write(writing, api.token.encode())
+    os.close(writing)
+    done = await run("get", *api.ids(1), "--token-file", f"/dev/fd/{reading}", pass_fds=[reading])
+    os.close(reading)
+    assert done.code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("/dev/zero", "is longer than 16384 bytes, so it holds no token"),
+        ("utf-16-le", "is UTF-16; save it as UTF-8"),
+        ("utf-16-be", "is UTF-16; save it as UTF-8"),
+        (".", "cannot be read: Is a directory"),
+    ],
+)
+async def test_a_token_file_that_is_none(
+    run: Run, api: Sandbox, tmp_path: Path, name: str, reason: str
+) -> None:
+    """A file that cannot be a token's is named, with the reason, and read no further."""
+    for encoding in ("utf-16-le", "utf-16-be"):
+        (tmp_path / encoding).write_text("\ufeff" + api.token, encoding=encoding)
+    done = await run("get", UNKNOWN, "--token-file", name)
+    assert (done.code, done.err) == (2, f"Error: the token file {name} {reason}\n")
+
+
+async def test_a_token_without_end(run: Run) -> None:
+    """A line of standard input that is too long for a token is refused."""
+    done = await run("get", UNKNOWN, "--token-file", "-", stdin="x" * 20_000)
+    assert done.code == 2
+    assert "standard input is longer than 16384 bytes, so it holds no token" in done.err
 
 
 @pytest.mark.parametrize(
@@ -119,11 +168,11 @@ async def test_wait(run: Run, api: Sandbox) -> None:
 
 
 async def test_wait_in_vain(run: Run, api: Sandbox) -> None:
-    """`wait` ends with exit code 1 when the session takes too long."""
+    """`wait` ends with exit code 75, run it again, when the session takes too long."""
     (session_id,) = api.ids(1)
     api.put(api.session(session_id) | {"status": "processing"})
     done = await run("wait", session_id, "--timeout", "0.01")
-    assert done.code == 1
+    assert done.code == 75
     assert "not finished within 0.01 s" in done.err
 
 
@@ -131,7 +180,7 @@ async def test_a_service_that_is_down(run: Run, api: Sandbox) -> None:
     """`get --max-wait` is the time-out of the whole call."""
     api.script(*[Fault.stall()] * 10)
     done = await run("get", *api.ids(1), "--max-wait", "0.2")
-    assert done.code == 1
+    assert done.code == 75
     assert "no answer within 0.2 s" in done.err
 
 

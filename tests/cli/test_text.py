@@ -1,6 +1,8 @@
 """Words for people."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from raydocs_async import Progress, RateLimitStatus
 from raydocs_async.cli import _text
@@ -75,6 +77,31 @@ def test_line_with_little_to_tell() -> None:
     assert _text.line(known, 0.5) == "120 sessions, window opens in 23 s"
 
 
-def test_printable() -> None:
-    """Nothing in a name that came from elsewhere steers a terminal."""
-    assert _text.printable("Müller\x1b[2J\r\n№ 1") == "Müller�[2J��№ 1"
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [
+        (95, (20, "120 of 300 sessions 2 failed window opens in 23 s about 1 min 30 s to go")),
+        (80, (10, "120 of 300 sessions 2 failed opens in 23 s 1 min 30 s to go")),
+        (69, (10, "120/300 2 failed opens in 23 s 1 min 30 s to go")),
+        (50, (0, "120/300 2 failed opens in 23 s 1 min 30 s to go")),
+        (34, (0, "120/300 2 failed 1 min 30 s to go")),
+        (20, (0, "120/300 2 failed")),
+        (4, (0, "120/")),
+        (-1, (0, "")),
+    ],
+)
+def test_fit(columns: int, shown: tuple[int, str]) -> None:
+    """What a terminal has no room for is left out, the least important first."""
+    assert _text.fit(progress(failed=2), 60.0, columns) == shown
+
+
+@given(
+    st.integers(0, 200),
+    st.one_of(st.none(), st.integers(0, 10**7)),
+    st.integers(0, 10**7),
+    st.one_of(st.none(), st.floats(0, 1e7)),
+)
+def test_fit_always(columns: int, total: int | None, failed: int, eta: float | None) -> None:
+    """Whatever there is to show, it is no longer than the room for it."""
+    bar, words = _text.fit(progress(total=total, failed=failed, eta=eta), 60.0, columns)
+    assert (bar and bar + 1) + len(words) <= columns

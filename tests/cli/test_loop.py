@@ -1,0 +1,69 @@
+"""The event loop of a command."""
+
+import asyncio
+import threading
+
+import pytest
+
+from raydocs_async.cli._loop import call_blocking, run
+
+
+async def test_a_call_that_is_under_way() -> None:
+    """A cancellation waits a moment for a blocking call, and for nothing that it raises."""
+    started, may_end = threading.Event(), threading.Event()
+    ended: list[bool] = []
+
+    def call() -> None:
+        """End when it may, with an error."""
+        started.set()
+        ended.append(may_end.wait(10))
+        raise OSError("too late to matter")
+
+    calling = asyncio.create_task(call_blocking(call))
+    await asyncio.to_thread(started.wait)
+    calling.cancel()
+    asyncio.get_running_loop().call_soon(may_end.set)
+    with pytest.raises(asyncio.CancelledError):
+        await calling
+    assert ended == [True]
+
+
+async def test_a_call_that_is_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cancellation waits no longer than that for a call that does not return."""
+    monkeypatch.setattr("raydocs_async.cli._loop.MOMENT", 0)
+    started, may_end = threading.Event(), threading.Event()
+
+    def call() -> None:
+        """End when it may."""
+        started.set()
+        may_end.wait(10)
+
+    calling = asyncio.create_task(call_blocking(call))
+    await asyncio.to_thread(started.wait)
+    calling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await calling
+    may_end.set()
+
+
+def test_errors_of_calls() -> None:
+    """What a call returns or raises is its caller's."""
+
+    async def main() -> int:
+        """Make both kinds of calls."""
+        with pytest.raises(ValueError, match="invalid literal"):
+            await call_blocking(int, "x")
+        return await call_blocking(int, "1")
+
+    assert run(main()) == 1
+
+
+def test_a_thread_that_never_ends() -> None:
+    """A call that never returns keeps neither the loop nor the process."""
+
+    async def main() -> None:
+        """Leave one behind."""
+        asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)
+        await asyncio.sleep(0)
+
+    run(main())

@@ -1,0 +1,48 @@
+"""The gate for text from elsewhere."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from raydocs_async.cli._printable import escape, printable
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Müller № 1 日本 🎉", "Müller № 1 日本 🎉"),
+        ("a\x1b[2J\r\n\x07", "a�[2J���"),
+        ("C1 \x9b2J \x85", "C1 �2J �"),
+        ("\u202etxt.exe\u2066\u2069", "�txt.exe��"),
+        ("\u200b\ufeff\u2028\u2029", "����"),
+        ("1\u00a0000\u3000円", "1 000 円"),
+        ("\udcff\udc80.txt", r"\xff\x80.txt"),
+        ("\ud800", "�"),
+    ],
+)
+def test_printable(text: str, shown: str) -> None:
+    """Nothing in a text steers a terminal or cannot be encoded, and words stay as they are."""
+    assert printable(text) == shown
+
+
+@given(st.text(st.characters(codec=None)))
+def test_printable_always(text: str) -> None:
+    """What is shown can be printed and encoded, whatever it was."""
+    shown = printable(text)
+    assert shown.isprintable()
+    shown.encode()
+
+
+def test_printable_is_bounded() -> None:
+    """Of a long text, the beginning is shown."""
+    assert printable("x" * 1_000_000, 5) == "xxxxx…"
+
+
+@given(st.dictionaries(st.text(), st.text()))
+def test_escape(value: dict[str, str]) -> None:
+    """JSON for a terminal is the same JSON, without what would steer it."""
+    escaped = escape(json.dumps(value, ensure_ascii=False, indent=1).encode())
+    assert json.loads(escaped) == value
+    assert escaped.decode().replace("\n", "").isprintable()
