@@ -16,6 +16,7 @@ that is already here. So the scopes are cancelled some turns of the loop after t
 
 import asyncio
 import math
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -76,6 +77,7 @@ class Deadlines:
         self._running: set[CancelScope] = set()
         self._timer: asyncio.Handle | None = None
         self._next = math.inf
+        self._closed = asyncio.Event()
 
     def __len__(self) -> int:
         """Count the open scopes, without those that an interrupt or a closed loop has left over."""
@@ -96,6 +98,19 @@ class Deadlines:
             scope.cancel()
         self._set_timer(math.inf)
 
+    async def wait_until_empty(self, patience: float) -> None:
+        """Wait until every scope is closed, for at most `patience` seconds.
+
+        An interrupt can end a task without closing its scope, and nothing reports that. So the
+        scopes are looked at again from time to time.
+        """
+        give_up_at = running_loop().time() + patience
+        while self and running_loop().time() < give_up_at:
+            self._closed.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience / 50):
+                    await self._closed.wait()
+
     def add(self, scope: CancelScope) -> None:
         """Open `scope`."""
         self._running.add(scope)
@@ -106,6 +121,7 @@ class Deadlines:
     def remove(self, scope: CancelScope) -> None:
         """Close `scope`. The timer stays: it is cheaper to let it find nothing than to reset it."""
         self._running.discard(scope)
+        self._closed.set()
 
     def _set_timer(self, when: float) -> None:
         if self._timer is not None:

@@ -12,7 +12,6 @@ their context, and nothing of a reply in the frames of their traceback.
 """
 
 import asyncio
-import logging
 import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -38,6 +37,7 @@ from raydocs_async._endpoints import Endpoint
 from raydocs_async._exchange import Failure, Request, Response, Transport
 from raydocs_async._headers import Unseen
 from raydocs_async._hook import Announcer
+from raydocs_async._journal import Journal
 from raydocs_async._limits import Limiter
 from raydocs_async._limits._values import Lane, Ticket, Wait
 from raydocs_async._redact import Redactor
@@ -60,17 +60,7 @@ from raydocs_async.errors import (
     RateLimitError,
     RaydocsError,
 )
-from raydocs_async.events import (
-    AttemptEnded,
-    AttemptStarted,
-    CallEnded,
-    CallStarted,
-    Event,
-    Hook,
-    Paused,
-    RateLimitEvent,
-    RetryScheduled,
-)
+from raydocs_async.events import Hook
 
 M = TypeVar("M")
 
@@ -79,58 +69,34 @@ CLOSE_PATIENCE = 5.0
 SHORTEST_PAUSE = 1.0
 """Seconds that a 429 without Retry-After is worth at least."""
 
-_log = logging.getLogger("raydocs_async")
-
 
 @define(eq=False)
 class _Call:
-    """What one call has come to so far."""
+    """Mutable state of one call."""
 
-    number: int
     request: Request
     endpoint: Endpoint[Any]
     lane: Lane
-    started: float
     deadline: float
     """In the event loop's seconds."""
-    clock: Callable[[], float]
-    """The event loop's; still works when the call is collected after its loop was closed."""
-    idle_since: float
-    """When it last began to wait: for the rate limit, or as back-off."""
-    patience: Patience | None = None
+    patience: Patience | None
+    journal: Journal
+    phase: str = "waiting for the rate limit"
+    """The current activity, for the message of a call that exceeds its deadline."""
     ticket: Ticket | Wait | None = None
     """The rate limit's last answer."""
     sent_at: float = -math.inf
-    """When its last request was sent, in the event loop's seconds."""
-    history: list[Attempt] = field(factory=list)
-    doing: str = "waiting for the rate limit"
-
-    @property
-    def name(self) -> str:
-        """The requested resource, for log lines."""
-        return f"{self.request.resource} {self.request.id}"
-
-    def attempt(
-        self, ticket: Ticket, *, status: int | None = None, error: str | None = None
-    ) -> Attempt:
-        """An entry for the history."""
-        sent_at = ticket.sent_at
-        return Attempt(
-            at=sent_at - self.started,
-            status=status,
-            error=error,
-            waited=sent_at - self.idle_since,
-        )
+    """When the last request was sent, in the event loop's seconds."""
 
 
 @frozen(kw_only=True)
 class Completed(Generic[M]):
-    """What a call came to: a model or an error."""
+    """The result of a call: a model or an error."""
 
     model: M | None = field(default=None, repr=False)
     error: RaydocsError | None = None
     transient: bool = False
-    """Whether the error may pass, and only the retries were used up."""
+    """True if the error is temporary, and only the retries were used up."""
     attempts: tuple[Attempt, ...] = ()
     sent_at: float = -math.inf
     """When the last request was sent, in the event loop's seconds."""
@@ -184,7 +150,6 @@ class Engine:
         self._announce = None if on_event is None else Announcer(on_event)
         self._calls = 0
         self._quota = RetryQuota()
-        self._idle = asyncio.Event()
         self.closed = False
 
     async def call(
@@ -224,15 +189,12 @@ class Engine:
             ConfigurationError: it was opened elsewhere.
         """
         self.check_usable()
-        now = self._now()
-        deadline = math.inf if timeout is None else now + timeout
         self._calls += 1
-        clock = running_loop().time
-        call = _Call(
-            self._calls, request, endpoint, lane, now, deadline, clock, now, patience=patience
-        )
-        outcome = await self._observed(call)
-        history, sent_at = tuple(call.history), call.sent_at
+        journal = Journal(self._calls, request, self._announce, running_loop().time)
+        deadline = math.inf if timeout is None else journal.started + timeout
+        call = _Call(request, endpoint, lane, deadline, patience, journal)
+        outcome = await self._run_with_events(call)
+        history, sent_at = tuple(journal.attempts), call.sent_at
         if isinstance(outcome, _Decoded):
             return Completed(model=outcome.model, attempts=history, sent_at=sent_at)
         error = attrs.evolve(
@@ -264,26 +226,17 @@ class Engine:
             raise ConfigurationError("a client cannot be closed from within one of its own calls")
         self.closed = True
         self._deadlines.cancel_all()
-        await self._wait_for_calls()
+        await self._deadlines.wait_until_empty(CLOSE_PATIENCE)
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_PATIENCE):
                 await self._transport.close()
 
-    async def _wait_for_calls(self) -> None:
-        """Wait for the calls that were cancelled; not for ever, as an interrupt can stop a task."""
-        give_up_at = self._now() + CLOSE_PATIENCE
-        while self._deadlines and self._now() < give_up_at:
-            self._idle.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CLOSE_PATIENCE / 50):
-                    await self._idle.wait()
-
-    async def _observed(self, call: _Call) -> _Decoded | Retry | Failed:
+    async def _run_with_events(self, call: _Call) -> _Decoded | Retry | Failed:
         """Run the call between the events of its start and its end."""
         error: str | None = None
         try:
-            self._tell(call, CallStarted, bulk=call.lane is Lane.BULK)
-            outcome = await self._within_deadline(call)
+            call.journal.start(bulk=call.lane is Lane.BULK)
+            outcome = await self._run_until_deadline(call)
             if not isinstance(outcome, _Decoded):
                 error = type(outcome.error).__name__
             return outcome
@@ -291,15 +244,14 @@ class Engine:
             error = type(exc).__name__
             raise
         finally:
-            seconds, attempts = call.clock() - call.started, len(call.history)
-            self._tell(call, CallEnded, seconds=seconds, attempts=attempts, error=error)
+            call.journal.end(error)
 
-    async def _within_deadline(self, call: _Call) -> _Decoded | Retry | Failed:
+    async def _run_until_deadline(self, call: _Call) -> _Decoded | Retry | Failed:
         """Run the call, and turn the end of its time, or of the client, into its error."""
         scope = self._deadlines.until(call.deadline)
         try:
             with scope:
-                return await self._run(call)
+                return await self._attempt_with_retries(call)
         except TimeoutError:
             if not scope.cancelled:
                 raise
@@ -310,13 +262,12 @@ class Engine:
             raise
         finally:
             self._deadlines.remove(scope)  # as the block did, unless an interrupt hit its very end
-            self._idle.set()
         if self.closed:
-            return Failed(ClientClosedError(f"the client was closed while {call.doing}"))
-        seconds = call.deadline - call.started
-        return Failed(APITimeoutError(f"no answer within {seconds:g} s; still {call.doing}"))
+            return Failed(ClientClosedError(f"the client was closed while {call.phase}"))
+        seconds = call.deadline - call.journal.started
+        return Failed(APITimeoutError(f"no answer within {seconds:g} s; still {call.phase}"))
 
-    async def _run(self, call: _Call) -> _Decoded | Retry | Failed:
+    async def _attempt_with_retries(self, call: _Call) -> _Decoded | Retry | Failed:
         verdict = await self._attempt(call)
         if isinstance(verdict, Retry):
             verdict = await self._retry(call, verdict)
@@ -328,9 +279,8 @@ class Engine:
         """Make the attempts after the first one."""
 
         async def sleep(seconds: float) -> None:
-            call.doing = "backing off"
-            _log.info("%s: retrying in %.2f s", call.name, seconds)
-            self._tell(call, RetryScheduled, delay=seconds)
+            call.phase = "backing off"
+            call.journal.schedule_retry(seconds)
             await self._sleep(seconds)
 
         if call.patience is None:
@@ -353,47 +303,48 @@ class Engine:
     async def _retry_patiently(
         self, call: _Call, verdict: Retry, patience: Patience, sleep: Sleep
     ) -> _Decoded | Retry | Failed:
-        call.doing = "backing off"
+        call.phase = "backing off"
         while await patience(FailedAttempt(call.sent_at, verdict.after), sleep):
             outcome = await self._attempt(call)
             if not isinstance(outcome, Retry):
                 return outcome
-            verdict, call.doing = outcome, "backing off"
+            verdict, call.phase = outcome, "backing off"
         return verdict
 
     async def _attempt(self, call: _Call) -> _Decoded | Retry | Failed:
         """One attempt by the retry policy's count; as many exchanges as the rate limit refuses."""
         while True:
-            call.doing = "waiting for the rate limit"
+            call.phase = "waiting for the rate limit"
             call.ticket = await self._limiter.acquire(call.lane, call.deadline)
             if isinstance(call.ticket, Wait):
-                return Failed(self._shut(call, call.ticket))
+                return Failed(self._rate_limit_error(call, call.ticket))
             outcome = await self._exchange(call, call.ticket)
-            verdict = await self._judge(call, outcome)
-            self._note(call, call.ticket, outcome, verdict)
+            verdict = await self._evaluate(call, outcome)
+            status = outcome.status if isinstance(outcome, Response) else None
+            error = None if isinstance(verdict, _Decoded) else verdict.error.message
+            call.journal.end_attempt(call.sent_at, status=status, error=error)
             if not isinstance(verdict, Throttled):
                 return verdict
 
     async def _exchange(self, call: _Call, ticket: Ticket) -> Response | Failure:
         """Send, and give the slot back, whatever happens."""
         try:
-            call.doing, call.sent_at = "waiting for the reply", ticket.sent_at
-            number, waited = len(call.history) + 1, ticket.sent_at - call.idle_since
-            self._tell(call, AttemptStarted, number=number, waited=waited)
+            call.phase, call.sent_at = "waiting for the reply", ticket.sent_at
+            call.journal.start_attempt(ticket.sent_at)
             outcome = await self._transport.send(call.request, call.deadline)
         except BaseException:
             self._limiter.settle(ticket, Unseen())
-            self._end_attempt(call, ticket, error="interrupted")
+            call.journal.end_attempt(ticket.sent_at, error="interrupted")
             raise
-        for news in self._limiter.settle(ticket, observe(outcome), self._pause):
-            self._pass_on(news)
+        for event in self._limiter.settle(ticket, observe(outcome), self._pause):
+            call.journal.report_rate_limit(event)
         return outcome
 
     def _pause(self, refusals: int) -> float:
         """Seconds to send nothing after so many consecutive 429s without Retry-After."""
         return max(backoff(self._policy, refusals, self._rand), SHORTEST_PAUSE)
 
-    async def _judge(
+    async def _evaluate(
         self, call: _Call, outcome: Response | Failure
     ) -> _Decoded | Retry | Throttled | Failed:
         verdict = classify(outcome, self._redactor)
@@ -412,46 +363,10 @@ class Engine:
         except APIResponseValidationError as exc:
             return classify_invalid(exc, response, self._redactor)
 
-    def _note(
-        self,
-        call: _Call,
-        ticket: Ticket,
-        outcome: Response | Failure,
-        verdict: _Decoded | Retry | Throttled | Failed,
-    ) -> None:
-        status = outcome.status if isinstance(outcome, Response) else None
-        error = None if isinstance(verdict, _Decoded) else verdict.error.message
-        self._end_attempt(call, ticket, status=status, error=error)
-
-    def _end_attempt(
-        self, call: _Call, ticket: Ticket, *, status: int | None = None, error: str | None
-    ) -> None:
-        call.history.append(call.attempt(ticket, status=status, error=error))
-        call.idle_since = now = call.clock()
-        _log.debug("%s: %s", call.name, call.history[-1])
-        self._tell(
-            call,
-            AttemptEnded,
-            number=len(call.history),
-            seconds=now - ticket.sent_at,
-            status=status,
-            error=error,
-        )
-
-    def _tell(self, call: _Call, event: Callable[..., Event], **details: Any) -> None:
-        if self._announce is not None:
-            about = {"resource": call.request.resource, "resource_id": call.request.id}
-            self._announce(event(call=call.number, **about, **details))
-
-    def _pass_on(self, news: RateLimitEvent) -> None:
-        if isinstance(news, Paused):
-            _log.info("the rate limit is used up: nothing is sent for %.1f s", news.seconds)
-        if self._announce is not None:
-            self._announce(news)
-
-    def _shut(self, call: _Call, wait: Wait) -> RateLimitError:
+    def _rate_limit_error(self, call: _Call, wait: Wait) -> RateLimitError:
         opens_in = wait.until - self._now()
-        last = call.history[-1].status if call.history else None
+        attempts = call.journal.attempts
+        last = attempts[-1].status if attempts else None
         return RateLimitError(
             "the rate limit's window is shut for longer than this call may wait",
             status=last if last == HTTPStatus.TOO_MANY_REQUESTS else None,
