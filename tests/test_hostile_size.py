@@ -34,6 +34,7 @@ def open_files() -> int:
 async def test_pending_calls_cost_little() -> None:
     """E1: a call that waits costs some kilobytes, and no file but those of the requests sent."""
     waiting, files = 2000, open_files()
+    most = 6 * KIB if sys.gettrace() is None else 8 * KIB  # a tracer keeps something of each frame
     async with (
         WireServer((End.HANG,)) as server,
         client_for(server.url, rate_limit=RateLimit(requests=1), timeout=None) as client,
@@ -45,7 +46,7 @@ async def test_pending_calls_cost_little() -> None:
             used, _ = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-        assert used / waiting < 6 * KIB
+        assert used / waiting < most
         assert open_files() - files < 10
         await client.close()
         await asyncio.gather(*calls, return_exceptions=True)
