@@ -667,9 +667,10 @@ async def test_a_time_out_ends_no_other_exchange() -> None:
 async def test_a_connection_that_cannot_be_made_leaves_the_pool() -> None:
     """N3: a connect that takes too long says nothing of the connections that there are."""
     with black_hole() as url:
-        async with open_transport(url, attempt_timeout=60.0) as transport:
-            failure = await failure_of(transport)
-            pool = transport._pool
+        transport = transport_for(url, attempt_timeout=60.0)
+        failure = await failure_of(transport)
+        pool = transport._pool
+        await transport.close()
     assert (failure.kind, failure.sent) == (FailureKind.TIMEOUT, False)
     assert pool is not None
 

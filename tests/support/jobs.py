@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import attrs
+import pytest
 from attrs import Factory, define
 
 from raydocs_async import (
@@ -118,9 +119,11 @@ async def collect(stream: SessionStream) -> list[Outcome]:
 async def collect_until_error(stream: SessionStream) -> tuple[list[Outcome], RaydocsError]:
     """All outcomes, and the error that the stream ends with."""
     outcomes: list[Outcome] = []
-    try:
+
+    async def drain() -> None:
         async for outcome in stream:
             outcomes.append(outcome)  # noqa: PERF401  (kept when it raises)
-    except RaydocsError as error:
-        return outcomes, error
-    raise AssertionError("the stream ended without an error")
+
+    with pytest.raises(RaydocsError) as caught:
+        await drain()
+    return outcomes, caught.value
