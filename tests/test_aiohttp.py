@@ -667,10 +667,8 @@ async def test_a_time_out_ends_no_other_exchange() -> None:
 async def test_a_connection_that_cannot_be_made_leaves_the_pool() -> None:
     """N3: a connect that takes too long says nothing of the connections that there are."""
     with black_hole() as url:
-        transport = transport_for(url, attempt_timeout=60.0)
-        failure = await failure_of(transport)
-        pool = transport._pool
-        await transport.close()
+        async with open_transport(url, attempt_timeout=60.0) as transport:
+            failure, pool = await failure_of(transport), transport._pool
     assert (failure.kind, failure.sent) == (FailureKind.TIMEOUT, False)
     assert pool is not None
 
