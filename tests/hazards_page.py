@@ -22,7 +22,7 @@ Shown: TypeAlias = Mapping[str, Mapping[str, set[str]]]
 """Hazard → test → its cases."""
 
 INTRODUCTION = """\
-# What is survived
+# Failure handling
 
 <!-- Made by `nox -s hazards` from tests/hazards.toml and the tests; a test fails if it is not. -->
 
