@@ -384,4 +384,5 @@ async def test_the_quota_bounds_the_retries_of_ten_minutes() -> None:
             return calls
 
         calls = sum(await asyncio.gather(*(call_again_and_again() for _ in range(10))))
-    assert fake.stats.requests <= calls + 100 + 10 * 100
+    minutes = now() / 60  # the last calls end somewhat later than ten
+    assert fake.stats.requests - calls <= 100 + 100 * minutes
