@@ -137,7 +137,7 @@ def _refusal(status: int) -> Failure:
 
 
 def _reason(exc: Exception) -> str:
-    """What happened, in words that are not the exception's: its own can quote headers."""
+    """Return the failure in words of our own: the exception's can quote headers."""
     match exc:
         case WireError() | ExposureError():
             return str(exc)
@@ -360,7 +360,7 @@ class AiohttpTransport:
         return {**self._overrides, "headers": {**self._headers, "Connection": "close"}}
 
     def _overrides_for_borrowed(self) -> Mapping[str, Any]:
-        """What a borrowed session does not bring along, or must not impose."""
+        """Return the request options that a borrowed session lacks, or must not impose."""
         return {
             "headers": self._headers,
             "auto_decompress": True,
@@ -434,7 +434,7 @@ class _Reply:
 
     @property
     def body(self) -> bytes:
-        """What was read so far."""
+        """The bytes read so far."""
         return b"".join(self.chunks)
 
     async def read_up_to(self, limit: int) -> None:

@@ -58,7 +58,7 @@ def _check_name(host: str, *, borrowed: bool) -> None:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether it is an address of this machine alone, also as IPv4 in IPv6; a name never is."""
+    """Return True for a loopback address, also as IPv4 in IPv6; never for a name."""
     try:
         ip = ip_address(address)
     except ValueError:

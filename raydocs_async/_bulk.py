@@ -46,7 +46,7 @@ from raydocs_async.models import Session
 
 _log = logging.getLogger("raydocs_async")
 
-# What goes wrong for one id in these ways goes wrong for all of them.
+# Errors that would hit every id.
 _FATAL = (
     AuthenticationError,
     PermissionDeniedError,
@@ -62,7 +62,7 @@ def _name_of_type(value: object) -> str:
 
 @frozen
 class Outcome:
-    """What became of one id."""
+    """The result of one id."""
 
     session_id: str | UUID
     """The id as it was given."""
@@ -105,16 +105,16 @@ def estimate(left: int, status: RateLimitStatus) -> float | None:
 
 @frozen
 class Service:
-    """What a job asks of the client."""
+    """Access of a job to its client."""
 
     fetch: Fetch
-    """Fetch one session in the bulk lane; returns also what went wrong."""
+    """Fetches one session in the bulk lane; returns errors instead of raising them."""
     terms: Terms
     status: Callable[[], RateLimitStatus]
 
 
 class Job:
-    """The workers of one stream and what they share; knows nothing of the stream itself."""
+    """The workers of one stream and their shared state."""
 
     def __init__(self, ids: Ids, service: Service, concurrency: int, *, ordered: bool) -> None:
         self._source = Source(ids)
@@ -223,7 +223,7 @@ class Job:
             self.cancel()
 
     def _pop(self) -> Outcome | None:
-        """The outcome to hand over now; after the workers' end, in order or not, what is left."""
+        """Return the next outcome to hand over, if there is one; order needs the workers."""
         if not self._finished:
             return None
         if not self._ordered:

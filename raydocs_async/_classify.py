@@ -70,7 +70,7 @@ class Done:
 
 @frozen
 class Retry:
-    """It may go well the next time."""
+    """A temporary failure: the next attempt may succeed."""
 
     error: RaydocsError
     after: float | None = None
@@ -88,7 +88,7 @@ class Throttled:
 
 @frozen
 class Failed:
-    """It is not going to go well."""
+    """A permanent failure."""
 
     error: RaydocsError
 
@@ -97,7 +97,7 @@ Verdict = Done | Retry | Throttled | Failed
 
 
 def classify(outcome: Response | Failure, redactor: Redactor) -> Verdict:
-    """Tell what follows from `outcome`; `redactor` hides the token in what its errors quote."""
+    """Return the verdict on `outcome`; `redactor` hides the token in the texts of its error."""
     if isinstance(outcome, Failure):
         return _classify_failure(outcome, redactor)
     if outcome.status == HTTPStatus.OK:
@@ -130,7 +130,7 @@ def observe(outcome: Response | Failure) -> Observation:
 def classify_invalid(
     error: APIResponseValidationError, response: Response, redactor: Redactor
 ) -> Retry | Failed:
-    """Tell what follows from a 200 whose body is no model; `error` is from decoding it."""
+    """Return the verdict on a 200 whose body does not fit; `error` comes from decoding it."""
     error = evolve(
         error,
         message=redactor.line(error.message, _EXCERPT),

@@ -90,7 +90,7 @@ class ModelConverter(MsgspecJsonConverter):
 
 
 def _is_cut(body: bytes, problem: Exception) -> bool:
-    """Whether the JSON ended too early; cut in a number, it is only malformed to the parser."""
+    """Return True if the JSON ended too early; cut in a number, it is malformed to the parser."""
     if isinstance(problem, msgspec.DecodeError) and "invalid number" in str(problem):
         try:
             _decode(body + b"0")
@@ -143,7 +143,7 @@ def _is_optional(type_: Any) -> bool:
 
 
 def _is_array(type_: Any) -> bool:
-    """Whether it is a collection of any length, with items of one type."""
+    """Return True for a collection of any length, with items of one type."""
     origin, args = get_origin(type_), get_args(type_)
     return origin in _strict.ARRAYS and (origin is not tuple or args[1:] == (...,))
 

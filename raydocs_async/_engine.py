@@ -1,4 +1,4 @@
-"""The order of things: one call, from its request to a model or an error.
+"""The order of one call, from its request to a model or an error.
 
 ::
 
@@ -103,7 +103,7 @@ class Completed(Generic[M]):
 
     @property
     def answered(self) -> bool:
-        """True if the service gave a final answer, whatever it was."""
+        """True if the service gave a final answer, an error included."""
         return not self.transient and bool(self.attempts) and self.attempts[-1].status is not None
 
 
@@ -115,17 +115,17 @@ class _Decoded:
 
 
 class Engine:
-    """Carries out calls; the one place that knows the order of things.
+    """Carries out calls.
 
     Args:
         transport: Makes the exchanges.
-        limiter: Says when.
-        deadlines: Ends calls, and what the transport is at; shared with it.
-        policy: Says how often.
-        redactor: Hides the token in what replies quote.
-        rand: Even in [0, 1); for jitter.
-        sleep: For back-off.
-        on_event: Is told of what happens; ``None`` if nobody listens.
+        limiter: Decides when a request may be sent.
+        deadlines: Cancels calls and exchanges at their deadlines; shared with the transport.
+        policy: Decides about retries.
+        redactor: Hides the token in texts of replies.
+        rand: Returns a random number, evenly distributed in [0, 1), for jitter.
+        sleep: Waits for some seconds, as back-off.
+        on_event: Receives the events; ``None`` without a hook.
     """
 
     def __init__(
@@ -155,7 +155,7 @@ class Engine:
     async def call(
         self, endpoint: Endpoint[M], request: Request, *, timeout: float | None, lane: Lane
     ) -> M:
-        """As `complete`, with the error raised.
+        """Make `request` as `complete` does, and raise the error.
 
         Raises:
             RaydocsError: the right kind of it, with the history of attempts.
@@ -175,13 +175,13 @@ class Engine:
         lane: Lane,
         patience: Patience | None = None,
     ) -> Completed[M]:
-        """Make `request` until there is a model or nothing left to try.
+        """Make `request` until there is a model or no attempt left.
 
         Args:
-            endpoint: Says what the reply holds.
-            request: For that endpoint.
+            endpoint: The kind of resource.
+            request: The request, made by `endpoint`.
             timeout: Seconds for everything: queueing, attempts and waits; ``None`` for no end.
-            lane: Where to queue.
+            lane: Priority in the rate limit's queue.
             patience: Decides about retries; by default the policy and the retry quota do.
 
         Raises:
@@ -247,7 +247,7 @@ class Engine:
             call.journal.end(error)
 
     async def _run_until_deadline(self, call: _Call) -> _Decoded | Retry | Failed:
-        """Run the call, and turn the end of its time, or of the client, into its error."""
+        """Run the call; a deadline that passes, or a client that is closed, becomes its error."""
         scope = self._deadlines.until(call.deadline)
         try:
             with scope:
@@ -312,7 +312,7 @@ class Engine:
         return verdict
 
     async def _attempt(self, call: _Call) -> _Decoded | Retry | Failed:
-        """One attempt by the retry policy's count; as many exchanges as the rate limit refuses."""
+        """Make one attempt by the retry policy's count; a 429 repeats its exchange."""
         while True:
             call.phase = "waiting for the rate limit"
             call.ticket = await self._limiter.acquire(call.lane, call.deadline)
@@ -327,7 +327,7 @@ class Engine:
                 return verdict
 
     async def _exchange(self, call: _Call, ticket: Ticket) -> Response | Failure:
-        """Send, and give the slot back, whatever happens."""
+        """Send the request, and settle its ticket in every case."""
         try:
             call.phase, call.sent_at = "waiting for the reply", ticket.sent_at
             call.journal.start_attempt(ticket.sent_at)
@@ -341,7 +341,7 @@ class Engine:
         return outcome
 
     def _pause(self, refusals: int) -> float:
-        """Seconds to send nothing after so many consecutive 429s without Retry-After."""
+        """Return the seconds of silence after so many consecutive 429s without Retry-After."""
         return max(backoff(self._policy, refusals, self._rand), SHORTEST_PAUSE)
 
     async def _evaluate(

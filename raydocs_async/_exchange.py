@@ -37,7 +37,7 @@ class Response:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     connection: object = field(default=None, repr=False, eq=False)
-    """What the transport needs to drop the connection this came by; opaque to everybody else."""
+    """The transport's handle for dropping the connection; opaque to other modules."""
     rate_limit: RateLimitHeaders = field(
         init=False,
         repr=False,
@@ -71,11 +71,11 @@ class Failure:
     """In words, for the error's message, but for what the operating system may quote; `classify`
     hides the token in it."""
     sent: bool = True
-    """Whether the server may have seen, and so counted, the request."""
+    """True if the server may have seen, and so counted, the request."""
 
 
 class Transport(Protocol):
-    """What makes exchanges: the transport, or a stand-in for it."""
+    """Makes exchanges: the transport, or a stand-in for it."""
 
     def check_home(self, *, closing: bool = False) -> None:
         """Refuse to be used in more than one event loop or process, if that matters.

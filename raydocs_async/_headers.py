@@ -21,7 +21,7 @@ _seconds = re.compile(r"[0-9]+(\.[0-9]+)?").fullmatch
 
 @frozen
 class RateLimitHeaders:
-    """What a reply says about the rate limit; ``None`` for what it does not say.
+    """Rate-limit headers of a reply; ``None`` for an absent one.
 
     Only a 429 has `retry_after`. Numbers that cannot be meant are treated as absent.
     """

@@ -40,7 +40,7 @@ def _remembered(failures: Iterable[tuple[float, UUID]] = ()) -> deque[tuple[floa
 
 @define(eq=False)
 class Health:
-    """What the requests of a job tell of the service; all times in the event loop's seconds."""
+    """Health of the service by the requests of one job; times in the event loop's seconds."""
 
     known_good: UUID | None = None
     """The id that was answered last, if possible by a session; a probe asks for it again."""

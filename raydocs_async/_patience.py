@@ -38,7 +38,7 @@ Fetch: TypeAlias = Callable[[UUID, Patience], Awaitable[Completed[Session]]]
 
 @frozen
 class Terms:
-    """What a job may do about failures."""
+    """Bounds of a job's retries."""
 
     policy: RetryPolicy
     quota: RetryQuota
@@ -61,7 +61,7 @@ class Watch:
         self.health = Health()
         self.terms = terms
         self.gave_up = False
-        """Whether an outage has taken more than `max_wait`."""
+        """True if an outage has taken more than `max_wait`."""
         self.turn = asyncio.Lock()
         """Held by the call that makes attempts in an outage, and by a probe."""
         self._fetch = fetch
@@ -84,7 +84,7 @@ class Watch:
                 self.failed(good, completed.sent_at, for_long=False)
 
     async def probe_unless_proven(self, sent_at: float) -> None:
-        """As `probe`, one at a time, as long as it would tell something about `sent_at`."""
+        """Probe, one call at a time, unless the service is known to have worked after `sent_at`."""
         async with self.turn:
             if not self.health.down and not self.health.proves(sent_at):
                 await self.probe()

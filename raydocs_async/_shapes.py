@@ -43,12 +43,12 @@ _notes = _Notes()
 
 
 def is_model(type_: Any) -> bool:
-    """Whether it is one of ours, and not an attrs class of somebody else."""
+    """Return True for a model of this library, False for a user's own class."""
     return isinstance(type_, type) and issubclass(type_, Model)
 
 
 def is_record(type_: Any) -> bool:
-    """Whether it is an attrs class or a data class."""
+    """Return True for an attrs class or a data class."""
     return attrs.has(type_) or is_dataclass(type_)
 
 
@@ -73,11 +73,11 @@ class Shape:
 
     @property
     def can_be_empty(self) -> bool:
-        """Whether no field is required, so that PHP may write an object of them as ``[]``."""
+        """True if no field is required, so that PHP may write an empty object as ``[]``."""
         return all(each.default is not attrs.NOTHING for each in self.fields.values())
 
     def split(self, wire: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What the fields take, by current spelling, and what no field knows."""
+        """Split an object into the values of fields, by current spelling, and unknown keys."""
         known: dict[str, Any] = {}
         extra: dict[str, Any] = {}
         for key, value in wire.items():

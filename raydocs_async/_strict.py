@@ -47,7 +47,7 @@ ARRAYS: Mapping[Any, Callable[[list[Any]], Any]] = {
     deque: deque,
     Sequence: tuple,
 }
-"""What an array is read as, by the origin of the type asked for."""
+"""The collection that an array becomes, by the origin of the requested type."""
 
 
 class Mismatch(ValueError):  # noqa: N818  (what it is, not what went wrong)
@@ -75,7 +75,7 @@ def scalar(kind: type) -> Reader:
 
 
 def scalar_or_none(kind: type) -> Reader:
-    """As `scalar`, ``null`` allowed."""
+    """Return a reader like `scalar` that also accepts ``null``."""
     expected = _JSON_NAMES[kind]
 
     def read(value: Any, _: Any) -> Any:
@@ -208,7 +208,7 @@ def items(read: Reader, item: Any, collect: Callable[[list[Any]], Any] = tuple) 
 
 
 def an_object(read: Reader) -> Reader:
-    """As `read`, for objects alone, and PHP's ``[]`` for an empty one."""
+    """Return `read` for objects alone, and PHP's ``[]`` for an empty one."""
 
     def read_object(value: Any, type_: Any) -> Any:
         if value.__class__ is not dict and value != []:
@@ -219,7 +219,7 @@ def an_object(read: Reader) -> Reader:
 
 
 def or_default(read: Reader, default: Callable[[], Any], note: Note = forget) -> Reader:
-    """As `read`, with the default of a field that may be absent in the place of ``null``."""
+    """Return `read`, with the default of an optional field in the place of ``null``."""
 
     def read_or_default(value: Any, type_: Any) -> Any:
         if value is not None:
@@ -231,7 +231,7 @@ def or_default(read: Reader, default: Callable[[], Any], note: Note = forget) ->
 
 
 def or_empty(read: Reader, model: Callable[[], Any], note: Note) -> Reader:
-    """As `read`, with an empty model in the place of PHP's ``[]`` for an empty object."""
+    """Return `read`, with an empty model in the place of PHP's ``[]``."""
 
     def read_or_empty(value: Any, type_: Any) -> Any:
         if value != []:

@@ -1,4 +1,4 @@
-"""The client: what users call, and the one place that picks clock, randomness and defaults."""
+"""The client: public methods and lifecycle. It picks clock, randomness and defaults."""
 
 import asyncio
 import math
@@ -58,7 +58,7 @@ class Default(Enum):
 
 @define
 class _Unshown(Generic[T]):
-    """What documents say, in a local variable: crash reporters show those of every frame."""
+    """Hides a value from tracebacks that print local variables."""
 
     value: T = field(repr=False)
 

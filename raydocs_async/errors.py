@@ -52,7 +52,7 @@ class Attempt:
     status: int | None = None
     """The reply's status, if there was one."""
     error: str | None = None
-    """What went wrong, in words, if anything did."""
+    """The error in words; ``None`` for a success."""
     waited: float = 0.0
     """Seconds waited before it, for the rate limit or as back-off."""
 
@@ -150,7 +150,7 @@ class APITimeoutError(APIConnectionError):
 
 @define(eq=False, repr=False, auto_exc=False, on_setattr=setters.frozen)
 class APIResponseValidationError(RaydocsError):
-    """A reply with status 200 whose body is not what the API documents."""
+    """A reply with status 200 whose body does not fit the model."""
 
     payload: bytes = field(default=b"", kw_only=True)
     """The first 256 KiB of the body, as it came but for the token; it can hold document data, so it
@@ -163,7 +163,7 @@ class APIResponseValidationError(RaydocsError):
     )
     """Bytes of the whole body."""
     truncated: bool = field(default=False, kw_only=True)
-    """Whether the body that the service sent ends in the middle of the JSON."""
+    """True if the body that the service sent ends in the middle of the JSON."""
 
 
 class APIStatusError(RaydocsError):

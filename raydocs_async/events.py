@@ -1,9 +1,9 @@
-"""What a client tells its ``on_event`` hook, as frozen values.
+"""Events of a client for its ``on_event`` hook, as frozen values.
 
 ::
 
     CallStarted ─ AttemptStarted ┬ AttemptEnded ─ RetryScheduled ─ … ─ CallEnded
-                                 └ WindowOpened, Paused, ForeignUse: what the reply told
+                                 └ WindowOpened, Paused, ForeignUse: news in the reply
 
 Every `CallStarted` is followed by one `CallEnded`, and every `AttemptStarted` by one
 `AttemptEnded`, also when the call is cancelled or the client closed. The hook is called in the
@@ -52,7 +52,7 @@ class CallStarted(_CallEvent):
     """A call was made; it may have to queue."""
 
     bulk: bool
-    """Whether it is part of bulk work, which queues behind single calls."""
+    """True for bulk work, which queues behind single calls."""
 
 
 @frozen(kw_only=True)
@@ -70,13 +70,13 @@ class AttemptEnded(_CallEvent):
     """The reply was read and judged, or there is none."""
 
     number: int
-    """As in its `AttemptStarted`."""
+    """The number of its `AttemptStarted`."""
     seconds: float
-    """What it took."""
+    """Duration of the attempt."""
     status: int | None
     """The reply's HTTP status, if there was one."""
     error: str | None
-    """What was wrong, in words; ``None`` when it brought what was asked for."""
+    """The error in words; ``None`` for a success."""
 
 
 @frozen(kw_only=True)
@@ -92,7 +92,7 @@ class CallEnded(_CallEvent):
     """The call returns or raises."""
 
     seconds: float
-    """What it took in all."""
+    """Duration of the call."""
     attempts: int
     """Requests that were sent for it."""
     error: str | None
@@ -126,9 +126,9 @@ class ForeignUse:
 
 
 RateLimitEvent: TypeAlias = WindowOpened | Paused | ForeignUse
-"""What a reply told about the rate limit, and so concerns every call."""
+"""A change of the rate limit, which concerns every call."""
 Event: TypeAlias = (
     CallStarted | AttemptStarted | AttemptEnded | RetryScheduled | CallEnded | RateLimitEvent
 )
 Hook: TypeAlias = Callable[[Event], object]
-"""Takes each event; what it returns is not looked at."""
+"""Takes each event; its return value is ignored."""

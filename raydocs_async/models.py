@@ -1,4 +1,4 @@
-"""What the API returns, as frozen values.
+"""The API's objects, as frozen values.
 
 Read from a reply, an object keeps all of it. Keys that no field knows are in `extra`, and a status
 that is not in the enumeration stays a plain string. `wire_keys` remembers which keys were there,
@@ -97,7 +97,7 @@ def _extent(value: object) -> str:
 
 @frozen(kw_only=True)
 class Model:
-    """What all models keep of the JSON that they were read from."""
+    """Record of the JSON that a model was read from."""
 
     extra: Mapping[str, Any] = field(factory=dict, repr=False, hash=False)
     """The keys of the reply that this version of the library does not know."""
@@ -130,7 +130,7 @@ class DocumentRef(Model):
     kind: str | None = field(default=None, metadata=_wire("kind", "type"))
     """The tag, ``"documentRef"``; some replies spell its key ``type``."""
     workspace_id: WorkspaceId = field(default=None, metadata=_wire("workspaceId"))
-    """As `Document.workspace_id`."""
+    """The workspace, as in `Document.workspace_id`."""
     filename: str | None = field(default=None, repr=False)
     """The name it was uploaded under."""
     mime: str | None = None
@@ -188,7 +188,7 @@ class Document(Model):
     extraction_session_id: UUID | None = field(default=None, repr=False)
     """The session it belongs to, in older replies."""
     meta: Mapping[str, Any] = field(factory=dict, repr=False, hash=False)
-    """What is known of the file, as its ``page_count``."""
+    """Facts about the file, such as its ``page_count``."""
     parsings: tuple[Parsing, ...] = field(default=(), repr=_count)
     """Its readings."""
     created_at: datetime | None = field(default=None, repr=False)
@@ -197,7 +197,7 @@ class Document(Model):
 
 @frozen(kw_only=True)
 class Result(Model):
-    """What was extracted from one or more documents."""
+    """The extraction from one or more documents."""
 
     id: UUID
     """Its own id."""
@@ -233,7 +233,7 @@ class Result(Model):
 
 @frozen(kw_only=True)
 class Session(Model):
-    """An extraction session: its documents and what was extracted from them."""
+    """An extraction session with its documents and results."""
 
     id: UUID
     """Its own id, the one it is fetched by."""
@@ -250,13 +250,13 @@ class Session(Model):
     documents: tuple[Document, ...] = field(repr=_count)
     """Its files."""
     results: tuple[Result, ...] = field(repr=_count)
-    """What was extracted."""
+    """The extractions."""
     status: SessionStatus | str | None = None
     """How far it is; some replies leave it out."""
 
     @property
     def is_finished(self) -> bool:
-        """Whether it is completed or failed, and will not change.
+        """True if it is completed or failed, and will not change.
 
         Without a status, whether there are results and all of them are. A status that is not
         known counts as unfinished.
@@ -267,7 +267,7 @@ class Session(Model):
         return bool(self.results) and all(result.status in over for result in self.results)
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: a small table, without `Result.data`."""
+        """Return a small table for notebooks, without `Result.data`."""
         documents = (("document", each.filename, each.status) for each in self.documents)
         results = (("result", each.title or each.id, each.status) for each in self.results)
         return _html.table(

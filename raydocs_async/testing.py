@@ -1,4 +1,4 @@
-"""What your own tests need: the service on loopback, the service without sockets, and sessions.
+"""Help for your own tests: the service on loopback, the service without sockets, and sessions.
 
 In a ``conftest.py``::
 
@@ -81,7 +81,7 @@ class FakeTransport(Api):
         self._clock: Clock | None = None
 
     def check_home(self, *, closing: bool = False) -> None:
-        """It is at home in every event loop, one after the other."""
+        """Accept every event loop, one after the other."""
 
     async def send(self, request: Request, deadline: float) -> Response | Failure:
         """Answer; `deadline` is the client's to keep."""
