@@ -339,7 +339,7 @@ def test_a_cut_payload_ends_before_a_half_token(cut: int) -> None:
     error = APIResponseValidationError("m", payload=body, payload_size=1_000_000)
     verdict = classify_invalid(error, Response(200, {}, b""), REDACTOR)
     assert isinstance(verdict.error, APIResponseValidationError)
-    assert set(verdict.error.payload) == {ord("x")}
+    assert verdict.error.payload == b"x" * (len(REDACTOR.body(body)) - 4096)
 
 
 def test_a_whole_payload_is_kept_to_its_end() -> None:
@@ -382,3 +382,15 @@ def test_evidence_of_a_refusal_with_counts() -> None:
 def test_evidence_of_a_failure(sent: bool, expected: Observation) -> None:
     """A request that was sent may have been counted; one that was not sent cannot have been."""
     assert observe(Failure(FailureKind.CONNECT, "refused", sent)) == expected
+
+
+@pytest.mark.parametrize(("truncated", "verdict"), [(True, Retry), (False, Failed)])
+def test_a_body_that_does_not_fit(truncated: bool, verdict: type[Retry | Failed]) -> None:
+    """A body that ends too early is worth a retry, and no other; the error tells of its reply."""
+    error = APIResponseValidationError("is\nno session", payload=b"{", truncated=truncated)
+    found = classify_invalid(error, Response(200, {"X-Request-Id": "r-1"}, b"{"), REDACTOR)
+    assert isinstance(found, verdict)
+    assert isinstance(found.error, APIResponseValidationError)
+    assert (found.error.message, found.error.status) == ("is no session", 200)
+    assert (found.error.request_id, found.error.payload) == ("r-1", b"{")
+    assert found.error.truncated is truncated

@@ -6,6 +6,7 @@ import traceback
 import tracemalloc
 from collections import deque
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Literal, Optional
@@ -1285,3 +1286,18 @@ def test_other_unions_and_tuples() -> None:
     assert converter.structure([1, "x"], kind) == (1, "x")
     maybe: Any = int | str | None
     assert [converter.structure(value, maybe) for value in (None, 1, "x")] == [None, 1, "x"]
+
+
+def test_the_values_of_a_mapping_are_read_strictly() -> None:
+    """The type of a mapping's values is the user's, and no value is coerced."""
+    assert converter.structure({"a": 1}, dict[str, int]) == {"a": 1}
+    with pytest.raises(APIResponseValidationError):
+        converter.structure({"a": "1"}, dict[str, int])
+
+
+def test_each_thread_reads_odd_spellings() -> None:
+    """Odd spellings are remembered in every thread, not only in the one that imported us."""
+    wire = json.loads(GUIDE) | {"settings": []}
+    with ThreadPoolExecutor(1) as pool:
+        session = pool.submit(converter.structure, wire, Session).result()
+    assert converter.unstructure(session)["settings"] == []

@@ -188,3 +188,13 @@ def test_the_health_follows_from_what_was_seen(events: list[tuple[UUID, int, str
         before = repr(health)
         health.next_pause(1.0), health.exceeds(1.0, 2.0, 3.0), health.proves(4.0)
         assert repr(health) == before
+
+
+def test_a_proof_covers_what_was_sent_at_its_moment() -> None:
+    """A failure of a request that was sent together with an answered one ends no patience."""
+    health = Health()
+    for session_id in (A, B, A, B, A, C, D):
+        health.failed(session_id, 5.0, 6.0)
+    assert health.down
+    health.answered(A, 5.0, found=True)
+    assert not health.down
