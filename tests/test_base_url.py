@@ -115,3 +115,24 @@ def test_http_to_elsewhere_if_asked_for(host: str, borrowed: bool) -> None:
 def test_loopback(address: str, expected: bool) -> None:
     """S8: an address is on loopback by its number; another spelling of one, or a name, is not."""
     assert is_loopback(address) is expected
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("api.example", "base_url must be an absolute http or https URL"),
+        ("https://u@api.example", "base_url must not carry credentials; give token= instead"),
+        ("https://api.example/?a=b", "base_url must not have a query or a fragment"),
+    ],
+)
+def test_the_whole_message(value: str, message: str) -> None:
+    """C20: the message says the rule, and what to do instead where there is something."""
+    with pytest.raises(ConfigurationError) as caught:
+        parse_base_url(value, allow_http=False, borrowed=False)
+    assert caught.value.message == message
+
+
+def test_a_path_that_ends_in_a_letter() -> None:
+    """C20: nothing but slashes is taken from the end."""
+    url = parse_base_url("https://api.example/X//", allow_http=False, borrowed=False)
+    assert url == "https://api.example/X"

@@ -1301,3 +1301,41 @@ def test_each_thread_reads_odd_spellings() -> None:
     with ThreadPoolExecutor(1) as pool:
         session = pool.submit(converter.structure, wire, Session).result()
     assert converter.unstructure(session)["settings"] == []
+
+
+def test_a_field_that_was_set_since_is_written() -> None:
+    """A field that the reply left out, and that was set afterwards, is written at the end."""
+    session = attrs.evolve(decode(GUIDE, Session), status=SessionStatus.FAILED)
+    assert list(converter.unstructure(session).items())[-1] == ("status", "failed")
+
+
+def test_an_unknown_key_that_was_taken_out_is_not_written() -> None:
+    """What is no longer in `extra` is not written, and no field takes its place."""
+    wire = json.loads(GUIDE) | {"new": 1}
+    session = converter.structure(wire, Session)
+    assert converter.unstructure(attrs.evolve(session, extra={})) == json.loads(GUIDE)
+
+
+def test_an_older_spelling_keeps_its_place() -> None:
+    """A key in its older spelling is written under it, where it was."""
+    wire = {"id": str(UUID(int=1)), "mime_type": "a/b", "filename": "f", "status": "ready"}
+    assert list(converter.unstructure(converter.structure(wire, Document))) == list(wire)
+
+
+def test_deep_data_is_written() -> None:
+    """Free-form data is JSON already, and is written however deep it is."""
+    deep: Any = 1
+    for _ in range(5000):
+        deep = [deep]
+    result = attrs.evolve(decode(GUIDE, Session).results[0], data=deep)
+    assert converter.unstructure(result)["data"] is deep
+
+
+def test_a_model_that_is_no_object() -> None:
+    """The message names the place of a model that is no object, and its type."""
+    wire = json.loads(GUIDE) | {"documents": ["secret"]}
+    with pytest.raises(APIResponseValidationError) as caught:
+        converter.structure(wire, Session)
+    assert caught.value.message == (
+        "the body is not as documented: $.documents[0] is a string, not an object"
+    )

@@ -198,3 +198,14 @@ def test_a_proof_covers_what_was_sent_at_its_moment() -> None:
     assert health.down
     health.answered(A, 5.0, found=True)
     assert not health.down
+
+
+def test_failures_of_hours_take_no_more_room() -> None:
+    """A long outage keeps its last failures alone."""
+    assert len(health_after(*[A, B] * 1000)._failures) == 64
+    health = health_after(*[A, B] * 1000)
+    health.answered(A, 1950.0, found=True)
+    assert len(health._failures) == 50
+    for sent_at in range(3000, 3200):
+        health.failed(B, sent_at, sent_at)
+    assert len(health._failures) == 64

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from raydocs_async._headers import RateLimitHeaders
+from raydocs_async._headers import RateLimitHeaders, Refused
 from raydocs_async._limits._tracker import SHARE, WindowTracker
 from raydocs_async._limits._values import Ticket
 from raydocs_async._limits._window import PATIENCE
@@ -413,3 +413,16 @@ def test_no_header_brings_it_out_of_step(
                 loses(tracker, ticket, now, sent=True)
         assert tracker.in_flight == set(tickets)
         assert not math.isnan(tracker.opens_at(now, 10))
+
+
+def test_a_pause_follows_from_the_number_of_refusals() -> None:
+    """R2: the caller decides how long to pause, by the consecutive refusals so far."""
+    tracker = told()
+    tracker.settle(
+        permit(tracker, 0.0), Refused(says(limit=None)), 1.0, lambda refusals: 7.0 * refusals
+    )
+    assert refusal(tracker, 1.0) == 8.0
+    tracker.settle(
+        permit(tracker, 8.0), Refused(says(limit=None)), 9.0, lambda refusals: 7.0 * refusals
+    )
+    assert refusal(tracker, 9.0) == 23.0

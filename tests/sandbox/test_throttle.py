@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raydocs_async.sandbox import Store, Throttle
-from raydocs_async.sandbox._throttle import RACE
+from raydocs_async.sandbox._throttle import RACE, Window
 
 T0 = 1_700_000_000.75
 """When the first hit comes: late in a second, where cut fractions matter most."""
@@ -372,3 +372,9 @@ def test_understated_by_a_second_at_most(window: int, start: float, wait: float)
     now = opened + min(wait, window - 1e-3)
     missing = opened + window - now - retry_after(throttle, now)
     assert -1 < missing < 1 + 1e-6
+
+
+def test_a_hit_is_seen_after_the_race() -> None:
+    """A request that is checked `RACE` seconds after a hit sees it."""
+    window = Window(recent=(0.0,))
+    assert [window.unseen(0.5 * RACE), window.unseen(RACE)] == [1, 0]
