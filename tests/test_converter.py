@@ -1339,3 +1339,17 @@ def test_a_model_that_is_no_object() -> None:
     assert caught.value.message == (
         "the body is not as documented: $.documents[0] is a string, not an object"
     )
+
+
+def test_a_null_collection_is_empty() -> None:
+    """A collection that came as `null` is the empty one, and is written as it came."""
+    wire = {
+        "id": str(UUID(int=1)),
+        "filename": "f",
+        "status": "ready",
+        "parsings": None,
+        "meta": None,
+    }
+    document = converter.structure(wire, Document)
+    assert (document.parsings, document.meta) == ((), {})
+    assert converter.unstructure(document) == wire

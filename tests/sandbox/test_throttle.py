@@ -378,3 +378,14 @@ def test_a_hit_is_seen_after_the_race() -> None:
     """A request that is checked `RACE` seconds after a hit sees it."""
     window = Window(recent=(0.0,))
     assert [window.unseen(0.5 * RACE), window.unseen(RACE)] == [1, 0]
+
+
+def test_a_short_window_with_redis() -> None:
+    """Only stores of whole seconds need a window of a second."""
+    assert Throttle(1, 0.5).window == 0.5
+
+
+def test_each_peer_has_its_own_count() -> None:
+    """A hit is counted for its peer, and returns that peer's count."""
+    throttle = Throttle(100, 60)
+    assert [throttle.hit(T0), throttle.hit(T0), throttle.hit(T0, "10.0.0.2")] == [1, 2, 1]
