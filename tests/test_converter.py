@@ -34,7 +34,7 @@ from raydocs_async import (
 )
 from raydocs_async._converter import ModelConverter, decode
 from raydocs_async.errors import PAYLOAD_LIMIT
-from raydocs_async.models import WIRE_NAMES, Model
+from raydocs_async.models import WIRE_NAMES, Model, WorkspaceId
 from tests.strategies import (
     ABSENT,
     GUIDE,
@@ -1353,3 +1353,11 @@ def test_a_null_collection_is_empty() -> None:
     document = converter.structure(wire, Document)
     assert (document.parsings, document.meta) == ((), {})
     assert converter.unstructure(document) == wire
+
+
+def test_odd_spellings_outside_of_a_model() -> None:
+    """A time or an id that no model holds is read, and its spelling is forgotten."""
+    workspace: Any = WorkspaceId
+    moment = converter.structure("2024-01-15T10:30:00.000000Z", datetime)
+    assert moment == datetime(2024, 1, 15, 10, 30, tzinfo=UTC)
+    assert converter.structure(12, workspace) == "12"

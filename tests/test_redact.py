@@ -185,3 +185,9 @@ def test_a_redactor_does_not_pickle(protocol: int) -> None:
     """S2: nor can it be pickled."""
     with pytest.raises(TypeError):
         pickle.dumps(redactor(), protocol)
+
+
+def test_the_secret_is_behind_the_last_bar() -> None:
+    """S2: of a token with several bars, what is behind the last one is hidden by itself."""
+    redactor = Redactor(Secret("1|a|abcdefghijklmnop"))
+    assert redactor.line("abcdefghijklmnop", 99) == "<hidden>"
