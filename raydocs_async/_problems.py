@@ -75,8 +75,11 @@ def _model_problems(
 def _record_problems(
     wire: Mapping[str, Any], record: Any, path: str, converter: Converter
 ) -> Iterator[str]:
-    """As for a model; a field that its class has under another key is not looked into."""
-    types = get_type_hints(get_origin(record) or record, include_extras=True)
+    """Yield the problems of a user's class, by field where the JSON's keys are its fields.
+
+    The fields of a generic class have type variables, which only cattrs resolves.
+    """
+    types = {} if get_origin(record) else get_type_hints(record, include_extras=True)
     named = [
         problem
         for name, type_ in types.items()

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any, Literal, Optional
+from typing import Annotated, Any, Generic, Literal, Optional, TypeAlias, TypeVar
 from uuid import UUID
 
 import attrs
@@ -33,6 +33,7 @@ from raydocs_async import (
     converter,
 )
 from raydocs_async._converter import ModelConverter, decode
+from raydocs_async._strict import Mismatch
 from raydocs_async.errors import PAYLOAD_LIMIT
 from raydocs_async.models import WIRE_NAMES, Model, WorkspaceId
 from tests.strategies import (
@@ -1319,7 +1320,8 @@ def test_an_unknown_key_that_was_taken_out_is_not_written() -> None:
 def test_an_older_spelling_keeps_its_place() -> None:
     """A key in its older spelling is written under it, where it was."""
     wire = {"id": str(UUID(int=1)), "mime_type": "a/b", "filename": "f", "status": "ready"}
-    assert list(converter.unstructure(converter.structure(wire, Document))) == list(wire)
+    ours = converter.copy()
+    assert list(ours.unstructure(ours.structure(wire, Document))) == list(wire)
 
 
 def test_deep_data_is_written() -> None:
@@ -1328,14 +1330,14 @@ def test_deep_data_is_written() -> None:
     for _ in range(5000):
         deep = [deep]
     result = attrs.evolve(decode(GUIDE, Session).results[0], data=deep)
-    assert converter.unstructure(result)["data"] is deep
+    assert converter.copy().unstructure(result)["data"] is deep
 
 
 def test_a_model_that_is_no_object() -> None:
     """The message names the place of a model that is no object, and its type."""
     wire = json.loads(GUIDE) | {"documents": ["secret"]}
     with pytest.raises(APIResponseValidationError) as caught:
-        converter.structure(wire, Session)
+        converter.copy().structure(wire, Session)
     assert caught.value.message == (
         "the body is not as documented: $.documents[0] is a string, not an object"
     )
@@ -1350,9 +1352,10 @@ def test_a_null_collection_is_empty() -> None:
         "parsings": None,
         "meta": None,
     }
-    document = converter.structure(wire, Document)
+    ours = converter.copy()
+    document = ours.structure(wire, Document)
     assert (document.parsings, document.meta) == ((), {})
-    assert converter.unstructure(document) == wire
+    assert ours.unstructure(document) == wire
 
 
 def test_odd_spellings_outside_of_a_model() -> None:
@@ -1361,3 +1364,46 @@ def test_odd_spellings_outside_of_a_model() -> None:
     moment = converter.structure("2024-01-15T10:30:00.000000Z", datetime)
     assert moment == datetime(2024, 1, 15, 10, 30, tzinfo=UTC)
     assert converter.structure(12, workspace) == "12"
+
+
+Code: TypeAlias = Annotated[str, "in capitals"]
+
+
+@attrs.frozen
+class Coded:
+    """A user's class, with a type that has a reader of its own."""
+
+    code: Code
+
+
+def test_an_annotated_type_has_its_own_reader() -> None:
+    """A value of a type that the user has annotated is read, and named, by that type's reader."""
+    ours = converter.copy()
+
+    def read(value: Any, _: Any) -> str:
+        if value != value.upper():
+            raise Mismatch("in capitals", value)
+        return str(value)
+
+    ours.register_structure_hook_func(lambda type_: type_ == Code, read)
+    assert ours.structure({"code": "A"}, Coded) == Coded("A")
+    with pytest.raises(APIResponseValidationError, match=r"\$\.code is a string, not in capitals"):
+        ours.structure({"code": "a"}, Coded)
+
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Box(Generic[T]):
+    """A user's class that is generic."""
+
+    value: T
+
+
+def test_a_generic_class() -> None:
+    """A generic class of the user's is read strictly, and refused as a whole."""
+    ours = converter.copy()
+    assert ours.structure({"value": 1}, Box[int]) == Box(1)
+    with pytest.raises(APIResponseValidationError, match=r"\$ is a string, not an integer"):
+        ours.structure({"value": "1"}, Box[int])
