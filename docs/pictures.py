@@ -70,7 +70,7 @@ class Photographer(_progress.Live):
         window = progress.rate_limit
         if not self.is_taken and progress.done > 100 and not window.remaining and progress.eta:
             self.is_taken = True
-            self.picture.print(self._bar.get_renderable())
+            self.picture.print(self._region.get_renderable())
 
 
 def progress() -> str:
