@@ -157,8 +157,8 @@ def page(
         asyncio.Runner() as runner,
     ):
         patch.chdir(tmp_path_factory.mktemp("page"))
-        page = request.path.read_text(encoding="utf-8")
-        if not re.search(r"^raydocs-async .*--ids ids\.txt", page, re.MULTILINE):  # in a block
+        text = request.path.read_text(encoding="utf-8")
+        if not re.search(r"^raydocs-async .*--ids ids\.txt", text, re.MULTILINE):  # in a block
             ids = "".join(f"{each}\n" for each in api.ids(12))
             Path("ids.txt").write_text(ids, encoding="utf-8")
         page = Page(runner)
