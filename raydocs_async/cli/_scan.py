@@ -146,7 +146,7 @@ class Split:
 
     An id belongs to a part by its hash modulo the number of parts. So all differences of the
     hashes are multiples of that number, and with a dozen ids their greatest common divisor is
-    that number itself.
+    that number itself. Of two ids it is just their difference, and says nothing.
     """
 
     first: int | None = None
@@ -171,7 +171,9 @@ class Split:
         if self.first is None:
             return None
         if self.step % count == 0 and self.first % count == index - 1:
-            if not self.step or (count / self.step) ** (ids - 1) > 1e-4:
+            # k random multiples of `count` have a divisor of r * count or more with a chance of
+            # about r ** (1 - k); k is one less than the ids.
+            if not self.step or (count / self.step) ** (ids - 2) > 1e-4:
                 return None
             return self._part(self.step)
         return self._part(self.step if ids >= 16 or self.step % count else count)

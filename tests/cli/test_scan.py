@@ -269,6 +269,14 @@ def test_another_shard(begun: tuple[int, int], now: tuple[int, int]) -> None:
     assert split(ids).differs(begun, 40) is None
 
 
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_a_few_ids_prove_no_shard(count: int) -> None:
+    """The hashes of two ids always differ by some large number, which is no number of parts."""
+    ids = [make_id(number) for number in range(500)]
+    for first in range(len(ids) - count):
+        assert split(ids[first : first + count]).differs((1, 1), count) is None
+
+
 def test_a_shard_of_few_ids() -> None:
     """With few ids it is refused if one of them is of another part, and named if that is sure."""
     one = selected((1, 3), 1)
