@@ -209,7 +209,7 @@ async def in_bulk(base: str) -> AsyncIterator[FetchAll]:
         async def fetch_all(ids: Iterable[str]) -> None:
             async with client.stream_sessions(ids, concurrency=CONCURRENCY) as stream:
                 async for outcome in stream:
-                    assert outcome.session
+                    assert outcome.error is None
 
         yield fetch_all
 

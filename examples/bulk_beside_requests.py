@@ -42,7 +42,7 @@ async def fetch_all(raydocs: RaydocsClient, ids: list[str]) -> None:
     try:
         async with raydocs.stream_sessions(ids) as stream:
             async for outcome in stream:
-                log.info("%s: %s", outcome.session_id, outcome.error or "fetched")
+                log.info("%s: %s", outcome.id, outcome.error or "fetched")
     except RaydocsError:
         log.exception("the job could not be finished")
 

@@ -1,48 +1,49 @@
-"""Many sessions: ids in, outcomes out, with no more under way than was asked for.
+"""Bulk work: ids in, outcomes out, and never more ids in flight than the caller allows.
 
-A `SessionStream` runs a fixed number of workers. Each takes the next id, fetches its session, and
-hands over the outcome. An id that has been taken holds a place until its outcome is taken by the
-consumer, so that a slow consumer stops the workers, and the input is read no faster than needed.
+A `Stream` runs a fixed number of workers. Each worker takes the next id, fetches its resource, and
+hands over the outcome. An id that was taken holds a place until the consumer has taken its outcome,
+so that a slow consumer stops the workers, and the input is read no faster than needed.
 
 Three things can go wrong, and each has its own end:
 
 - *One id fails* (a 404, an invalid id, a reply that does not fit, or all its attempts while other
-  ids get through): that is its outcome.
+  ids get through): the id's outcome is `Failed`.
 - *Every id would fail* (401, 403, a closed client, a rate limit shut for longer than `max_wait`):
   the stream ends with that error, once, after everything that is finished has been handed over.
-- *The service is down*: no id is taken, and those under way wait for its return (`_patience`). If
-  that takes longer than `max_wait`, the stream ends with the last error, once, and the ids under
-  way count as not fetched.
+- *The service is down*: no id is taken, and those in flight wait for its return (`_patience`). If
+  that takes longer than `max_wait`, the stream ends with the last error, once, and the ids in
+  flight count as not fetched.
 """
 
 import asyncio
 import logging
-import math
 from collections.abc import Callable, Sized
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 from uuid import UUID
 
-from attrs import field, frozen
+from attrs import frozen
 
 from raydocs_async._affinity import running_loop
-from raydocs_async._endpoints import parse_id
+from raydocs_async._endpoints import Endpoint
 from raydocs_async._engine import Completed
+from raydocs_async._exchange import Request
+from raydocs_async._ids import IdReader, Ids
 from raydocs_async._limits._values import RateLimitStatus
 from raydocs_async._outage import IDS_IN_DOUBT
+from raydocs_async._outcome import Failed, Fetched, Outcome
 from raydocs_async._patience import Fetch, Terms, Watch
-from raydocs_async._source import Ids, Source
+from raydocs_async._progress import Progress, estimate
 from raydocs_async.errors import (
-    Attempt,
     AuthenticationError,
     ClientClosedError,
     ConfigurationError,
     InvalidIdError,
     PermissionDeniedError,
     RateLimitError,
-    RaydocsError,
 )
-from raydocs_async.models import Session
+
+M = TypeVar("M")
 
 _log = logging.getLogger("raydocs_async")
 
@@ -56,85 +57,40 @@ _FATAL = (
 )
 
 
-def _name_of_type(value: object) -> str:
-    return "None" if value is None else f"<{type(value).__name__}>"
-
-
 @frozen
-class Outcome:
-    """The result of one id."""
+class Fetcher(Generic[M]):
+    """A client's way to fetch one kind of resource in bulk."""
 
-    session_id: str | UUID
-    """The id as it was given."""
-    session: Session | None = field(default=None, repr=_name_of_type)
-    """The session, if it could be had."""
-    error: RaydocsError | None = None
-    """Why not, if it could not."""
-    attempts: tuple[Attempt, ...] = ()
-    """Every try for it, in order."""
-
-
-@frozen(kw_only=True)
-class Progress:
-    """How far a stream is."""
-
-    total: int | None
-    """Ids in all, where the input can tell."""
-    done: int
-    """Outcomes so far, failed ones included."""
-    failed: int
-    """Outcomes with an error."""
-    in_flight: int
-    """Ids taken whose outcome is not there yet."""
-    eta: float | None
-    """Seconds to go by the rate limit's arithmetic; ``None`` where it cannot be told."""
-    rate_limit: RateLimitStatus
-    """The rate limit, as it is known now."""
-
-
-def estimate(left: int, status: RateLimitStatus) -> float | None:
-    """Seconds until `left` more requests are through, if the rate limit is all there is."""
-    if status.limit is None or status.remaining is None or status.per is None:
-        return None
-    later = left - status.remaining
-    if later <= 0:
-        return 0.0
-    windows = math.ceil(later / status.limit)
-    return (status.resets_in or 0.0) + (windows - 1) * status.per
-
-
-@frozen
-class Service:
-    """Access of a job to its client."""
-
-    fetch: Fetch
-    """Fetches one session in the bulk lane; returns errors instead of raising them."""
+    endpoint: Endpoint[M]
+    fetch: Fetch[M]
+    """Sends a request in the bulk lane; returns errors instead of raising them."""
     terms: Terms
     status: Callable[[], RateLimitStatus]
 
 
-class Job:
-    """The workers of one stream and their shared state."""
+class Workers(Generic[M]):
+    """The workers of one stream, and the state that they share."""
 
-    def __init__(self, ids: Ids, service: Service, concurrency: int, *, ordered: bool) -> None:
-        self._source = Source(ids)
-        self._watch = Watch(service.fetch, service.terms, self._on_change)
-        self._status = service.status
+    def __init__(self, ids: Ids, fetcher: Fetcher[M], concurrency: int, *, ordered: bool) -> None:
+        self._ids = IdReader(ids)
+        self._endpoint = fetcher.endpoint
+        self._watch = Watch(fetcher.fetch, fetcher.terms, self._update_room)
+        self._status = fetcher.status
         self._ordered = ordered
         self._concurrency = concurrency
-        self._pulling = asyncio.Lock()
-        self._may_pull = asyncio.Event()
-        self._under_way: dict[UUID, asyncio.Future[Completed[Session]]] = {}
-        self._finished: dict[int, Outcome] = {}
-        self._news = asyncio.Event()
-        self._workers: set[asyncio.Task[None]] = set()
+        self._reading = asyncio.Lock()
+        self._has_room = asyncio.Event()
+        self._in_flight: dict[UUID, asyncio.Future[Completed[M]]] = {}
+        self._finished: dict[int, Outcome[M]] = {}
+        self._changed = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._fatal: BaseException | None = None
         self._started = False
         self._taken = self._handed_over = self._failed = 0
         self._total = len(ids) if isinstance(ids, Sized) else None
 
     def progress(self) -> Progress:
-        """How far it is."""
+        """Return the progress at this moment."""
         status = self._status()
         done = self._handed_over + len(self._finished)
         return Progress(
@@ -146,50 +102,50 @@ class Job:
             rate_limit=status,
         )
 
-    async def next(self) -> Outcome:
-        """The next outcome, in the order asked for.
+    async def next(self) -> Outcome[M]:
+        """Return the next outcome, in the order asked for.
 
         Raises:
-            StopAsyncIteration: there is no more.
+            StopAsyncIteration: there are no more.
         """
         if not self._started:
             self._start()
         while True:
             if (outcome := self._pop()) is not None:
                 self._handed_over += 1
-                self._on_change()
+                self._update_room()
                 return outcome
-            if not self._workers:
+            if not self._tasks:
                 break
-            self._news.clear()
-            await self._news.wait()
-        await self._close_source(quietly=self._fatal is not None)
+            self._changed.clear()
+            await self._changed.wait()
+        await self._close_ids(quietly=self._fatal is not None)
         if self._fatal is not None:
             fatal, self._fatal = self._fatal, None
             raise fatal
         raise StopAsyncIteration
 
     def cancel(self) -> None:
-        """Stop all workers, as soon as the event loop comes to it."""
-        for worker in self._workers:
-            worker.cancel()
+        """Cancel all workers; they end in the event loop's next turns."""
+        for task in self._tasks:
+            task.cancel()
 
     async def stop(self, *, quietly: bool = False) -> None:
-        """Stop all workers, wait until they are gone, and close the source.
+        """Cancel all workers, wait until they have ended, and close the ids.
 
         Args:
-            quietly: Log what the source raises when it is closed, since there is an error already.
+            quietly: Log an exception from closing the ids, since another one is under way.
         """
         self._started = True
         self.cancel()
-        while self._workers:
-            await asyncio.wait(self._workers)
-        await self._close_source(quietly=quietly)
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+        await self._close_ids(quietly=quietly)
 
-    async def _close_source(self, *, quietly: bool) -> None:
-        async with self._pulling:
+    async def _close_ids(self, *, quietly: bool) -> None:
+        async with self._reading:
             try:
-                await self._source.close()
+                await self._ids.close()
             except Exception:
                 if not quietly:
                     raise
@@ -198,117 +154,121 @@ class Job:
     def _start(self) -> None:
         loop = running_loop()
         self._started = True
-        self._on_change()
+        self._update_room()
         for _ in range(max(self._concurrency, IDS_IN_DOUBT)):
-            worker = loop.create_task(self._work())
-            self._workers.add(worker)
-            worker.add_done_callback(self._on_worker_done)
+            task = loop.create_task(self._work())
+            self._tasks.add(task)
+            task.add_done_callback(self._on_worker_done)
 
-    def _on_change(self) -> None:
-        """Let the next id be taken, or stop that."""
+    def _update_room(self) -> None:
+        """Let the workers take the next id, or make them wait."""
         health = self._watch.health
-        # With fewer ids than that in view, a service that is down looks like bad ids.
+        # With fewer ids in flight, a service that is down looks like bad ids.
         places = max(self._concurrency, IDS_IN_DOUBT) if health.in_doubt else self._concurrency
         if not health.down and self._taken - self._handed_over < places:
-            self._may_pull.set()
+            self._has_room.set()
         else:
-            self._may_pull.clear()
+            self._has_room.clear()
 
-    def _on_worker_done(self, worker: asyncio.Task[None]) -> None:
-        self._workers.discard(worker)
-        self._news.set()
-        if not worker.cancelled() and (error := worker.exception()) is not None:
+    def _on_worker_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._changed.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
             if self._fatal is None:
                 self._fatal = error
             self.cancel()
 
-    def _pop(self) -> Outcome | None:
-        """Return the next outcome to hand over, if there is one; order needs the workers."""
+    def _pop(self) -> Outcome[M] | None:
+        """Return the next outcome to hand over, if there is one."""
         if not self._finished:
             return None
         if not self._ordered:
             return self._finished.pop(next(iter(self._finished)))
-        if self._handed_over in self._finished or not self._workers:
+        # Without workers, a gap in the order will not be filled any more.
+        if self._handed_over in self._finished or not self._tasks:
             return self._finished.pop(min(self._finished))
         return None
 
     async def _work(self) -> None:
-        """Take ids and fetch them, until there are no more."""
+        """Take ids and fetch their resources, until there are no more."""
         while True:
             try:
-                number, given = await self._pull()
+                number, given = await self._take()
             except StopAsyncIteration:
                 return
-            outcome = await self._outcome_of(given)
+            outcome = await self._outcome(given)
             if isinstance(outcome.error, _FATAL):
                 raise outcome.error
             self._failed += outcome.error is not None
             self._finished[number] = outcome
-            self._news.set()
+            self._changed.set()
 
-    async def _pull(self) -> tuple[int, Any]:
-        """Return the number of the next id and the id, when there is a place for it."""
-        async with self._pulling:
-            while not self._may_pull.is_set():
-                await self._may_pull.wait()
-            given = await self._source.next()
+    async def _take(self) -> tuple[int, Any]:
+        """Return the next id with its number, once there is a place for it."""
+        async with self._reading:
+            while not self._has_room.is_set():
+                await self._has_room.wait()
+            given = await self._ids.next()
             number, self._taken = self._taken, self._taken + 1
-            self._on_change()
+            self._update_room()
             return number, given
 
-    async def _outcome_of(self, given: Any) -> Outcome:
+    async def _outcome(self, given: Any) -> Outcome[M]:
         try:
-            session_id = parse_id(given, "session")
+            request = self._endpoint.request(given)
         except InvalidIdError as exc:
-            return Outcome(given, error=exc.with_traceback(None))
-        completed = await self._shared(session_id)
-        return Outcome(given, completed.model, completed.error, completed.attempts)
+            return Failed(given, exc.with_traceback(None))
+        completed = await self._coalesced(request)
+        if completed.error is not None:
+            return Failed(given, completed.error, completed.attempts)
+        assert completed.model is not None
+        return Fetched(given, completed.model, completed.attempts)
 
-    async def _shared(self, session_id: UUID) -> Completed[Session]:
-        """Fetch a session, or wait for the one who is at it already."""
-        if (other := self._under_way.get(session_id)) is not None:
+    async def _coalesced(self, request: Request) -> Completed[M]:
+        """Fetch a resource, or wait for the worker that is fetching it already."""
+        if (other := self._in_flight.get(request.id)) is not None:
             return await asyncio.shield(other)
         mine = asyncio.get_running_loop().create_future()
-        self._under_way[session_id] = mine
+        self._in_flight[request.id] = mine
         try:
-            completed = await self._fetch(session_id)
+            completed = await self._fetch(request)
             mine.set_result(completed)
             return completed
         finally:
-            del self._under_way[session_id]
+            del self._in_flight[request.id]
             mine.cancel()
 
-    async def _fetch(self, session_id: UUID) -> Completed[Session]:
-        completed = await self._watch.fetch(session_id)
+    async def _fetch(self, request: Request) -> Completed[M]:
+        completed = await self._watch.fetch(request)
         if completed.transient and self._watch.gave_up:
             assert completed.error is not None
             raise completed.error
         return completed
 
 
-class SessionStream:
-    """Outcomes, as they come: an async iterator, and an async context manager to end it early.
+class Stream(Generic[M]):
+    """Outcomes as they come: an async iterator, and an async context manager to end it early.
 
-    Leaving the loop early, or dropping the stream, cancels what is under way and leaves no task
-    behind; leaving an ``async with`` block also waits for that.
+    Leaving the loop early, or dropping the stream, cancels the requests in flight and leaves no
+    task behind; leaving an ``async with`` block also waits for that.
     """
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
+    def __init__(self, workers: Workers[M]) -> None:
+        self._workers = workers
 
     def __repr__(self) -> str:
-        return f"<SessionStream {self.progress.done} done, {self.progress.failed} failed>"
+        return f"<Stream {self.progress.done} done, {self.progress.failed} failed>"
 
     @property
     def progress(self) -> Progress:
-        """How far it is; can be read at any time, inside the event loop."""
-        return self._job.progress()
+        """The progress at this moment; read it inside the event loop."""
+        return self._workers.progress()
 
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Outcome:
-        return await self._job.next()
+    async def __anext__(self) -> Fetched[M] | Failed:
+        return await self._workers.next()
 
     async def __aenter__(self) -> Self:
         return self
@@ -319,27 +279,28 @@ class SessionStream:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._job.stop(quietly=exc is not None)
+        await self._workers.stop(quietly=exc is not None)
 
     async def aclose(self) -> None:
-        """Cancel what is under way, wait until it is gone, and close the generator of the ids.
+        """Cancel the requests in flight, wait until they have ended, and close the ids' generator.
 
         Outcomes that have not been taken are dropped.
         """
-        await self._job.stop()
+        await self._workers.stop()
 
     def __del__(self) -> None:
-        self._job.cancel()
+        self._workers.cancel()
 
 
-def open_stream(ids: Ids, service: Service, *, concurrency: int, ordered: bool) -> SessionStream:
-    """A stream that starts with its first outcome being asked for.
+def open_stream(ids: Ids, fetcher: Fetcher[M], *, concurrency: int, ordered: bool) -> Stream[M]:
+    """Return a stream; it starts when its first outcome is asked for.
 
     Raises:
-        ConfigurationError: `concurrency` is below 1, or `ids` is one string.
+        ConfigurationError: `concurrency` is below 1, or `ids` is a single id.
     """
     if concurrency < 1:
         raise ConfigurationError("concurrency must be 1 or more")
     if isinstance(ids, str | bytes | UUID):
-        raise ConfigurationError("ids must be several ids; for a single one, use get_session")
-    return SessionStream(Job(ids, service, concurrency, ordered=ordered))
+        noun = fetcher.endpoint.noun
+        raise ConfigurationError(f"ids must be several ids; for a single one, use get_{noun}")
+    return Stream(Workers(ids, fetcher, concurrency, ordered=ordered))

@@ -87,13 +87,13 @@ class Throttled:
 
 
 @frozen
-class Failed:
+class Permanent:
     """A permanent failure."""
 
     error: RaydocsError
 
 
-Verdict = Done | Retry | Throttled | Failed
+Verdict = Done | Retry | Throttled | Permanent
 
 
 def classify(outcome: Response | Failure, redactor: Redactor) -> Verdict:
@@ -109,7 +109,7 @@ def classify(outcome: Response | Failure, redactor: Redactor) -> Verdict:
     error = _status_error(outcome, after, redactor)
     if isinstance(error, RateLimitError):
         return Throttled(error, after)
-    return Retry(error, after) if outcome.status in TRANSIENT_STATUSES else Failed(error)
+    return Retry(error, after) if outcome.status in TRANSIENT_STATUSES else Permanent(error)
 
 
 def observe(outcome: Response | Failure) -> Observation:
@@ -129,7 +129,7 @@ def observe(outcome: Response | Failure) -> Observation:
 
 def classify_invalid(
     error: APIResponseValidationError, response: Response, redactor: Redactor
-) -> Retry | Failed:
+) -> Retry | Permanent:
     """Return the verdict on a 200 whose body does not fit; `error` comes from decoding it."""
     error = evolve(
         error,
@@ -138,7 +138,7 @@ def classify_invalid(
         request_id=_request_id(response, redactor),
         payload=_payload(error, redactor),
     )
-    return Retry(error) if error.truncated else Failed(error)
+    return Retry(error) if error.truncated else Permanent(error)
 
 
 def _payload(error: APIResponseValidationError, redactor: Redactor) -> bytes:
@@ -151,7 +151,7 @@ def _payload(error: APIResponseValidationError, redactor: Redactor) -> bytes:
 def _classify_failure(failure: Failure, redactor: Redactor) -> Verdict:
     message = f"{failure.kind.value}: {redactor.line(failure.reason, _EXCERPT)}"
     if fatal := _FATAL_FAILURES.get(failure.kind):
-        return Failed(fatal(message))
+        return Permanent(fatal(message))
     timed_out = failure.kind is FailureKind.TIMEOUT
     return Retry((APITimeoutError if timed_out else APIConnectionError)(message))
 

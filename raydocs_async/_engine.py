@@ -5,7 +5,7 @@
     admit → send → settle → classify → decode ─ Done ──→ the model
       ↑                        │  │
       └── Throttled ───────────┘  ├─ Retry ──→ tenacity: sleep, and once more from the top
-                                  └─ Failed ─→ the error, with the history of its attempts
+                                  └─ Permanent ─→ the error, with the history of its attempts
 
 Errors travel as values up to the last line of `Engine.call`, which raises: nothing foreign is in
 their context, and nothing of a reply in the frames of their traceback.
@@ -24,7 +24,7 @@ from attrs import define, field, frozen
 from raydocs_async._affinity import current_task, running_loop
 from raydocs_async._classify import (
     Done,
-    Failed,
+    Permanent,
     Retry,
     Throttled,
     classify,
@@ -231,7 +231,7 @@ class Engine:
             async with asyncio.timeout(CLOSE_PATIENCE):
                 await self._transport.close()
 
-    async def _run_with_events(self, call: _Call) -> _Decoded | Retry | Failed:
+    async def _run_with_events(self, call: _Call) -> _Decoded | Retry | Permanent:
         """Run the call between the events of its start and its end."""
         error: str | None = None
         try:
@@ -246,7 +246,7 @@ class Engine:
         finally:
             call.journal.end(error)
 
-    async def _run_until_deadline(self, call: _Call) -> _Decoded | Retry | Failed:
+    async def _run_until_deadline(self, call: _Call) -> _Decoded | Retry | Permanent:
         """Run the call; a deadline that passes, or a client that is closed, becomes its error."""
         scope = self._deadlines.until(call.deadline)
         try:
@@ -263,11 +263,11 @@ class Engine:
         finally:
             self._deadlines.remove(scope)  # as the block did, unless an interrupt hit its very end
         if self.closed:
-            return Failed(ClientClosedError(f"the client was closed while {call.phase}"))
+            return Permanent(ClientClosedError(f"the client was closed while {call.phase}"))
         seconds = call.deadline - call.journal.started
-        return Failed(APITimeoutError(f"no answer within {seconds:g} s; still {call.phase}"))
+        return Permanent(APITimeoutError(f"no answer within {seconds:g} s; still {call.phase}"))
 
-    async def _attempt_with_retries(self, call: _Call) -> _Decoded | Retry | Failed:
+    async def _attempt_with_retries(self, call: _Call) -> _Decoded | Retry | Permanent:
         verdict = await self._attempt(call)
         if isinstance(verdict, Retry):
             verdict = await self._retry(call, verdict)
@@ -275,7 +275,7 @@ class Engine:
             self._quota.refund(self._now())
         return verdict
 
-    async def _retry(self, call: _Call, verdict: Retry) -> _Decoded | Retry | Failed:
+    async def _retry(self, call: _Call, verdict: Retry) -> _Decoded | Retry | Permanent:
         """Make the attempts after the first one."""
 
         async def sleep(seconds: float) -> None:
@@ -289,20 +289,20 @@ class Engine:
 
     async def _retry_by_policy(
         self, call: _Call, verdict: Retry, sleep: Sleep
-    ) -> _Decoded | Retry | Failed:
+    ) -> _Decoded | Retry | Permanent:
         """Let tenacity take over after the first attempt, which did not need it."""
-        first: list[_Decoded | Retry | Failed] = [verdict]
+        first: list[_Decoded | Retry | Permanent] = [verdict]
 
-        async def attempt() -> _Decoded | Retry | Failed:
+        async def attempt() -> _Decoded | Retry | Permanent:
             return first.pop() if first else await self._attempt(call)
 
         retries = Retries(self._policy, self._quota, self._rand, self._now, call.deadline, sleep)
-        last: _Decoded | Retry | Failed = await retries.run(attempt)
+        last: _Decoded | Retry | Permanent = await retries.run(attempt)
         return last
 
     async def _retry_patiently(
         self, call: _Call, verdict: Retry, patience: Patience, sleep: Sleep
-    ) -> _Decoded | Retry | Failed:
+    ) -> _Decoded | Retry | Permanent:
         call.phase = "backing off"
         while await patience(FailedAttempt(call.sent_at, verdict.after), sleep):
             outcome = await self._attempt(call)
@@ -311,13 +311,13 @@ class Engine:
             verdict, call.phase = outcome, "backing off"
         return verdict
 
-    async def _attempt(self, call: _Call) -> _Decoded | Retry | Failed:
+    async def _attempt(self, call: _Call) -> _Decoded | Retry | Permanent:
         """Make one attempt by the retry policy's count; a 429 repeats its exchange."""
         while True:
             call.phase = "waiting for the rate limit"
             call.ticket = await self._limiter.acquire(call.lane, call.deadline)
             if isinstance(call.ticket, Wait):
-                return Failed(self._rate_limit_error(call, call.ticket))
+                return Permanent(self._rate_limit_error(call, call.ticket))
             outcome = await self._exchange(call, call.ticket)
             verdict = await self._evaluate(call, outcome)
             status = outcome.status if isinstance(outcome, Response) else None
@@ -346,7 +346,7 @@ class Engine:
 
     async def _evaluate(
         self, call: _Call, outcome: Response | Failure
-    ) -> _Decoded | Retry | Throttled | Failed:
+    ) -> _Decoded | Retry | Throttled | Permanent:
         verdict = classify(outcome, self._redactor)
         if not isinstance(verdict, Done):
             return verdict
@@ -357,7 +357,7 @@ class Engine:
             return Retry(APIConnectionError(f"the reply was about another {call.request.resource}"))
         return read
 
-    def _read(self, call: _Call, response: Response) -> _Decoded | Retry | Failed:
+    def _read(self, call: _Call, response: Response) -> _Decoded | Retry | Permanent:
         try:
             return _Decoded(decode(response.body, call.endpoint.model))
         except APIResponseValidationError as exc:

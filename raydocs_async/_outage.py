@@ -15,10 +15,12 @@ different ids have to fail then.
 
 import math
 from collections import deque
-from collections.abc import Iterable
-from uuid import UUID
+from collections.abc import Hashable, Iterable
+from typing import Generic, TypeVar
 
 from attrs import define, field
+
+K = TypeVar("K", bound=Hashable)
 
 FAILURES = 5
 """Failures in a row that make an outage."""
@@ -34,23 +36,26 @@ _REMEMBERED = 64
 """Failures that are kept; an outage of hours has no more to tell than its last ones."""
 
 
-def _remembered(failures: Iterable[tuple[float, UUID]] = ()) -> deque[tuple[float, UUID]]:
+def _remembered(failures: Iterable[tuple[float, K]] = ()) -> deque[tuple[float, K]]:
     return deque(failures, maxlen=_REMEMBERED)
 
 
 @define(eq=False)
-class Health:
-    """Health of the service by the requests of one job; times in the event loop's seconds."""
+class Health(Generic[K]):
+    """Health of the service by the requests of one stream; times in the event loop's seconds.
 
-    known_good: UUID | None = None
-    """The id that was answered last, if possible by a session; a probe asks for it again."""
+    `K` stands for an id in any form, so that the service's resources play no part.
+    """
+
+    known_good: K | None = None
+    """The id that was answered last, if possible by its resource; a probe asks for it again."""
     proven_at: float = -math.inf
     """When the newest request that was answered was sent."""
     since: float | None = None
     """When the outage began; ``None`` while there is none."""
     _found: bool = False
     _pauses: int = 0
-    _failures: deque[tuple[float, UUID]] = field(factory=_remembered)
+    _failures: deque[tuple[float, K]] = field(factory=_remembered)
     """When each failed attempt after the proof was sent, and for which id."""
 
     @property
@@ -67,10 +72,10 @@ class Health:
         """Return True if the service worked after an attempt was sent at `sent_at`."""
         return self.proven_at > sent_at
 
-    def answered(self, session_id: UUID, sent_at: float, *, found: bool) -> None:
-        """Note an answer: a session, if it was `found`, or another final one."""
+    def answered(self, key: K, sent_at: float, *, found: bool) -> None:
+        """Note an answer: the resource, if it was `found`, or another final answer."""
         if found or not self._found:
-            self.known_good, self._found = session_id, found
+            self.known_good, self._found = key, found
         self.proven_at = max(self.proven_at, sent_at)
         if self._failures:
             newer = (each for each in self._failures if each[0] > self.proven_at)
@@ -78,20 +83,18 @@ class Health:
         if not self._nothing_gets_through():
             self.since, self._pauses = None, 0
 
-    def failed(
-        self, session_id: UUID, sent_at: float, now: float, *, for_long: bool = False
-    ) -> None:
+    def failed(self, key: K, sent_at: float, now: float, *, for_long: bool = False) -> None:
         """Note a temporary failure.
 
         Args:
-            session_id: Which id was asked for.
-            sent_at: When.
+            key: The id of the failed request.
+            sent_at: When the request was sent.
             now: When the failure is noted.
-            for_long: Whether the service asked to stay away, for longer than a call waits; then
-                there are no more attempts for this id that could tell, so this one stands for all.
+            for_long: True if the service asked to stay away for longer than a call waits. This id
+                gets no more attempts then, so this one failure stands for all of them.
         """
         if not self.proves(sent_at):
-            self._failures.extend([(sent_at, session_id)] * (FAILURES if for_long else 1))
+            self._failures.extend([(sent_at, key)] * (FAILURES if for_long else 1))
         if self.since is None and self._nothing_gets_through():
             self.since = now
 
@@ -109,6 +112,6 @@ class Health:
         return self.since is not None and now + pause - self.since > max_wait
 
     def _nothing_gets_through(self) -> bool:
-        different = len({session_id for _, session_id in self._failures})
+        different = len({key for _, key in self._failures})
         enough = IDS_IN_DOUBT if self.known_good is None else DIFFERENT_IDS
         return len(self._failures) >= FAILURES and different >= enough

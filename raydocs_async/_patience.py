@@ -14,12 +14,12 @@ at most twice as many outside of outages, so that each id comes to an end:
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
-from uuid import UUID
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from attrs import frozen
 
 from raydocs_async._engine import Completed
+from raydocs_async._exchange import Request
 from raydocs_async._outage import LONGEST_PAUSE, Health
 from raydocs_async._retry import (
     FailedAttempt,
@@ -29,16 +29,17 @@ from raydocs_async._retry import (
     Sleep,
     backoff,
 )
-from raydocs_async.models import Session
+
+M = TypeVar("M")
 
 _log = logging.getLogger("raydocs_async")
 
-Fetch: TypeAlias = Callable[[UUID, Patience], Awaitable[Completed[Session]]]
+Fetch: TypeAlias = Callable[[Request, Patience], Awaitable[Completed[M]]]
 
 
 @frozen
 class Terms:
-    """Bounds of a job's retries."""
+    """Bounds of the retries in bulk work."""
 
     policy: RetryPolicy
     quota: RetryQuota
@@ -48,17 +49,17 @@ class Terms:
     """Seconds that an outage may take."""
 
 
-class Watch:
-    """The requests of one job, and what they tell of the service.
+class Watch(Generic[M]):
+    """The requests of one stream, and the service's health by their replies.
 
     Args:
-        fetch: Fetches one session, with retries as the patience decides.
-        terms: Say how often and how long.
+        fetch: Fetches one resource, with retries as the patience decides.
+        terms: The number of attempts, and the waits between them.
         on_change: Called when `health` may have changed.
     """
 
-    def __init__(self, fetch: Fetch, terms: Terms, on_change: Callable[[], None]) -> None:
-        self.health = Health()
+    def __init__(self, fetch: Fetch[M], terms: Terms, on_change: Callable[[], None]) -> None:
+        self.health = Health[Request]()
         self.terms = terms
         self.gave_up = False
         """True if an outage has taken more than `max_wait`."""
@@ -68,16 +69,16 @@ class Watch:
         self._on_change = on_change
         self._up = asyncio.Event()
 
-    async def fetch(self, session_id: UUID) -> Completed[Session]:
-        """Fetch a session. A temporary failure is the id's own, unless `gave_up` is set."""
-        trial = _Trial(self, session_id)
+    async def fetch(self, request: Request) -> Completed[M]:
+        """Fetch a resource. A temporary failure is the id's own, unless `gave_up` is set."""
+        trial = _Trial(self, request)
         try:
-            return await self._noted(session_id, trial)
+            return await self._noted(request, trial)
         finally:
             trial.pass_on()
 
     async def probe(self) -> None:
-        """Ask once for a session that got through before, if there is one."""
+        """Ask once for a resource that was found before, if there is one."""
         if (good := self.health.known_good) is not None:
             completed = await self._noted(good, _give_up)
             if completed.transient:
@@ -89,10 +90,10 @@ class Watch:
             if not self.health.down and not self.health.proves(sent_at):
                 await self.probe()
 
-    def failed(self, session_id: UUID, sent_at: float, *, for_long: bool) -> None:
+    def failed(self, request: Request, sent_at: float, *, for_long: bool) -> None:
         """Note a temporary failure."""
         now = asyncio.get_running_loop().time()
-        self.health.failed(session_id, sent_at, now, for_long=for_long)
+        self.health.failed(request, sent_at, now, for_long=for_long)
         self._changed()
 
     async def pause(self, after: float | None) -> None:
@@ -105,11 +106,11 @@ class Watch:
             _log.info("nothing gets through: the next attempt is in %.1f s", pause)
             await _wait_for(self._up, pause)
 
-    async def _noted(self, session_id: UUID, patience: Patience) -> Completed[Session]:
-        completed = await self._fetch(session_id, patience)
+    async def _noted(self, request: Request, patience: Patience) -> Completed[M]:
+        completed = await self._fetch(request, patience)
         if completed.answered:
             found = completed.model is not None
-            self.health.answered(session_id, completed.sent_at, found=found)
+            self.health.answered(request, completed.sent_at, found=found)
             if found:
                 self.terms.quota.refund(asyncio.get_running_loop().time())
             self._changed()
@@ -126,9 +127,9 @@ class Watch:
 class _Trial:
     """The patience with one id: counts its attempts, and waits between them."""
 
-    def __init__(self, watch: Watch, session_id: UUID) -> None:
+    def __init__(self, watch: Watch[Any], request: Request) -> None:
         self._watch = watch
-        self._session_id = session_id
+        self._request = request
         self._own = 0
         """Failed attempts while the service worked."""
         self._made = 0
@@ -141,7 +142,7 @@ class _Trial:
         watch, policy = self._watch, self._watch.terms.policy
         barred = (failed.after or 0.0) > policy.max_retry_after
         self._made += 1
-        watch.failed(self._session_id, failed.sent_at, for_long=barred)
+        watch.failed(self._request, failed.sent_at, for_long=barred)
         if self._has_turn:
             await watch.probe()
             self.pass_on()

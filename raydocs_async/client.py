@@ -16,18 +16,19 @@ from raydocs_async import _settings
 from raydocs_async._affinity import running_loop
 from raydocs_async._aiohttp import AiohttpTransport, ClientSession, TraceConfig
 from raydocs_async._base_url import parse_base_url
-from raydocs_async._bulk import Service, SessionStream, open_stream
+from raydocs_async._bulk import Fetcher, Stream, open_stream
 from raydocs_async._deadlines import Deadlines
-from raydocs_async._endpoints import SESSION
+from raydocs_async._endpoints import SESSION, Endpoint
 from raydocs_async._engine import Completed, Engine
-from raydocs_async._exchange import Transport
+from raydocs_async._exchange import Request, Transport
+from raydocs_async._ids import Ids
 from raydocs_async._limits._queue import MAX_IN_FLIGHT, RateLimiter
 from raydocs_async._limits._values import Lane, RateLimit, RateLimitStatus
+from raydocs_async._outcome import Fetched
 from raydocs_async._patience import Terms
 from raydocs_async._redact import Redactor
 from raydocs_async._retry import Patience, RetryPolicy, RetryQuota
 from raydocs_async._secret import Secret
-from raydocs_async._source import Ids
 from raydocs_async._version import __version__
 from raydocs_async.errors import (
     APITimeoutError,
@@ -241,8 +242,8 @@ class RaydocsClient:
 
     def stream_sessions(
         self, ids: Ids, *, concurrency: int = CONCURRENCY, ordered: bool = False
-    ) -> SessionStream:
-        """Fetch many sessions, and yield one `Outcome` for each id as it comes.
+    ) -> Stream[Session]:
+        """Fetch many sessions, and yield a `Fetched` or a `Failed` for each id as it comes.
 
         Ids are taken from `ids` no faster than outcomes are consumed. The same id twice at a time
         is one request and two outcomes. Bulk work queues behind single calls.
@@ -264,12 +265,7 @@ class RaydocsClient:
                 rate limit shut for longer than ``max_wait``, an outage that takes longer than
                 that, a closed client. Everything finished before has been yielded.
         """
-        service = Service(
-            fetch=self._fetch_in_bulk,
-            terms=self._bulk_terms,
-            status=lambda: self.rate_limit_status,
-        )
-        return open_stream(ids, service, concurrency=concurrency, ordered=ordered)
+        return self._stream(SESSION, ids, concurrency=concurrency, ordered=ordered)
 
     @overload
     async def get_sessions(
@@ -298,9 +294,12 @@ class RaydocsClient:
         found = _Unshown(list[Any]())
         async with self.stream_sessions(ids, concurrency=concurrency, ordered=True) as stream:
             async for outcome in stream:
-                if outcome.error is not None and not return_exceptions:
+                if isinstance(outcome, Fetched):
+                    found.value.append(outcome.value)
+                elif return_exceptions:
+                    found.value.append(outcome.error)
+                else:
                     raise outcome.error
-                found.value.append(outcome.session or outcome.error)
         return found.value
 
     async def wait_for_session(
@@ -353,12 +352,18 @@ class RaydocsClient:
             last_seen=seen.value,
         ) from error
 
-    async def _fetch_in_bulk(self, session_id: UUID, patience: Patience) -> Completed[Session]:
-        """In the bulk lane, without a deadline: attempts and ``max_wait`` bound it as well."""
-        request = SESSION.request(session_id)
-        return await self._engine.complete(
-            SESSION, request, timeout=None, lane=Lane.BULK, patience=patience
-        )
+    def _stream(
+        self, endpoint: Endpoint[T], ids: Ids, *, concurrency: int, ordered: bool
+    ) -> Stream[T]:
+        """Open a stream in the bulk lane, where attempts and ``max_wait`` bound a call."""
+
+        async def fetch(request: Request, patience: Patience) -> Completed[T]:
+            return await self._engine.complete(
+                endpoint, request, timeout=None, lane=Lane.BULK, patience=patience
+            )
+
+        fetcher = Fetcher(endpoint, fetch, self._bulk_terms, lambda: self.rate_limit_status)
+        return open_stream(ids, fetcher, concurrency=concurrency, ordered=ordered)
 
     @property
     def rate_limit_status(self) -> RateLimitStatus:

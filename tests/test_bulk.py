@@ -21,15 +21,13 @@ from raydocs_async import (
     ConfigurationError,
     InvalidIdError,
     NotFoundError,
-    Outcome,
     PermissionDeniedError,
     Progress,
     RateLimitError,
     RateLimitStatus,
     RaydocsError,
-    testing,
 )
-from raydocs_async._bulk import estimate
+from raydocs_async._progress import estimate
 from tests.support.jobs import (
     OPEN,
     Stub,
@@ -49,7 +47,7 @@ pytestmark = [pytest.mark.looptime, pytest.mark.usefixtures("no_task_left")]
 async def test_every_id_has_one_outcome() -> None:
     """Nothing is lost and nothing is doubled."""
     outcomes = await collect(Stub().stream(numbers(50)))
-    assert Counter(outcome.session_id for outcome in outcomes) == Counter(numbers(50))
+    assert Counter(outcome.id for outcome in outcomes) == Counter(numbers(50))
 
 
 async def test_no_ids_no_outcomes() -> None:
@@ -62,21 +60,21 @@ async def test_outcomes_come_as_they_are_done() -> None:
     """A slow session does not hold up the quick ones."""
     stub = Stub(seconds=lambda sid: 10 if sid.int == 0 else 1)
     outcomes = await collect(stub.stream(numbers(5)))
-    assert [outcome.session_id for outcome in outcomes][-1] == number(0)
+    assert [outcome.id for outcome in outcomes][-1] == number(0)
 
 
 async def test_outcomes_come_in_order_if_asked_for() -> None:
     """With `ordered`, the input's order, whatever is done first."""
     stub = Stub(seconds=lambda sid: 20 - sid.int)
     outcomes = await collect(stub.stream(numbers(20), ordered=True))
-    assert [outcome.session_id for outcome in outcomes] == numbers(20)
+    assert [outcome.id for outcome in outcomes] == numbers(20)
 
 
 async def test_an_id_keeps_the_form_it_was_given_in() -> None:
     """An outcome is found again by what went in: a UUID, or a string in its own spelling."""
     given = [UUID(number(0)), number(0xAB).upper()]
     outcomes = await collect(Stub().stream(given))
-    assert {outcome.session_id for outcome in outcomes} == set(given)
+    assert {outcome.id for outcome in outcomes} == set(given)
 
 
 async def test_an_invalid_id_is_that_ids_outcome() -> None:
@@ -191,7 +189,7 @@ async def test_an_error_leaves_no_finished_outcome_behind_a_gap() -> None:
         seconds=lambda sid: 5 if sid.int == 0 else 1 + sid.int / 10,
     )
     outcomes, _ = await collect_until_error(stub.stream(numbers(4), ordered=True))
-    assert [outcome.session_id for outcome in outcomes] == [number(1), number(2), number(3)]
+    assert [outcome.id for outcome in outcomes] == [number(1), number(2), number(3)]
 
 
 async def test_an_input_that_raises_ends_the_stream_with_that() -> None:
@@ -378,7 +376,7 @@ async def test_progress_of_a_generator_has_no_total() -> None:
 
 async def test_the_repr_tells_how_far_it_is() -> None:
     """Printing a stream is of use."""
-    assert repr(Stub().stream([])) == "<SessionStream 0 done, 0 failed>"
+    assert repr(Stub().stream([])) == "<Stream 0 done, 0 failed>"
 
 
 @pytest.mark.parametrize(
@@ -395,11 +393,3 @@ def test_no_eta_without_a_limit() -> None:
         limit=None, per=None, remaining=None, resets_in=None, in_flight=0, waiting=0, foreign=0
     )
     assert estimate(5, unknown) is None
-
-
-async def test_an_outcome_prints_that_there_is_a_session() -> None:
-    """Its `repr` tells whether the session came, and nothing that is in it."""
-    assert repr(Outcome("an-id", testing.build_session())) == (
-        "Outcome(session_id='an-id', session=<Session>, error=None, attempts=())"
-    )
-    assert "session=None" in repr(Outcome("an-id"))

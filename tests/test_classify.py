@@ -26,7 +26,7 @@ from raydocs_async import (
 from raydocs_async._classify import (
     TRANSIENT_STATUSES,
     Done,
-    Failed,
+    Permanent,
     Retry,
     Throttled,
     Verdict,
@@ -52,12 +52,12 @@ EVERY_STATUS = [*range(100, 600), -1, 0, 99, 600, 999, 1000]
 
 SPECIAL = {
     200: (Done, None),
-    400: (Failed, BadRequestError),
-    401: (Failed, AuthenticationError),
-    403: (Failed, PermissionDeniedError),
-    404: (Failed, NotFoundError),
+    400: (Permanent, BadRequestError),
+    401: (Permanent, AuthenticationError),
+    403: (Permanent, PermissionDeniedError),
+    404: (Permanent, NotFoundError),
     408: (Retry, APIStatusError),
-    422: (Failed, UnprocessableEntityError),
+    422: (Permanent, UnprocessableEntityError),
     425: (Retry, APIStatusError),
     429: (Throttled, RateLimitError),
     500: (Retry, InternalServerError),
@@ -96,7 +96,7 @@ def expected_for(status: int) -> tuple[Any, Any]:
     if status < 100:
         return Retry, APIConnectionError
     server = InternalServerError if 500 <= status <= 599 else APIStatusError
-    return SPECIAL.get(status, (Failed, server))
+    return SPECIAL.get(status, (Permanent, server))
 
 
 def test_every_status() -> None:
@@ -299,15 +299,15 @@ def test_any_message(value: Any) -> None:
 
 FAILURES = {
     FailureKind.CONNECT: (Retry, APIConnectionError),
-    FailureKind.CERTIFICATE: (Failed, APIConnectionError),
+    FailureKind.CERTIFICATE: (Permanent, APIConnectionError),
     FailureKind.DISCONNECT: (Retry, APIConnectionError),
     FailureKind.TIMEOUT: (Retry, APITimeoutError),
     FailureKind.PROTOCOL: (Retry, APIConnectionError),
     FailureKind.CUT: (Retry, APIConnectionError),
-    FailureKind.TOO_LARGE: (Failed, APIConnectionError),
-    FailureKind.ENCODING: (Failed, APIConnectionError),
-    FailureKind.PROXY: (Failed, APIConnectionError),
-    FailureKind.SETUP: (Failed, ConfigurationError),
+    FailureKind.TOO_LARGE: (Permanent, APIConnectionError),
+    FailureKind.ENCODING: (Permanent, APIConnectionError),
+    FailureKind.PROXY: (Permanent, APIConnectionError),
+    FailureKind.SETUP: (Permanent, ConfigurationError),
 }
 
 
@@ -384,8 +384,8 @@ def test_evidence_of_a_failure(sent: bool, expected: Observation) -> None:
     assert observe(Failure(FailureKind.CONNECT, "refused", sent)) == expected
 
 
-@pytest.mark.parametrize(("truncated", "verdict"), [(True, Retry), (False, Failed)])
-def test_a_body_that_does_not_fit(truncated: bool, verdict: type[Retry | Failed]) -> None:
+@pytest.mark.parametrize(("truncated", "verdict"), [(True, Retry), (False, Permanent)])
+def test_a_body_that_does_not_fit(truncated: bool, verdict: type[Retry | Permanent]) -> None:
     """A body that ends too early is worth a retry, and no other; the error tells of its reply."""
     error = APIResponseValidationError("is\nno session", payload=b"{", truncated=truncated)
     found = classify_invalid(error, Response(200, {"X-Request-Id": "r-1"}, b"{"), REDACTOR)

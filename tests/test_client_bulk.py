@@ -11,6 +11,7 @@ from raydocs_async import (
     APITimeoutError,
     AuthenticationError,
     ConfigurationError,
+    Fetched,
     InternalServerError,
     NotFoundError,
     RateLimit,
@@ -49,7 +50,7 @@ def now() -> float:
 
 async def test_a_job_over_several_windows(api: Sandbox, client: RaydocsClient) -> None:
     """A stream of 250 sessions takes two turns of the window, and meets no 429."""
-    found = {outcome.session_id async for outcome in client.stream_sessions(api.ids(250))}
+    found = {outcome.id async for outcome in client.stream_sessions(api.ids(250))}
     assert found == set(api.ids(250))
     assert api.stats.throttled == 0
     assert 120 <= now() <= 123
@@ -76,7 +77,7 @@ async def test_faults_are_survived() -> None:
         RaydocsClient(api.token, base_url=api.url) as client,
     ):
         outcomes = [outcome async for outcome in client.stream_sessions(api.ids(100))]
-    assert all(outcome.session is not None for outcome in outcomes)
+    assert all(isinstance(outcome, Fetched) for outcome in outcomes)
     assert sum(len(outcome.attempts) for outcome in outcomes) == 100 + api.stats.faults
 
 
@@ -130,7 +131,7 @@ async def test_an_outage_is_no_failure() -> None:
         api.script(*[Fault.status(503)] * 5000)
         asyncio.get_running_loop().call_later(100, api.clear_script)
         outcomes = [outcome async for outcome in client.stream_sessions(api.ids(60))]
-    assert all(outcome.session is not None for outcome in outcomes)
+    assert all(isinstance(outcome, Fetched) for outcome in outcomes)
 
 
 async def test_a_list_that_is_not_finished_closes_the_source(

@@ -16,7 +16,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from raydocs_async import RateLimit, RateLimiter, RaydocsClient, RaydocsError, RetryPolicy, Session
+from raydocs_async import (
+    Failed,
+    Fetched,
+    RateLimit,
+    RateLimiter,
+    RaydocsClient,
+    RaydocsError,
+    RetryPolicy,
+)
 from raydocs_async._classify import observe
 from raydocs_async._exchange import Failure, FailureKind, Request, Response
 from raydocs_async._headers import Unseen
@@ -230,8 +238,8 @@ class AnyCalls(OnVirtualTime):
         seen = list[UUID]()
         async with self.client.stream_sessions(ids, concurrency=2, ordered=ordered) as stream:
             async for outcome in stream:
-                assert isinstance(outcome.error or outcome.session, RaydocsError | Session)
-                seen.append(UUID(str(outcome.session_id)))
+                assert isinstance(outcome, Fetched | Failed)
+                seen.append(UUID(str(outcome.id)))
                 if len(seen) == left_after:
                     break
         assert len(seen) == len(set(seen)) == min(left_after, len(ids))

@@ -11,9 +11,9 @@ from raydocs_async._outage import FAILURES, IDS_IN_DOUBT, LONGEST_PAUSE, Health
 A, B, C, D = map(UUID, ["0" * 31 + figure for figure in "abcd"])
 
 
-def health_after(*failures: UUID, good: UUID | None = None) -> Health:
+def health_after(*failures: UUID, good: UUID | None = None) -> Health[UUID]:
     """The health after failures, one a second from 1 on, of a job in which `good` got through."""
-    health = Health()
+    health = Health[UUID]()
     if good is not None:
         health.answered(good, 0.0, found=True)
     for sent_at, session_id in enumerate(failures, 1):
@@ -23,20 +23,20 @@ def health_after(*failures: UUID, good: UUID | None = None) -> Health:
 
 def test_a_new_job_knows_nothing() -> None:
     """Before the first reply there is neither an outage nor a doubt."""
-    health = Health()
+    health = Health[UUID]()
     assert (health.down, health.in_doubt, health.proves(0.0)) == (False, False, False)
 
 
 def test_an_answer_proves_that_the_service_worked_after_older_attempts() -> None:
     """What was sent before the answered request is proven, and what was sent with it is not."""
-    health = Health()
+    health = Health[UUID]()
     health.answered(A, 5.0, found=True)
     assert [health.proves(sent_at) for sent_at in (4.9, 5.0, 5.1)] == [True, False, False]
 
 
 def test_an_older_answer_takes_no_proof_back() -> None:
     """Answers come in any order; the newest request counts."""
-    health = Health()
+    health = Health[UUID]()
     health.answered(A, 5.0, found=True)
     health.answered(B, 3.0, found=True)
     assert health.proven_at == 5.0
@@ -115,7 +115,7 @@ def test_failures_that_an_answer_overtook_do_not_count() -> None:
 
 def test_failures_come_in_any_order() -> None:
     """An answer clears the failures that were sent before it, wherever they stand."""
-    health = Health()
+    health = Health[UUID]()
     health.answered(D, 0.0, found=True)
     for session_id, sent_at in [(A, 5.0), (B, 1.0), (A, 6.0), (B, 2.0)]:
         health.failed(session_id, sent_at, 7.0)
@@ -129,7 +129,7 @@ def test_failures_come_in_any_order() -> None:
 
 def test_the_known_good_id_is_a_session_if_possible() -> None:
     """A probe is as much work for the service as what failed; a 404 is better than nothing."""
-    health, seen = Health(), []
+    health, seen = Health[UUID](), []
     for session_id, found in [(A, False), (B, False), (C, True), (D, False), (A, True)]:
         health.answered(session_id, 0.0, found=found)
         seen.append(health.known_good)
@@ -138,7 +138,7 @@ def test_the_known_good_id_is_a_session_if_possible() -> None:
 
 def test_pauses_grow_to_a_bound() -> None:
     """The first pause is a second, each is twice the one before, none is longer than the bound."""
-    health, pauses = Health(), []
+    health, pauses = Health[UUID](), []
     for _ in range(2000):
         pauses.append(health.next_pause(None))
         health.pause()
@@ -149,7 +149,7 @@ def test_pauses_grow_to_a_bound() -> None:
 @pytest.mark.parametrize(("after", "pause"), [(0.5, 1.0), (0.0, 1.0), (45.0, 45.0)])
 def test_a_pause_is_as_long_as_the_server_asks(after: float, pause: float) -> None:
     """A Retry-After that is longer than the pause is waited for."""
-    assert Health().next_pause(after) == pause
+    assert Health[UUID]().next_pause(after) == pause
 
 
 @pytest.mark.parametrize(("pause", "exceeds"), [(94.5, False), (94.6, True)])
@@ -161,7 +161,7 @@ def test_an_outage_has_an_end(pause: float, exceeds: bool) -> None:
 
 def test_no_outage_exceeds_nothing() -> None:
     """Without an outage there is nothing to give up."""
-    assert not Health().exceeds(0.0, 1e9, 1e9)
+    assert not Health[UUID]().exceeds(0.0, 1e9, 1e9)
 
 
 @given(
@@ -172,7 +172,7 @@ def test_no_outage_exceeds_nothing() -> None:
 )
 def test_the_health_follows_from_what_was_seen(events: list[tuple[UUID, int, str]]) -> None:
     """It is down only with enough failures after the newest proof; a question changes nothing."""
-    health, proven, failures = Health(), -1, list[tuple[int, UUID]]()
+    health, proven, failures = Health[UUID](), -1, list[tuple[int, UUID]]()
     for now, (session_id, sent_at, kind) in enumerate(events):
         if kind == "a":
             health.answered(session_id, sent_at, found=True)
@@ -192,7 +192,7 @@ def test_the_health_follows_from_what_was_seen(events: list[tuple[UUID, int, str
 
 def test_a_proof_covers_what_was_sent_at_its_moment() -> None:
     """A failure of a request that was sent together with an answered one ends no patience."""
-    health = Health()
+    health = Health[UUID]()
     for session_id in (A, B, A, B, A, C, D):
         health.failed(session_id, 5.0, 6.0)
     assert health.down

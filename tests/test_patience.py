@@ -13,6 +13,7 @@ from raydocs_async import (
     NotFoundError,
     RetryPolicy,
 )
+from raydocs_async._endpoints import SESSION
 from raydocs_async._outage import LONGEST_PAUSE
 from raydocs_async._patience import Terms, Watch
 from raydocs_async._retry import RetryQuota
@@ -47,7 +48,7 @@ def bad(*indices: int) -> Callable[[UUID], Reply]:
 
 def lost(outcomes: Collection[object]) -> list[int]:
     """The ids that failed."""
-    return sorted(UUID(o.session_id).int for o in outcomes if o.error is not None)  # type: ignore[attr-defined]
+    return sorted(UUID(o.id).int for o in outcomes if o.error is not None)  # type: ignore[attr-defined]
 
 
 # -- outages ------------------------------------------------------------------------------------
@@ -105,11 +106,11 @@ async def test_all_go_on_when_something_gets_through() -> None:
     terms = Terms(stub.policy, stub.quota, lambda: 0.5, max_wait=300)
     watch = Watch(stub.fetch, terms, on_change=lambda: None)
     for index in range(5):
-        watch.failed(UUID(number(index)), -1.0, for_long=False)
+        watch.failed(SESSION.request(number(index)), -1.0, for_long=False)
     assert watch.health.down
     begun = now()
     pausing = asyncio.create_task(watch.pause(after=60.0))
-    await watch.fetch(UUID(number(7)))
+    await watch.fetch(SESSION.request(number(7)))
     await pausing
     assert (watch.health.down, now() - begun) == (False, 1.0)
 

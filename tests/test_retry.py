@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raydocs_async import ConfigurationError, RateLimitError, RaydocsError
-from raydocs_async._classify import Done, Failed, Retry, Throttled, Verdict
+from raydocs_async._classify import Done, Permanent, Retry, Throttled, Verdict
 from raydocs_async._exchange import Response
 from raydocs_async._retry import Retries, RetryPolicy, RetryQuota, backoff
 
 ERROR = RaydocsError("m")
 DONE = Done(Response(200, {}, b""))
-FAILED = Failed(ERROR)
+FAILED = Permanent(ERROR)
 AGAIN = Retry(ERROR)
 
 policies = st.builds(

@@ -19,7 +19,7 @@ from pathlib import Path
 import attrs
 from framework import Framework, framework
 
-from raydocs_async import RateLimit, RaydocsClient
+from raydocs_async import Fetched, RateLimit, RaydocsClient
 from raydocs_async.sandbox._sessions import session_id
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "rate-limit-benchmark.md"
@@ -133,10 +133,10 @@ async def fetch(url: str, first: int, count: int, told: int) -> None:
     done, errors, started = set[str](), Counter[str](), time.monotonic()
     async with RaydocsClient("sandbox-token", base_url=url, rate_limit=limit) as client:
         async for outcome in client.stream_sessions(ids):
-            if outcome.session is None:
-                errors[type(outcome.error).__name__] += 1
-            else:
+            if isinstance(outcome, Fetched):
                 done.add(str(outcome.session.id))
+            else:
+                errors[type(outcome.error).__name__] += 1
     ended = time.monotonic()
     print(json.dumps({"done": len(done), "errors": errors, "started": started, "ended": ended}))
 

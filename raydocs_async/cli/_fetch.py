@@ -13,7 +13,8 @@ from attrs import define
 
 from raydocs_async import (
     APIResponseValidationError,
-    Outcome,
+    Failed,
+    Fetched,
     RaydocsClient,
     RaydocsError,
     Session,
@@ -51,16 +52,15 @@ class Job:
     temporary: int = 0
     """Of those, ids that may succeed in another run."""
 
-    async def record(self, outcome: Outcome) -> None:
+    async def record(self, outcome: Fetched[Session] | Failed) -> None:
         """Keep one outcome.
 
         Raises:
             OutputError: it cannot be written.
         """
-        if outcome.session is not None:
-            await call_blocking(self._keep, outcome.session)
+        if isinstance(outcome, Fetched):
+            await call_blocking(self._keep, outcome.value)
             return
-        assert outcome.error is not None
         self.failed += 1
         self.temporary += code_for(outcome.error) == Exit.AGAIN
         if self.errors is not None:
@@ -91,30 +91,29 @@ def _write(lines: JsonLines, record: bytes) -> None:
     lines.write(escape(record) if lines.is_terminal else record)
 
 
-def where(outcome: Outcome) -> str:
+def where(failed: Failed) -> str:
     """Where its id was given."""
-    given = outcome.session_id
+    given = failed.id
     return given.where if isinstance(given, Id) else str(given)
 
 
-def failure(outcome: Outcome) -> dict[str, Any]:
+def failure(failed: Failed) -> dict[str, Any]:
     """A failure as it is written.
 
     A reply that could not be read is kept in it, because it is nowhere else.
     """
-    error = outcome.error
-    assert error is not None
+    error = failed.error
     kept = payload(error) if isinstance(error, APIResponseValidationError) else {}
     return {
-        "id": str(outcome.session_id),
-        "where": where(outcome),
+        "id": str(failed.id),
+        "where": where(failed),
         "error": {
             "type": type(error).__name__,
             "message": error.message,
             "status": error.status,
             "retry_after": error.retry_after,
             "request_id": error.request_id,
-            "attempts": len(outcome.attempts),
+            "attempts": len(failed.attempts),
         },
         **kept,
     }

@@ -14,7 +14,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from raydocs_async import Progress, SessionStream
+from raydocs_async import Progress, Session, Stream
 from raydocs_async.cli import _text
 from raydocs_async.cli._printable import LONGEST, printable
 from raydocs_async.cli._streams import say
@@ -113,7 +113,7 @@ def choose(*, quiet: bool, is_shared: bool = False) -> Reporter:
 
 
 @contextlib.asynccontextmanager
-async def reported(stream: SessionStream, reporter: Reporter) -> AsyncIterator[None]:
+async def reported(stream: Stream[Session], reporter: Reporter) -> AsyncIterator[None]:
     """Report on a stream for as long as the block runs."""
     clock = asyncio.get_running_loop().time
     started = clock()

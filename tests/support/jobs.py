@@ -12,21 +12,24 @@ from attrs import Factory, define
 from raydocs_async import (
     APIConnectionError,
     Attempt,
-    Outcome,
     RateLimitStatus,
     RaydocsError,
     RetryPolicy,
     Session,
-    SessionStream,
+    Stream,
     converter,
 )
-from raydocs_async._bulk import Service, open_stream
+from raydocs_async._bulk import Fetcher, open_stream
+from raydocs_async._endpoints import SESSION
 from raydocs_async._engine import Completed
+from raydocs_async._exchange import Request
+from raydocs_async._outcome import Outcome
 from raydocs_async._patience import Terms
 from raydocs_async._retry import FailedAttempt, Patience, RetryQuota
 from raydocs_async.sandbox._sessions import build_session
 
 Reply = Completed[Session]
+Outcomes = list[Outcome[Session]]
 
 OPEN = RateLimitStatus(
     limit=100, per=60.0, remaining=10, resets_in=30.0, in_flight=0, waiting=0, foreign=0
@@ -78,12 +81,12 @@ class Stub:
     in_flight: int = 0
     peak: int = 0
 
-    async def fetch(self, session_id: UUID, patience: Patience) -> Reply:
+    async def fetch(self, request: Request, patience: Patience) -> Reply:
         """Answer after a while; ask again as long as `patience` says so."""
         attempts: list[Attempt] = []
         while True:
             sent_at = now()
-            reply = await self.attempt(session_id)
+            reply = await self.attempt(request.id)
             status = 200 if reply.error is None else reply.error.status
             attempts.append(Attempt(at=sent_at, status=status))
             if reply.transient:
@@ -104,21 +107,23 @@ class Stub:
             self.in_flight -= 1
         return self.answer(session_id)
 
-    def stream(self, ids: Any, *, concurrency: int = 4, ordered: bool = False) -> SessionStream:
+    def stream(self, ids: Any, *, concurrency: int = 4, ordered: bool = False) -> Stream[Session]:
         """A stream on it."""
         terms = Terms(self.policy, self.quota, lambda: 0.5, self.max_wait)
-        service = Service(fetch=self.fetch, terms=terms, status=lambda: OPEN)
-        return open_stream(ids, service, concurrency=concurrency, ordered=ordered)
+        fetcher = Fetcher(SESSION, self.fetch, terms, lambda: OPEN)
+        return open_stream(ids, fetcher, concurrency=concurrency, ordered=ordered)
 
 
-async def collect(stream: SessionStream) -> list[Outcome]:
+async def collect(stream: Stream[Session]) -> Outcomes:
     """All outcomes."""
     return [outcome async for outcome in stream]
 
 
-async def collect_until_error(stream: SessionStream) -> tuple[list[Outcome], RaydocsError]:
+async def collect_until_error(
+    stream: Stream[Session],
+) -> tuple[list[Outcome[Session]], RaydocsError]:
     """All outcomes, and the error that the stream ends with."""
-    outcomes: list[Outcome] = []
+    outcomes: list[Outcome[Session]] = []
 
     async def drain() -> None:
         async for outcome in stream:

@@ -26,7 +26,7 @@ from uuid import UUID
 import uvloop
 from attrs import frozen
 
-from raydocs_async import Attempt, RaydocsClient, RaydocsError, RetryPolicy, Session
+from raydocs_async import Attempt, Fetched, RaydocsClient, RaydocsError, RetryPolicy, Session
 
 FILES = 256
 """File descriptors that the process may have."""
@@ -171,9 +171,10 @@ class Soak:
             ids(), concurrency=CONCURRENCY, ordered=ordered
         ) as stream:
             async for outcome in stream:
-                number = UUID(str(outcome.session_id)).int
+                number = UUID(str(outcome.id)).int
                 taken.remove(number)
-                end = outcome.session or type(outcome.error).__name__
+                error = type(outcome.error).__name__
+                end = outcome.value if isinstance(outcome, Fetched) else error
                 self._books.enter(number, end, outcome.attempts)
                 if stream.progress.done >= left_after:
                     return False  # pragma: no cover  (by chance)

@@ -20,10 +20,11 @@ from raydocs_async import (
     Document,
     DocumentRef,
     DocumentStatus,
+    Failed,
+    Fetched,
     InternalServerError,
     InvalidIdError,
     NotFoundError,
-    Outcome,
     Parsing,
     ParsingStatus,
     PermissionDeniedError,
@@ -39,8 +40,8 @@ from raydocs_async import (
     RetryPolicy,
     Session,
     SessionStatus,
-    SessionStream,
     Source,
+    Stream,
     UnprocessableEntityError,
     WaitTimeoutError,
     events,
@@ -85,12 +86,11 @@ async def calls(client: RaydocsClient, session_id: UUID) -> None:
 async def bulk(client: RaydocsClient, ids: list[UUID], more: AsyncIterator[str]) -> None:
     """Ids are any iterable or async iterable; each has an outcome."""
     stream = client.stream_sessions(ids, concurrency=4, ordered=True)
-    assert_type(stream, SessionStream)
+    assert_type(stream, Stream[Session])
     async with client.stream_sessions(more) as entered:
         async for outcome in entered:
-            assert_type(outcome, Outcome)
-            assert_type(outcome.session_id, str | UUID)
-            assert_type(outcome.session, Session | None)
+            assert_type(outcome, Fetched[Session] | Failed)
+            assert_type(outcome.id, str | UUID)
             assert_type(outcome.error, RaydocsError | None)
             assert_type(outcome.attempts, tuple[Attempt, ...])
     assert_type(stream.progress, Progress)

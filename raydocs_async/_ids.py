@@ -1,4 +1,4 @@
-"""The ids of a bulk job, read one at a time from any iterable, and closed by its reader."""
+"""The ids of bulk work, read one at a time from any iterable, and closed by their reader."""
 
 from collections.abc import (
     AsyncGenerator,
@@ -16,7 +16,7 @@ Ids: TypeAlias = Iterable[str | UUID] | AsyncIterable[str | UUID]
 _END = object()
 
 
-class Source:
+class IdReader:
     """Reads `ids` lazily.
 
     A generator has no owner but its reader, so `close` closes it, and its ``finally`` runs then and
@@ -28,10 +28,10 @@ class Source:
         self._iterator: AsyncIterator[Any] | Iterator[Any] | None = None
 
     async def next(self) -> Any:
-        """Return the next id, as it was given.
+        """Return the next id, as the caller gave it.
 
         Raises:
-            StopAsyncIteration: there is no more, or the source was closed.
+            StopAsyncIteration: there are no more, or the reader was closed.
         """
         iterator = self._iterate()
         if isinstance(iterator, AsyncIterator):

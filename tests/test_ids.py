@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from raydocs_async._source import Source
+from raydocs_async._ids import IdReader
 
 
-async def read(source: Source) -> list[Any]:
+async def read(source: IdReader) -> list[Any]:
     """All ids that are left."""
     ids = []
     while True:
@@ -58,7 +58,7 @@ class AsyncRows(Rows):
 )
 async def test_any_iterable_is_read(ids: Any) -> None:
     """Ids come from iterables and iterators of both kinds, and the end stays the end."""
-    source = Source(ids)
+    source = IdReader(ids)
     assert (await read(source), await read(source)) == (["a", "b"], [])
 
 
@@ -66,7 +66,7 @@ async def test_any_iterable_is_read(ids: Any) -> None:
 async def test_a_generator_is_closed(kind: type[Rows]) -> None:
     """A generator that an iterable makes for its reader is closed with the source, once."""
     rows = kind()
-    source = Source(rows)
+    source = IdReader(rows)
     await source.next()
     await source.close()
     await source.close()
@@ -76,7 +76,7 @@ async def test_a_generator_is_closed(kind: type[Rows]) -> None:
 async def test_what_others_opened_stays_open() -> None:
     """An iterable that only has a ``close``, as a file or a cursor, belongs to its opener."""
     rows = Rows()
-    source = Source(rows)
+    source = IdReader(rows)
     await source.next()
     await source.close()
     assert not rows.closed
@@ -85,5 +85,5 @@ async def test_what_others_opened_stays_open() -> None:
 async def test_a_generator_is_closed_before_it_was_read() -> None:
     """A generator that was never read is closed, too: nothing can be read from it later."""
     generator = AsyncRows().generate()
-    await Source(generator).close()
+    await IdReader(generator).close()
     assert [each async for each in generator] == []

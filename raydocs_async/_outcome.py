@@ -1,0 +1,60 @@
+"""The outcome of one id in bulk work: `Fetched` or `Failed`.
+
+Both have ``id``, ``error`` and ``attempts``. `isinstance`, ``match`` and a comparison of ``error``
+with ``None`` tell them apart, for type checkers as well.
+"""
+
+from typing import ClassVar, Generic, TypeAlias, TypeVar
+from uuid import UUID
+
+from attrs import field, frozen
+
+from raydocs_async.errors import Attempt, RaydocsError
+from raydocs_async.models import Session
+
+M_co = TypeVar("M_co", covariant=True)
+
+
+def _name_of_type(value: object) -> str:
+    return f"<{type(value).__name__}>"
+
+
+@frozen
+class Fetched(Generic[M_co]):
+    """An id whose resource was fetched."""
+
+    id: str | UUID
+    """The id as the caller gave it."""
+    value: M_co = field(repr=_name_of_type)
+    """The fetched resource."""
+    attempts: tuple[Attempt, ...] = ()
+    """Every attempt for the id, in order."""
+    error: ClassVar[None] = None
+    """Always ``None``; `Failed` has an error here."""
+
+    @property
+    def session(self: "Fetched[Session]") -> Session:
+        """The fetched session: `value` under the name of its kind.
+
+        Raises:
+            AttributeError: `value` is of another kind.
+        """
+        value: object = self.value  # callers without a type checker can have any `Fetched`
+        if not isinstance(value, Session):
+            raise AttributeError(f"`value` is a {type(value).__name__}")  # noqa: TRY004
+        return value
+
+
+@frozen
+class Failed:
+    """An id whose resource could not be fetched."""
+
+    id: str | UUID
+    """The id as the caller gave it."""
+    error: RaydocsError
+    """The reason; it is not raised."""
+    attempts: tuple[Attempt, ...] = ()
+    """Every attempt for the id, in order; empty if the id is invalid."""
+
+
+Outcome: TypeAlias = Fetched[M_co] | Failed

@@ -1,0 +1,36 @@
+"""The progress of bulk work, and an estimate of its end; pure."""
+
+import math
+
+from attrs import frozen
+
+from raydocs_async._limits._values import RateLimitStatus
+
+
+@frozen(kw_only=True)
+class Progress:
+    """The progress of a stream at one moment."""
+
+    total: int | None
+    """All ids; ``None`` if the input has no length."""
+    done: int
+    """Outcomes so far, failed ones included."""
+    failed: int
+    """Outcomes with an error."""
+    in_flight: int
+    """Ids that were taken from the input and have no outcome yet."""
+    eta: float | None
+    """Seconds to go by the rate limit's arithmetic; ``None`` if too little is known."""
+    rate_limit: RateLimitStatus
+    """A snapshot of the rate limit."""
+
+
+def estimate(left: int, status: RateLimitStatus) -> float | None:
+    """Return the seconds until `left` more requests pass, if only the rate limit takes time."""
+    if status.limit is None or status.remaining is None or status.per is None:
+        return None
+    later = left - status.remaining
+    if later <= 0:
+        return 0.0
+    windows = math.ceil(later / status.limit)
+    return (status.resets_in or 0.0) + (windows - 1) * status.per
