@@ -34,7 +34,7 @@ class Fetched(Generic[M_co]):
 
     @property
     def session(self: "Fetched[Session]") -> Session:
-        """The fetched session: `value` under the name of its kind.
+        """The fetched session, which is `value` by the name of its kind.
 
         Raises:
             AttributeError: `value` is of another kind.
