@@ -42,17 +42,11 @@ class Answering:
     def __init__(self) -> None:
         self._before, self._after = msgspec.json.encode(_TEMPLATE).split(session_id(0).encode(), 1)
 
-    def check_home(self, *, closing: bool = False) -> None:
-        """It is at home everywhere."""
-
     async def send(self, request: Request, deadline: float) -> Response:
         """The session asked for, after one turn of the event loop."""
         await asyncio.sleep(0)
         body = self._before + str(request.id).encode() + self._after
         return Response(200, CIMultiDict[str](), body)
-
-    async def distrust(self, response: Response) -> None:
-        """There is no connection."""
 
     async def close(self) -> None:
         """There is nothing to close."""

@@ -21,7 +21,7 @@ from typing import Any, Generic, TypeVar
 import attrs
 from attrs import define, field, frozen
 
-from raydocs_async._affinity import current_task, running_loop
+from raydocs_async._affinity import Home, current_task, running_loop
 from raydocs_async._classify import (
     Done,
     Permanent,
@@ -149,6 +149,7 @@ class Engine:
         self._sleep = sleep
         self._announce = None if on_event is None else Announcer(on_event)
         self._calls = 0
+        self._home = Home()
         self._quota = RetryQuota()
         self.closed = False
 
@@ -216,12 +217,12 @@ class Engine:
         current_task()
         if self.closed:
             raise ClientClosedError("this client is closed")
-        self._transport.check_home()
+        self._home.check()
 
     async def close(self) -> None:
         """End every call with `ClientClosedError`, then close the connections. Idempotent."""
         current_task()
-        self._transport.check_home(closing=True)
+        self._home.check(closing=True)
         if self._deadlines.cover_current_task:
             raise ConfigurationError("a client cannot be closed from within one of its own calls")
         self.closed = True
@@ -353,7 +354,7 @@ class Engine:
         read = self._read(call, verdict.response)
         if isinstance(read, _Decoded) and not call.endpoint.answers(read.model, call.request):
             # The reply to another request, left over on a pooled connection.
-            await self._transport.distrust(verdict.response)
+            await verdict.response.distrust()
             return Retry(APIConnectionError(f"the reply was about another {call.request.resource}"))
         return read
 

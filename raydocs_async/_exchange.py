@@ -4,7 +4,7 @@ Nothing here knows of a socket or of a clock, so that everything which decides o
 tested with values alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
 from typing import Protocol
 from uuid import UUID
@@ -26,6 +26,10 @@ class Request:
     """The id of the requested resource."""
 
 
+async def _have_no_connection() -> None:
+    """Do nothing, for a reply that came by no connection."""
+
+
 @frozen
 class Response:
     """A complete reply, whatever its status; its texts are as the server sent them.
@@ -36,8 +40,10 @@ class Response:
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
-    connection: object = field(default=None, repr=False, eq=False)
-    """The transport's handle for dropping the connection; opaque to other modules."""
+    distrust: Callable[[], Awaitable[None]] = field(
+        default=_have_no_connection, repr=False, eq=False
+    )
+    """Stops the use of the connection, because it delivered the reply to another request."""
     rate_limit: RateLimitHeaders = field(
         init=False,
         repr=False,
@@ -77,22 +83,9 @@ class Failure:
 class Transport(Protocol):
     """Makes exchanges: the transport, or a stand-in for it."""
 
-    def check_home(self, *, closing: bool = False) -> None:
-        """Refuse to be used in more than one event loop or process, if that matters.
-
-        Args:
-            closing: Allow another event loop if the first one is closed.
-
-        Raises:
-            ConfigurationError: it was in use elsewhere.
-        """
-
     async def send(self, request: Request, deadline: float) -> Response | Failure:
         """Make one exchange, by `deadline` (in the event loop's seconds) at the latest."""
         ...
-
-    async def distrust(self, response: Response) -> None:
-        """Take the connection out of use that brought `response`, an answer to somebody else."""
 
     async def close(self) -> None:
         """Close what is open; there is no exchange under way."""

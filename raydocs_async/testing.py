@@ -80,9 +80,6 @@ class FakeTransport(Api):
         super().__init__(throttle, sessions=sessions, latency=latency, chaos=chaos, token=token)
         self._clock: Clock | None = None
 
-    def check_home(self, *, closing: bool = False) -> None:
-        """Accept every event loop, one after the other."""
-
     async def send(self, request: Request, deadline: float) -> Response | Failure:
         """Answer; `deadline` is the client's to keep."""
         clock = self._clock = self._clock or Clock()
@@ -101,9 +98,6 @@ class FakeTransport(Api):
         stall = _STALL if fault.kind is Kind.STALL else 0.0
         await asyncio.sleep(self.latency + fault.seconds + stall)
         return _FAILURES.get(fault.kind) or self._service.reply(call, accepted, clock.now())
-
-    async def distrust(self, response: Response) -> None:
-        """There is no connection."""
 
     async def close(self) -> None:
         """There is nothing to close; the next client may use it."""

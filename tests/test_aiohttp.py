@@ -19,14 +19,9 @@ import aiohttp
 import pytest
 from aiohttp.abc import ResolveResult
 
-from raydocs_async import ConfigurationError
-from raydocs_async._aiohttp import (
-    CONNECT_TIMEOUT,
-    ERROR_BODY_LIMIT,
-    ERROR_BODY_TIMEOUT,
-    AiohttpTransport,
-    translate,
-)
+from raydocs_async._aiohttp import CONNECT_TIMEOUT, AiohttpTransport
+from raydocs_async._aiohttp._failures import translate
+from raydocs_async._aiohttp._reply import ERROR_BODY_LIMIT, ERROR_BODY_TIMEOUT
 from raydocs_async._exchange import Failure, FailureKind, Response
 from tests.support.clients import GET, SESSION_ID, TOKEN, transport_for, until
 from tests.support.network import Resolver, black_hole, refused, session_by
@@ -748,7 +743,7 @@ async def test_closing_closes_retired_pools_too() -> None:
 async def test_a_distrusted_reply_drops_its_connection() -> None:
     """H19: after `distrust` no idle connection is used again."""
     async with WireServer(good) as server, open_transport(server.url) as transport:
-        await transport.distrust(await response_of(transport))
+        await (await response_of(transport)).distrust()
         await response_of(transport)
     assert [each.connection for each in server.requests] == [1, 2]
 
@@ -760,7 +755,7 @@ async def test_a_distrusted_reply_drops_its_borrowed_connection() -> None:
         aiohttp.ClientSession() as session,
         open_transport(server.url, http_session=session) as transport,
     ):
-        await transport.distrust(await response_of(transport))
+        await (await response_of(transport)).distrust()
         await response_of(transport)
         await response_of(transport)
     assert [each.headers.get("connection") for each in server.requests] == [None, "close", "close"]
@@ -958,7 +953,7 @@ async def test_a_name_that_may_lead_elsewhere(
 ) -> None:
     """S8: where plain http is asked for, and for https, a name leads where it leads."""
     resolve_to(monkeypatch, "127.0.0.1")
-    monkeypatch.setattr("raydocs_async._aiohttp.is_loopback", lambda _: False)
+    monkeypatch.setattr("raydocs_async._aiohttp._pool.is_loopback", lambda _: False)
     async with (
         WireServer(good, greetings=((End.CLOSE,),)) as server,
         open_transport(f"{scheme}://foo.localhost:{server.port}", **options) as transport,
@@ -1039,20 +1034,7 @@ async def test_a_proxy_that_the_environment_excepts(monkeypatch: pytest.MonkeyPa
     assert proxy.connections == 0
 
 
-# -- home ----------------------------------------------------------------------------------
-
-
-def test_it_belongs_to_one_loop() -> None:
-    """C11: a second event loop is refused in words, not by aiohttp's puzzles."""
-    transport = transport_for("http://127.0.0.1")
-
-    async def use() -> None:
-        transport.check_home()
-        transport.check_home()
-
-    asyncio.run(use())
-    with pytest.raises(ConfigurationError, match="another event loop"):
-        asyncio.run(use())
+# -- life ----------------------------------------------------------------------------------
 
 
 async def test_repr_tells_where_to() -> None:

@@ -1,6 +1,7 @@
 """Values of one exchange."""
 
 from typing import Any
+from unittest.mock import AsyncMock
 from uuid import UUID
 
 import attrs
@@ -33,10 +34,16 @@ def test_failure_is_taken_for_sent() -> None:
 
 def test_response_shows_its_status_only() -> None:
     """S4: neither headers, body nor connection are in a response's ``repr``."""
-    response = Response(200, {"X": "MARKER"}, b"MARKER", connection="MARKER")
+    response = Response(200, {"X": "MARKER"}, b"MARKER", distrust=AsyncMock(name="MARKER"))
     assert repr(response) == "Response(status=200)"
 
 
 def test_responses_compare_without_their_connection() -> None:
     """The same reply by another connection is equal."""
-    assert Response(200, {}, b"x", connection=1) == Response(200, {}, b"x", connection=2)
+    one, other = (Response(200, {}, b"x", distrust=AsyncMock()) for _ in range(2))
+    assert one == other
+
+
+async def test_a_response_without_a_connection() -> None:
+    """A stand-in for the transport has nothing to take out of use."""
+    await Response(200, {}, b"x").distrust()

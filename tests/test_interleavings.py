@@ -135,9 +135,6 @@ class Transport:
         self.open: list[Exchange] = []
         self.closed = False
 
-    def check_home(self, *, closing: bool = False) -> None:
-        """It is at home everywhere."""
-
     async def send(self, request: Request, deadline: float) -> Response | Failure:
         """Wait for the test."""
         assert not self.closed
@@ -147,9 +144,6 @@ class Transport:
             return await exchange.answer
         finally:
             self.open.remove(exchange)
-
-    async def distrust(self, response: Response) -> None:
-        """There are no connections."""
 
     async def close(self) -> None:
         """To be called when no exchange is under way."""

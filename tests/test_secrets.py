@@ -349,15 +349,9 @@ class Echo(Transport):
 
     outcome: Response | Failure = field(repr=False)
 
-    def check_home(self, *, closing: bool = False) -> None:
-        """It is at home everywhere."""
-
     async def send(self, request: Request, deadline: float) -> Response | Failure:
         """Give the answer."""
         return self.outcome
-
-    async def distrust(self, response: Response) -> None:
-        """There is no connection."""
 
     async def close(self) -> None:
         """Nothing is open."""

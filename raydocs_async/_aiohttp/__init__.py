@@ -1,0 +1,256 @@
+"""One exchange with the server, on aiohttp: a `Request` in, a `Response` or a `Failure` out.
+
+The only part of the client that knows aiohttp. Nothing of it gets out: no exception, no response
+object, no status that aiohttp made up.
+"""
+
+import asyncio
+import math
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import aiohttp
+from aiohttp import (
+    ClientHandlerType,
+    ClientRequest,
+    ClientResponse,
+    ClientSession,
+    TraceConfig,
+)
+from multidict import CIMultiDict
+from yarl import URL
+
+from raydocs_async._affinity import current_task, running_loop
+from raydocs_async._aiohttp._failures import (
+    READABLE_ENCODINGS,
+    EncodingError,
+    ExposureError,
+    TooLargeError,
+    WireError,
+    reason,
+    translate,
+)
+from raydocs_async._aiohttp._pool import Connector, LoopbackResolver, Pool
+from raydocs_async._aiohttp._reply import Reply, read_error
+from raydocs_async._base_url import REMEDY
+from raydocs_async._deadlines import Deadlines
+from raydocs_async._exchange import Failure, FailureKind, Request, Response
+from raydocs_async._secret import Secret
+
+# aiohttp's two types are for the client's annotations.
+__all__ = ["AiohttpTransport", "ClientSession", "TraceConfig"]
+
+CONNECT_TIMEOUT = 10.0
+"""Seconds to reach the server, TLS handshake included."""
+SUSPICIOUS_SILENCE = 1.0
+"""Seconds of waiting for a reply, after which an exchange that is given up makes the pooled
+connections suspect."""
+# After these the other idle connections may be as dead, or as confused, as the one that failed. A
+# time-out is among them: a firewall that forgets connections drops their packets silently.
+_DISTRUSTED = frozenset({FailureKind.DISCONNECT, FailureKind.PROTOCOL, FailureKind.TIMEOUT})
+
+_UNDERSTOOD = frozenset({*READABLE_ENCODINGS, "identity", ""})
+
+
+async def one_exchange(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    """An aiohttp middleware by which one request is one request on the wire."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise  # nothing was sent, and aiohttp does not repeat it
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
+        raise WireError(reason(exc)) from None
+
+
+class AiohttpTransport:
+    """Makes exchanges; owns its connections, or borrows a `ClientSession`.
+
+    It opens at the first exchange.
+
+    Args:
+        base_url: From `_base_url.parse_base_url`.
+        token: Sent as bearer token.
+        http_session: To borrow; never closed. Its own middlewares do not run.
+        allow_http: As for `_base_url.parse_base_url`.
+        max_response_bytes: The cap on a body, after decompression.
+        max_connections: Open connections, at most.
+        attempt_timeout: Seconds for one exchange, from connecting to the body's last byte.
+        deadlines: Ends exchanges that take longer.
+        trace_configs: Handed to aiohttp.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        token: Secret,
+        http_session: ClientSession | None,
+        allow_http: bool,
+        max_response_bytes: int,
+        max_connections: int,
+        attempt_timeout: float,
+        deadlines: Deadlines,
+        trace_configs: Sequence[TraceConfig],
+        user_agent: str,
+    ) -> None:
+        self._base_url = base_url
+        self._on_loopback_only = base_url.startswith("http:") and not allow_http
+        self._authorization = Secret(f"Bearer {token!s}")
+        self._headers = CIMultiDict[str](
+            {
+                # Anything else in first place, and the framework answers errors in HTML.
+                "Accept": "application/json",
+                "Accept-Encoding": ", ".join(READABLE_ENCODINGS),
+                "User-Agent": user_agent,
+            }
+        )
+        self._borrowed = http_session
+        self._overrides = {} if http_session is None else self._overrides_for_borrowed()
+        self._max_response_bytes = max_response_bytes
+        self._max_connections = max_connections
+        self._attempt_timeout = attempt_timeout
+        self._deadlines = deadlines
+        self._trace_configs = list(trace_configs)
+        self._pool: Pool | None = None
+        self._retired: set[Pool] = set()
+        self._closing = 0
+
+    def __repr__(self) -> str:
+        return f"<AiohttpTransport to {self._base_url}>"
+
+    async def send(self, request: Request, deadline: float = math.inf) -> Response | Failure:
+        """Make one exchange, by `deadline` at the latest; whatever comes of it is returned."""
+        task, pool, clock = current_task(), self._current_pool(), running_loop().time
+        began = clock()
+        scope = self._deadlines.until(min(deadline, began + self._attempt_timeout))
+        try:
+            pool.users.add(task)
+            with scope:
+                return await self._exchange(pool, request, scope.until)
+        except Exception as exc:
+            failure = translate(exc)
+            if failure is None:
+                raise
+            if failure.sent and failure.kind in _DISTRUSTED:
+                self._retire(pool)
+            return failure
+        except asyncio.CancelledError:
+            # By the caller or the call's deadline. The next call must not meet the same silence.
+            if clock() - began >= SUSPICIOUS_SILENCE:
+                self._retire(pool)
+            raise
+        finally:
+            self._deadlines.remove(scope)  # as the block did, unless an interrupt hit its very end
+            pool.users.discard(task)
+            await self._tidy(pool)
+
+    async def close(self) -> None:
+        """Close what is open; there must be no exchange under way."""
+        pools = [pool for pool in (self._pool, *self._retired) if pool is not None]
+        self._pool = None
+        self._retired.clear()
+        for pool in pools:
+            if pool.session is not self._borrowed:
+                await pool.session.close()
+
+    async def _exchange(self, pool: Pool, request: Request, until: float) -> Response:
+        url = URL(self._base_url + request.path, encoded=True)
+        reply = Reply(
+            await pool.session.request("GET", url, allow_redirects=False, **self._next_overrides())
+        )
+        if reply.response.status == 200:
+            body = await self._read(reply)
+        else:
+            body = await read_error(reply, until)
+        reply.response.release()
+        return Response(
+            reply.response.status, reply.response.headers, body, partial(self._distrust, pool)
+        )
+
+    async def _authorize(
+        self, request: ClientRequest, handler: ClientHandlerType
+    ) -> ClientResponse:
+        """An aiohttp middleware that puts our token in the place of a borrowed session's own."""
+        if self._on_loopback_only and request.proxy is not None:
+            raise ExposureError(
+                "base_url is plain http, and http_session goes through a proxy (its proxy=, or "
+                f"trust_env=True and the environment), which would be sent the token; {REMEDY}"
+            )
+        request.headers["Authorization"] = self._authorization
+        return await handler(request)
+
+    def _next_overrides(self) -> Mapping[str, Any]:
+        if not self._closing:
+            return self._overrides
+        self._closing -= 1
+        return {**self._overrides, "headers": {**self._headers, "Connection": "close"}}
+
+    def _overrides_for_borrowed(self) -> Mapping[str, Any]:
+        """Return the request options that a borrowed session lacks, or must not impose."""
+        return {
+            "headers": self._headers,
+            "auto_decompress": True,
+            "middlewares": (self._authorize, one_exchange),
+            "raise_for_status": False,
+            "timeout": aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
+        }
+
+    async def _read(self, reply: Reply) -> bytes:
+        limit = self._max_response_bytes
+        if reply.response.headers.get("Content-Encoding", "identity").lower() not in _UNDERSTOOD:
+            reply.response.close()
+            raise EncodingError
+        if (reply.response.content_length or 0) > limit:
+            reply.response.close()
+            raise TooLargeError
+        await reply.read_up_to(limit)
+        if reply.size > limit:
+            raise TooLargeError
+        return reply.body
+
+    async def _distrust(self, pool: Pool) -> None:
+        """Stop using the idle connections of `pool`: one delivered a reply to another request.
+
+        Those of a borrowed session can only be closed by using each of them once more.
+        """
+        self._retire(pool)
+        await self._tidy(pool)
+        self._closing = self._max_connections if self._borrowed else 0
+
+    def _current_pool(self) -> Pool:
+        if self._pool is None:
+            self._pool = Pool(self._borrowed or self._open())
+        return self._pool
+
+    async def _tidy(self, pool: Pool) -> None:
+        """Close what nobody uses any more of a retired pool."""
+        if pool not in self._retired:
+            return
+        assert isinstance(pool.session.connector, Connector)
+        pool.session.connector.close_idle()
+        if pool.is_unused:
+            self._retired.discard(pool)
+            await pool.session.close()
+
+    def _retire(self, pool: Pool) -> None:
+        """Take the pool out of use; `_tidy` closes it after its last exchange.
+
+        Closing it earlier would hang that exchange. A borrowed session cannot be replaced.
+        """
+        if pool is self._pool and pool.session is not self._borrowed:
+            self._retired.add(pool)
+            self._pool = None
+
+    def _open(self) -> ClientSession:
+        return ClientSession(
+            connector=Connector(
+                self._max_connections, LoopbackResolver() if self._on_loopback_only else None
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=self._headers,
+            middlewares=(self._authorize, one_exchange),
+            # The whole exchange has one timer, ours; aiohttp's would be one more for each request.
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
+            trace_configs=self._trace_configs,
+        )

@@ -1,0 +1,74 @@
+"""Connections: where names may lead, which connections are idle, and who uses a pool."""
+
+import asyncio
+import socket
+from functools import partial
+from typing import Any
+from weakref import WeakSet
+
+import aiohttp
+from aiohttp.abc import ResolveResult
+from aiohttp.client_proto import ResponseHandler
+from attrs import define, field
+
+from raydocs_async._aiohttp._failures import ExposureError
+from raydocs_async._base_url import REMEDY, is_loopback
+
+
+class LoopbackResolver(aiohttp.ThreadedResolver):
+    """The system's look-up of names, for names that must lead to this machine.
+
+    A name such as ``foo.localhost`` only says so; the connector connects to what is returned here.
+    """
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Look `host` up.
+
+        Raises:
+            ExposureError: it has an address that is not on loopback.
+        """
+        found = await super().resolve(host, port, family)
+        for each in found:
+            if not is_loopback(each["host"]):
+                raise ExposureError(
+                    f"base_url is plain http, and {host} leads to {each['host']}, which is not a "
+                    f"loopback address; {REMEDY}"
+                )
+        return found
+
+
+class Connector(aiohttp.TCPConnector):
+    """A connector that can close its idle connections alone, while others are in use."""
+
+    def __init__(self, limit: int, resolver: LoopbackResolver | None = None) -> None:
+        super().__init__(limit=limit, resolver=resolver)
+        self._idle = WeakSet[ResponseHandler]()
+
+    async def connect(self, *args: Any, **kwargs: Any) -> aiohttp.connector.Connection:
+        """A connection, which counts as idle when it is given back."""
+        connection = await super().connect(*args, **kwargs)
+        assert connection.protocol is not None
+        self._idle.discard(connection.protocol)
+        connection.add_callback(partial(self._idle.add, connection.protocol))
+        return connection
+
+    def close_idle(self) -> None:
+        """Close those that nobody uses."""
+        while self._idle:
+            self._idle.pop().close()
+
+
+@define(eq=False)
+class Pool:
+    """An aiohttp session and who is using it."""
+
+    session: aiohttp.ClientSession = field(repr=False)
+    users: set[asyncio.Task[Any]] = field(factory=set, repr=False)
+    """Tasks, and not a number, because an interrupt can end one without a word."""
+
+    @property
+    def is_unused(self) -> bool:
+        """True if no exchange is under way."""
+        return all(task.done() for task in self.users)

@@ -1,0 +1,56 @@
+"""A reply's body, read up to a limit, in a way that no frame shows it."""
+
+import asyncio
+
+import aiohttp
+from attrs import define, field
+
+ERROR_BODY_LIMIT = 64 * 1024
+"""Bytes read of a body that only explains an error."""
+ERROR_BODY_TIMEOUT = 5.0
+"""Seconds given to such a body; the status is known already, and counts without it."""
+
+
+@define(eq=False)
+class Reply:
+    """A reply that is being read; its ``repr`` shows neither headers nor body.
+
+    A cancellation in the middle of a body leaves through these frames, and a crash reporter shows
+    their local variables.
+    """
+
+    response: aiohttp.ClientResponse = field(repr=False)
+    chunks: list[bytes] = field(factory=list, repr=False)
+    size: int = 0
+
+    @property
+    def body(self) -> bytes:
+        """The bytes read so far."""
+        return b"".join(self.chunks)
+
+    async def read_up_to(self, limit: int) -> None:
+        """Read the body, or somewhat more than `limit` bytes of it; then close the connection."""
+        try:
+            while self._add(await self.response.content.readany()):
+                if self.size > limit:
+                    self.response.close()
+                    break
+        except BaseException:
+            self.response.close()  # what is left of the body must not be read as the next reply
+            raise
+
+    def _add(self, chunk: bytes) -> bool:
+        self.chunks.append(chunk)
+        self.size += len(chunk)
+        return bool(chunk)  # an empty one is the end
+
+
+async def read_error(reply: Reply, until: float) -> bytes:
+    """The beginning of an error's body, if it can be had; the status counts without it, too."""
+    left = until - asyncio.get_running_loop().time()
+    try:
+        async with asyncio.timeout(min(ERROR_BODY_TIMEOUT, left / 2)):
+            await reply.read_up_to(ERROR_BODY_LIMIT)
+    except (aiohttp.ClientError, TimeoutError):
+        return b""
+    return reply.body[:ERROR_BODY_LIMIT]
