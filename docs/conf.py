@@ -39,7 +39,7 @@ nitpick_ignore_regex = [
 # What a signature shows in the place of what is not public, or is too long to read.
 READABLE = {
     " = NOTHING": " = {}",  # attrs' word for an empty mapping
-    " | ~raydocs_async.client.Default": "",  # the default itself says "the client's"
+    " | ~raydocs_async._base_client.Default": "",  # the default itself says "the client's"
     "~raydocs_async._exchange.Transport": "~raydocs_async.testing.FakeTransport",  # all there is
 }
 

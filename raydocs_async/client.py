@@ -1,60 +1,34 @@
-"""The client: public methods and lifecycle. It picks clock, randomness and defaults."""
+"""The client: one method for each way to read a resource."""
 
 import asyncio
 import math
-import os
-import random
-from collections.abc import Sequence
-from enum import Enum
-from types import TracebackType
-from typing import Any, Final, Generic, Literal, NoReturn, Self, TypeVar, overload
+from typing import Any, Final, Generic, Literal, TypeVar, overload
 from uuid import UUID
 
 from attrs import define, field
 
 from raydocs_async import _settings
 from raydocs_async._affinity import running_loop
-from raydocs_async._aiohttp import AiohttpTransport, ClientSession, TraceConfig
-from raydocs_async._base_url import parse_base_url
-from raydocs_async._bulk import Fetcher, Stream, open_stream
-from raydocs_async._deadlines import Deadlines
-from raydocs_async._endpoints import SESSION, Endpoint
-from raydocs_async._engine import Completed, Engine
-from raydocs_async._exchange import Request, Transport
+from raydocs_async._base_client import BaseClient, Default
+from raydocs_async._bulk import Stream
+from raydocs_async._endpoints import SESSION
+from raydocs_async._engine import Completed
 from raydocs_async._ids import Ids
-from raydocs_async._limits._queue import MAX_IN_FLIGHT, RateLimiter
-from raydocs_async._limits._values import Lane, RateLimit, RateLimitStatus
+from raydocs_async._limits._values import Lane
 from raydocs_async._outcome import Fetched
-from raydocs_async._patience import Terms
-from raydocs_async._redact import Redactor
-from raydocs_async._retry import Patience, RetryPolicy, RetryQuota
-from raydocs_async._secret import Secret
-from raydocs_async._version import __version__
 from raydocs_async.errors import (
     APITimeoutError,
     RateLimitError,
     RaydocsError,
     WaitTimeoutError,
 )
-from raydocs_async.events import Hook
 from raydocs_async.models import Session
 
 T = TypeVar("T")
 
-BASE_URL: Final = "https://api.raydocs.com"
-MAX_RESPONSE_BYTES: Final = 16 * 1024 * 1024
 CONCURRENCY: Final = 32
 LONGEST_INTERVAL: Final = 30.0
 """Seconds between two looks at a session that is waited for, at most."""
-
-
-class Default(Enum):
-    """Stands for a setting of the client where a call can have its own."""
-
-    CLIENT = "the client's"
-
-    def __repr__(self) -> str:
-        return f"<{self.value}>"
 
 
 @define
@@ -64,7 +38,7 @@ class _Unshown(Generic[T]):
     value: T = field(repr=False)
 
 
-class RaydocsClient:
+class RaydocsClient(BaseClient):
     """Reads extraction sessions from Raydocs.
 
     Use it as a context manager, or `close` it when done; one for the whole application. It can be
@@ -106,102 +80,6 @@ class RaydocsClient:
         ConfigurationError: an argument that cannot work. It is a `ValueError`, too.
     """
 
-    def __init__(
-        self,
-        token: str | None = None,
-        *,
-        base_url: str | None = None,
-        timeout: float | None = 120.0,
-        attempt_timeout: float = 60.0,
-        retry: RetryPolicy = RetryPolicy(),
-        rate_limit: RateLimit | RateLimiter | None = RateLimit(),
-        http_session: ClientSession | None = None,
-        max_response_bytes: int = MAX_RESPONSE_BYTES,
-        max_connections: int = MAX_IN_FLIGHT,
-        allow_http: bool = False,
-        trace_configs: Sequence[TraceConfig] = (),
-        transport: Transport | None = None,
-        on_event: Hook | None = None,
-    ) -> None:
-        # From here on no frame's locals show the token, whatever is raised.
-        token = _hidden(os.environ.get("RAYDOCS_API_TOKEN") if token is None else token)
-        self._base_url = parse_base_url(
-            base_url or os.environ.get("RAYDOCS_BASE_URL") or BASE_URL,
-            allow_http=allow_http,
-            borrowed=http_session is not None,
-        )
-        self._timeout = _settings.optional_seconds("timeout", timeout)
-        _settings.seconds("attempt_timeout", attempt_timeout)
-        _settings.instance("retry", retry, RetryPolicy)
-        _settings.instance("rate_limit", rate_limit, RateLimit | RateLimiter | None)
-        _settings.instance("http_session", http_session, ClientSession | None)
-        _settings.count("max_response_bytes", max_response_bytes)
-        _settings.count("max_connections", max_connections)
-        _settings.hook("on_event", on_event)
-        self._limiter = (
-            rate_limit
-            if isinstance(rate_limit, RateLimiter)
-            else RateLimiter(rate_limit, max_in_flight=max_connections)
-        )
-        self._bulk_terms = Terms(retry, RetryQuota(), random.random, self._limiter.max_wait)
-        deadlines = Deadlines()
-        self._engine = Engine(
-            transport=transport
-            or AiohttpTransport(
-                base_url=self._base_url,
-                token=_settings.token(token),
-                http_session=http_session,
-                allow_http=allow_http,
-                max_response_bytes=max_response_bytes,
-                max_connections=max_connections,
-                attempt_timeout=attempt_timeout,
-                deadlines=deadlines,
-                trace_configs=trace_configs,
-                user_agent=f"raydocs-async/{__version__}",
-            ),
-            limiter=self._limiter,
-            deadlines=deadlines,
-            policy=retry,
-            redactor=Redactor(token),
-            rand=random.random,
-            sleep=asyncio.sleep,
-            on_event=on_event,
-        )
-
-    def __repr__(self) -> str:
-        engine = getattr(self, "_engine", None)  # not there while an argument is being refused
-        if engine is None:
-            return "<RaydocsClient, not built>"
-        return f"<RaydocsClient for {self._base_url}, {'closed' if engine.closed else 'open'}>"
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a RaydocsClient cannot be pickled or copied; build one in each process")
-
-    async def __aenter__(self) -> Self:
-        self._engine.check_usable()
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """End calls that are under way with `ClientClosedError`, and close all connections.
-
-        Closing twice, or twice at once, is fine; a borrowed ``http_session`` stays open. If the
-        client's event loop is closed, its calls have ended with it, and any loop may close it.
-
-        Raises:
-            ConfigurationError: the client was opened in another process, or in another event loop
-                that is still open; no asyncio event loop is running; or this is called by one of
-                the client's own calls (in a trace callback).
-        """
-        await self._engine.close()
-
     async def get_session(
         self, session_id: str | UUID, *, timeout: float | Default | None = Default.CLIENT
     ) -> Session:
@@ -231,14 +109,7 @@ class RaydocsClient:
 
         Source: the API reference, ``GET /extractions/sessions/{sessionId}``.
         """
-        return await self._engine.call(
-            SESSION,
-            SESSION.request(session_id),
-            timeout=self._timeout
-            if isinstance(timeout, Default)
-            else _settings.optional_seconds("timeout", timeout),
-            lane=Lane.SINGLE,
-        )
+        return await self._fetch(SESSION, session_id, timeout)
 
     def stream_sessions(
         self, ids: Ids, *, concurrency: int = CONCURRENCY, ordered: bool = False
@@ -352,34 +223,8 @@ class RaydocsClient:
             last_seen=seen.value,
         ) from error
 
-    def _stream(
-        self, endpoint: Endpoint[T], ids: Ids, *, concurrency: int, ordered: bool
-    ) -> Stream[T]:
-        """Open a stream in the bulk lane, where attempts and ``max_wait`` bound a call."""
-
-        async def fetch(request: Request, patience: Patience) -> Completed[T]:
-            return await self._engine.complete(
-                endpoint, request, timeout=None, lane=Lane.BULK, patience=patience
-            )
-
-        fetcher = Fetcher(endpoint, fetch, self._bulk_terms, lambda: self.rate_limit_status)
-        return open_stream(ids, fetcher, concurrency=concurrency, ordered=ordered)
-
-    @property
-    def rate_limit_status(self) -> RateLimitStatus:
-        """A snapshot of the rate limit; to be read inside the event loop.
-
-        Raises:
-            ConfigurationError: No asyncio event loop is running here.
-        """
-        return self._limiter.status(running_loop().time())
-
 
 def _ends_waiting(look: Completed[Session], *, too_late: bool) -> bool:
     """Return True for an error that another look cannot mend, and that is not the wait's own."""
     time_is_over = too_late and isinstance(look.error, APITimeoutError | RateLimitError)
     return not look.transient and not time_is_over
-
-
-def _hidden(token: object) -> Secret:
-    return Secret(token if isinstance(token, str) else "")

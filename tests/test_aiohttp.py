@@ -293,7 +293,7 @@ async def test_a_name_that_does_not_resolve() -> None:
     resolver = Resolver(OSError(-2, "Name or service not known"))
     async with (
         session_by(resolver) as session,
-        open_transport("http://api.localhost", http_session=session) as transport,
+        open_transport("https://api.example", http_session=session) as transport,
     ):
         failure = await failure_of(transport)
     assert (failure.kind, failure.sent) == (FailureKind.CONNECT, False)
@@ -306,7 +306,7 @@ async def test_a_dns_that_hangs() -> None:
     """N3: a DNS look-up without an end is ended by the attempt's time-out."""
     async with (
         session_by(Resolver(End.HANG)) as session,
-        open_transport("http://api.localhost", http_session=session) as transport,
+        open_transport("https://api.example", http_session=session) as transport,
     ):
         assert (await failure_of(transport)).kind is FailureKind.TIMEOUT
     assert asyncio.get_running_loop().time() == pytest.approx(5)

@@ -36,7 +36,7 @@ from raydocs_async import (
     Session,
     UnprocessableEntityError,
 )
-from raydocs_async.client import Default
+from raydocs_async._base_client import Default
 from raydocs_async.testing import FakeTransport
 from tests.support.clients import ONCE, SESSION_ID, THRICE, TOKEN, client_for, until
 from tests.support.network import free_port

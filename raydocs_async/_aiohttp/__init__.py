@@ -6,7 +6,7 @@ object, no status that aiohttp made up.
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -31,6 +31,7 @@ from raydocs_async._aiohttp._failures import (
     reason,
     translate,
 )
+from raydocs_async._aiohttp._options import ConnectionOptions
 from raydocs_async._aiohttp._pool import Connector, LoopbackResolver, Pool
 from raydocs_async._aiohttp._reply import Reply, read_error
 from raydocs_async._base_url import REMEDY
@@ -39,7 +40,7 @@ from raydocs_async._exchange import Failure, FailureKind, Request, Response
 from raydocs_async._secret import Secret
 
 # aiohttp's two types are for the client's annotations.
-__all__ = ["AiohttpTransport", "ClientSession", "TraceConfig"]
+__all__ = ["AiohttpTransport", "ClientSession", "ConnectionOptions", "TraceConfig"]
 
 CONNECT_TIMEOUT = 10.0
 """Seconds to reach the server, TLS handshake included."""
@@ -69,33 +70,17 @@ class AiohttpTransport:
     It opens at the first exchange.
 
     Args:
-        base_url: From `_base_url.parse_base_url`.
+        options: How and where to connect.
         token: Sent as bearer token.
-        http_session: To borrow; never closed. Its own middlewares do not run.
-        allow_http: As for `_base_url.parse_base_url`.
-        max_response_bytes: The cap on a body, after decompression.
-        max_connections: Open connections, at most.
-        attempt_timeout: Seconds for one exchange, from connecting to the body's last byte.
-        deadlines: Ends exchanges that take longer.
-        trace_configs: Handed to aiohttp.
+        deadlines: Ends exchanges that take longer than their deadline.
+        user_agent: Sent with every request.
     """
 
     def __init__(
-        self,
-        *,
-        base_url: str,
-        token: Secret,
-        http_session: ClientSession | None,
-        allow_http: bool,
-        max_response_bytes: int,
-        max_connections: int,
-        attempt_timeout: float,
-        deadlines: Deadlines,
-        trace_configs: Sequence[TraceConfig],
-        user_agent: str,
+        self, options: ConnectionOptions, token: Secret, deadlines: Deadlines, user_agent: str
     ) -> None:
-        self._base_url = base_url
-        self._on_loopback_only = base_url.startswith("http:") and not allow_http
+        self._options = options
+        self._on_loopback_only = options.url.startswith("http:") and not options.allow_http
         self._authorization = Secret(f"Bearer {token!s}")
         self._headers = CIMultiDict[str](
             {
@@ -105,25 +90,21 @@ class AiohttpTransport:
                 "User-Agent": user_agent,
             }
         )
-        self._borrowed = http_session
-        self._overrides = {} if http_session is None else self._overrides_for_borrowed()
-        self._max_response_bytes = max_response_bytes
-        self._max_connections = max_connections
-        self._attempt_timeout = attempt_timeout
+        self._borrowed = options.http_session
+        self._overrides = {} if self._borrowed is None else self._overrides_for_borrowed()
         self._deadlines = deadlines
-        self._trace_configs = list(trace_configs)
         self._pool: Pool | None = None
         self._retired: set[Pool] = set()
         self._closing = 0
 
     def __repr__(self) -> str:
-        return f"<AiohttpTransport to {self._base_url}>"
+        return f"<AiohttpTransport to {self._options.url}>"
 
     async def send(self, request: Request, deadline: float = math.inf) -> Response | Failure:
         """Make one exchange, by `deadline` at the latest; whatever comes of it is returned."""
         task, pool, clock = current_task(), self._current_pool(), running_loop().time
         began = clock()
-        scope = self._deadlines.until(min(deadline, began + self._attempt_timeout))
+        scope = self._deadlines.until(min(deadline, began + self._options.attempt_timeout))
         try:
             pool.users.add(task)
             with scope:
@@ -155,7 +136,7 @@ class AiohttpTransport:
                 await pool.session.close()
 
     async def _exchange(self, pool: Pool, request: Request, until: float) -> Response:
-        url = URL(self._base_url + request.path, encoded=True)
+        url = URL(self._options.url + request.path, encoded=True)
         reply = Reply(
             await pool.session.request("GET", url, allow_redirects=False, **self._next_overrides())
         )
@@ -197,7 +178,7 @@ class AiohttpTransport:
         }
 
     async def _read(self, reply: Reply) -> bytes:
-        limit = self._max_response_bytes
+        limit = self._options.max_response_bytes
         if reply.response.headers.get("Content-Encoding", "identity").lower() not in _UNDERSTOOD:
             reply.response.close()
             raise EncodingError
@@ -216,7 +197,7 @@ class AiohttpTransport:
         """
         self._retire(pool)
         await self._tidy(pool)
-        self._closing = self._max_connections if self._borrowed else 0
+        self._closing = self._options.max_connections if self._borrowed else 0
 
     def _current_pool(self) -> Pool:
         if self._pool is None:
@@ -243,14 +224,13 @@ class AiohttpTransport:
             self._pool = None
 
     def _open(self) -> ClientSession:
+        resolver = LoopbackResolver() if self._on_loopback_only else None
         return ClientSession(
-            connector=Connector(
-                self._max_connections, LoopbackResolver() if self._on_loopback_only else None
-            ),
+            connector=Connector(self._options.max_connections, resolver),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=self._headers,
             middlewares=(self._authorize, one_exchange),
             # The whole exchange has one timer, ours; aiohttp's would be one more for each request.
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
-            trace_configs=self._trace_configs,
+            trace_configs=list(self._options.trace_configs),
         )

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from raydocs_async import RaydocsClient, RetryPolicy
-from raydocs_async._aiohttp import AiohttpTransport
+from raydocs_async._aiohttp import AiohttpTransport, ConnectionOptions
 from raydocs_async._deadlines import Deadlines
 from raydocs_async._exchange import Request
 from raydocs_async._secret import Secret
@@ -29,17 +29,17 @@ def client_for(base_url: str, **options: Any) -> RaydocsClient:
 def transport_for(base_url: str, **options: Any) -> AiohttpTransport:
     """A transport with small caps, but for `options`."""
     defaults: dict[str, Any] = {
-        "token": Secret(TOKEN),
+        "base_url": base_url,
         "http_session": None,
         "allow_http": False,
         "max_response_bytes": 64 * 1024,
         "max_connections": 10,
         "attempt_timeout": 5.0,
-        "deadlines": Deadlines(),
         "trace_configs": (),
-        "user_agent": "tests",
     }
-    return AiohttpTransport(base_url=base_url, **defaults | options)
+    deadlines = options.pop("deadlines", None) or Deadlines()
+    connection = ConnectionOptions(**defaults | options)
+    return AiohttpTransport(connection, Secret(TOKEN), deadlines, "tests")
 
 
 async def until(condition: Callable[[], object]) -> None:

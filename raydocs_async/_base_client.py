@@ -1,0 +1,193 @@
+"""The client's foundation: how it is built, opened and closed, and how it makes calls.
+
+It picks the clock, the randomness and the defaults. Which resources there are is `client`'s.
+"""
+
+import asyncio
+import os
+import random
+from collections.abc import Sequence
+from enum import Enum
+from types import TracebackType
+from typing import Final, NoReturn, Self, TypeVar
+
+from raydocs_async import _settings
+from raydocs_async._affinity import running_loop
+from raydocs_async._aiohttp import AiohttpTransport, ClientSession, ConnectionOptions, TraceConfig
+from raydocs_async._bulk import Fetcher, Stream, open_stream
+from raydocs_async._deadlines import Deadlines
+from raydocs_async._endpoints import Endpoint
+from raydocs_async._engine import Completed, Engine
+from raydocs_async._exchange import Request, Transport
+from raydocs_async._ids import Ids
+from raydocs_async._limits import Limiter
+from raydocs_async._limits._queue import MAX_IN_FLIGHT, RateLimiter
+from raydocs_async._limits._values import Lane, RateLimit, RateLimitStatus
+from raydocs_async._patience import Terms
+from raydocs_async._redact import Redactor
+from raydocs_async._retry import Patience, RetryPolicy, RetryQuota
+from raydocs_async._secret import Secret
+from raydocs_async._version import __version__
+from raydocs_async.events import Hook
+
+M = TypeVar("M")
+
+BASE_URL: Final = "https://api.raydocs.com"
+MAX_RESPONSE_BYTES: Final = 16 * 1024 * 1024
+
+
+class Default(Enum):
+    """Stands for a setting of the client where a call can have its own."""
+
+    CLIENT = "the client's"
+
+    def __repr__(self) -> str:
+        return f"<{self.value}>"
+
+
+class BaseClient:
+    """Lifecycle of a client, and its calls for any endpoint."""
+
+    def __init__(
+        self,
+        token: str | None = None,
+        *,
+        base_url: str | None = None,
+        timeout: float | None = 120.0,
+        attempt_timeout: float = 60.0,
+        retry: RetryPolicy = RetryPolicy(),
+        rate_limit: RateLimit | RateLimiter | None = RateLimit(),
+        http_session: ClientSession | None = None,
+        max_response_bytes: int = MAX_RESPONSE_BYTES,
+        max_connections: int = MAX_IN_FLIGHT,
+        allow_http: bool = False,
+        trace_configs: Sequence[TraceConfig] = (),
+        transport: Transport | None = None,
+        on_event: Hook | None = None,
+    ) -> None:
+        # From here on no frame's locals show the token, whatever is raised.
+        token = _hidden(os.environ.get("RAYDOCS_API_TOKEN") if token is None else token)
+        self._connection = ConnectionOptions(
+            base_url=base_url or os.environ.get("RAYDOCS_BASE_URL") or BASE_URL,
+            http_session=http_session,
+            allow_http=allow_http,
+            max_response_bytes=max_response_bytes,
+            max_connections=max_connections,
+            attempt_timeout=attempt_timeout,
+            trace_configs=trace_configs,
+        )
+        self._timeout = _settings.optional_seconds("timeout", timeout)
+        _settings.instance("retry", retry, RetryPolicy)
+        _settings.hook("on_event", on_event)
+        self._limiter = _limiter(rate_limit, max_connections)
+        self._bulk_terms = Terms(retry, RetryQuota(), random.random, self._limiter.max_wait)
+        self._engine = _engine(
+            self._connection, token, self._limiter, retry, transport=transport, on_event=on_event
+        )
+
+    def __repr__(self) -> str:
+        engine = getattr(self, "_engine", None)  # not there while an argument is being refused
+        if engine is None:
+            return f"<{type(self).__name__}, not built>"
+        state = "closed" if engine.closed else "open"
+        return f"<{type(self).__name__} for {self._connection.url}, {state}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            f"a {type(self).__name__} cannot be pickled or copied; build one in each process"
+        )
+
+    async def __aenter__(self) -> Self:
+        self._engine.check_usable()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End calls that are under way with `ClientClosedError`, and close all connections.
+
+        Closing twice, or twice at once, is fine; a borrowed ``http_session`` stays open. If the
+        client's event loop is closed, its calls have ended with it, and any loop may close it.
+
+        Raises:
+            ConfigurationError: the client was opened in another process, or in another event loop
+                that is still open; no asyncio event loop is running; or this is called by one of
+                the client's own calls (in a trace callback).
+        """
+        await self._engine.close()
+
+    @property
+    def rate_limit_status(self) -> RateLimitStatus:
+        """A snapshot of the rate limit; to be read inside the event loop.
+
+        Raises:
+            ConfigurationError: No asyncio event loop is running here.
+        """
+        return self._limiter.status(running_loop().time())
+
+    async def _fetch(
+        self, endpoint: Endpoint[M], value: object, timeout: float | Default | None
+    ) -> M:
+        """Fetch the resource with the id `value`, before all bulk work."""
+        seconds = (
+            self._timeout
+            if isinstance(timeout, Default)
+            else _settings.optional_seconds("timeout", timeout)
+        )
+        request = endpoint.request(value)
+        return await self._engine.call(endpoint, request, timeout=seconds, lane=Lane.SINGLE)
+
+    def _stream(
+        self, endpoint: Endpoint[M], ids: Ids, *, concurrency: int, ordered: bool
+    ) -> Stream[M]:
+        """Open a stream in the bulk lane, where attempts and ``max_wait`` bound a call."""
+
+        async def fetch(request: Request, patience: Patience) -> Completed[M]:
+            return await self._engine.complete(
+                endpoint, request, timeout=None, lane=Lane.BULK, patience=patience
+            )
+
+        fetcher = Fetcher(endpoint, fetch, self._bulk_terms, lambda: self.rate_limit_status)
+        return open_stream(ids, fetcher, concurrency=concurrency, ordered=ordered)
+
+
+def _limiter(configured: RateLimit | RateLimiter | None, max_in_flight: int) -> RateLimiter:
+    if isinstance(configured, RateLimiter):
+        return configured
+    _settings.instance("rate_limit", configured, RateLimit | RateLimiter | None)
+    return RateLimiter(configured, max_in_flight=max_in_flight)
+
+
+def _engine(
+    connection: ConnectionOptions,
+    token: Secret,
+    limiter: Limiter,
+    policy: RetryPolicy,
+    *,
+    transport: Transport | None,
+    on_event: Hook | None,
+) -> Engine:
+    deadlines = Deadlines()
+    if transport is None:
+        user_agent = f"raydocs-async/{__version__}"
+        transport = AiohttpTransport(connection, _settings.token(token), deadlines, user_agent)
+    return Engine(
+        transport=transport,
+        limiter=limiter,
+        deadlines=deadlines,
+        policy=policy,
+        redactor=Redactor(token),
+        rand=random.random,
+        sleep=asyncio.sleep,
+        on_event=on_event,
+    )
+
+
+def _hidden(token: object) -> Secret:
+    return Secret(token if isinstance(token, str) else "")
