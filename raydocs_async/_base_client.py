@@ -17,12 +17,13 @@ from raydocs_async._aiohttp import AiohttpTransport, ClientSession, ConnectionOp
 from raydocs_async._bulk import Fetcher, Stream, open_stream
 from raydocs_async._deadlines import Deadlines
 from raydocs_async._endpoints import Endpoint
-from raydocs_async._engine import Completed, Engine
+from raydocs_async._engine import Engine
 from raydocs_async._exchange import Request, Transport
 from raydocs_async._ids import Ids
 from raydocs_async._limits import Limiter
 from raydocs_async._limits._queue import MAX_IN_FLIGHT, RateLimiter
 from raydocs_async._limits._values import Lane, RateLimit, RateLimitStatus
+from raydocs_async._outcome import Completed
 from raydocs_async._patience import Terms
 from raydocs_async._redact import Redactor
 from raydocs_async._retry import Patience, RetryPolicy, RetryQuota

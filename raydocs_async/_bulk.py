@@ -26,12 +26,11 @@ from attrs import frozen
 
 from raydocs_async._affinity import running_loop
 from raydocs_async._endpoints import Endpoint
-from raydocs_async._engine import Completed
 from raydocs_async._exchange import Request
 from raydocs_async._ids import IdReader, Ids
 from raydocs_async._limits._values import RateLimitStatus
 from raydocs_async._outage import IDS_IN_DOUBT
-from raydocs_async._outcome import Failed, Fetched, Outcome
+from raydocs_async._outcome import Completed, Failed, Fetched, Outcome
 from raydocs_async._patience import Fetch, Terms, Watch
 from raydocs_async._progress import Progress, estimate
 from raydocs_async.errors import (

@@ -96,33 +96,33 @@ class Permanent:
 Verdict = Done | Retry | Throttled | Permanent
 
 
-def classify(outcome: Response | Failure, redactor: Redactor) -> Verdict:
-    """Return the verdict on `outcome`; `redactor` hides the token in the texts of its error."""
-    if isinstance(outcome, Failure):
-        return _classify_failure(outcome, redactor)
-    if outcome.status == HTTPStatus.OK:
-        return Done(outcome)
-    if outcome.status < 100:  # aiohttp's parser takes any three digits
-        failure = Failure(FailureKind.PROTOCOL, f"status {outcome.status:03}")
+def classify(reply: Response | Failure, redactor: Redactor) -> Verdict:
+    """Return the verdict on `reply`; `redactor` hides the token in the texts of its error."""
+    if isinstance(reply, Failure):
+        return _classify_failure(reply, redactor)
+    if reply.status == HTTPStatus.OK:
+        return Done(reply)
+    if reply.status < 100:  # aiohttp's parser takes any three digits
+        failure = Failure(FailureKind.PROTOCOL, f"status {reply.status:03}")
         return _classify_failure(failure, redactor)
-    after = outcome.rate_limit.retry_after
-    error = _status_error(outcome, after, redactor)
+    after = reply.rate_limit.retry_after
+    error = _status_error(reply, after, redactor)
     if isinstance(error, RateLimitError):
         return Throttled(error, after)
-    return Retry(error, after) if outcome.status in TRANSIENT_STATUSES else Permanent(error)
+    return Retry(error, after) if reply.status in TRANSIENT_STATUSES else Permanent(error)
 
 
-def observe(outcome: Response | Failure) -> Observation:
-    """Return the evidence that `outcome` gives of the server having counted the request."""
-    if isinstance(outcome, Failure):
-        return Unseen() if outcome.sent else NotCounted()
-    headers = outcome.rate_limit
-    if outcome.status == HTTPStatus.TOO_MANY_REQUESTS:
+def observe(reply: Response | Failure) -> Observation:
+    """Return the evidence that `reply` gives of the server having counted the request."""
+    if isinstance(reply, Failure):
+        return Unseen() if reply.sent else NotCounted()
+    headers = reply.rate_limit
+    if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
         return Refused(headers)
     if headers.remaining is None:
-        if outcome.status == HTTPStatus.UNAUTHORIZED:  # authentication comes before the throttle
+        if reply.status == HTTPStatus.UNAUTHORIZED:  # authentication comes before the throttle
             return NotCounted()
-        if outcome.status >= 500:  # perhaps by a gateway, which does not send its headers
+        if reply.status >= 500:  # perhaps by a gateway, which does not send its headers
             return Unseen()
     return Passed(headers)
 
@@ -139,6 +139,21 @@ def classify_invalid(
         payload=_payload(error, redactor),
     )
     return Retry(error) if error.truncated else Permanent(error)
+
+
+def classify_wait(opens_in: float, last_status: int | None) -> Permanent:
+    """Return the verdict on a call that the rate limiter refuses to let wait.
+
+    Args:
+        opens_in: Seconds until the rate limit's window opens.
+        last_status: The status of the call's last reply, if it had any.
+    """
+    error = RateLimitError(
+        "the rate limit's window is shut for longer than this call may wait",
+        status=last_status if last_status == HTTPStatus.TOO_MANY_REQUESTS else None,
+        retry_after=opens_in,
+    )
+    return Permanent(error)
 
 
 def _payload(error: APIResponseValidationError, redactor: Redactor) -> bytes:

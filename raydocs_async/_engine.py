@@ -15,11 +15,10 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from http import HTTPStatus
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import attrs
-from attrs import define, field, frozen
+from attrs import define, field
 
 from raydocs_async._affinity import Home, current_task, running_loop
 from raydocs_async._classify import (
@@ -29,6 +28,7 @@ from raydocs_async._classify import (
     Throttled,
     classify,
     classify_invalid,
+    classify_wait,
     observe,
 )
 from raydocs_async._converter import decode
@@ -40,6 +40,7 @@ from raydocs_async._hook import Announcer
 from raydocs_async._journal import Journal
 from raydocs_async._limits import Limiter
 from raydocs_async._limits._values import Lane, Ticket, Wait
+from raydocs_async._outcome import Completed
 from raydocs_async._redact import Redactor
 from raydocs_async._retry import (
     FailedAttempt,
@@ -48,17 +49,14 @@ from raydocs_async._retry import (
     RetryPolicy,
     RetryQuota,
     Sleep,
-    backoff,
+    silence,
 )
 from raydocs_async.errors import (
     APIConnectionError,
     APIResponseValidationError,
     APITimeoutError,
-    Attempt,
     ClientClosedError,
     ConfigurationError,
-    RateLimitError,
-    RaydocsError,
 )
 from raydocs_async.events import Hook
 
@@ -66,8 +64,6 @@ M = TypeVar("M")
 
 CLOSE_PATIENCE = 5.0
 """Seconds that `Engine.close` waits for calls that it has cancelled, which normally end at once."""
-SHORTEST_PAUSE = 1.0
-"""Seconds that a 429 without Retry-After is worth at least."""
 
 
 @define(eq=False)
@@ -89,29 +85,14 @@ class _Call:
     """When the last request was sent, in the event loop's seconds."""
 
 
-@frozen(kw_only=True)
-class Completed(Generic[M]):
-    """The result of a call: a model or an error."""
-
-    model: M | None = field(default=None, repr=False)
-    error: RaydocsError | None = None
-    transient: bool = False
-    """True if the error is temporary, and only the retries were used up."""
-    attempts: tuple[Attempt, ...] = ()
-    sent_at: float = -math.inf
-    """When the last request was sent, in the event loop's seconds."""
-
-    @property
-    def answered(self) -> bool:
-        """True if the service gave a final answer, an error included."""
-        return not self.transient and bool(self.attempts) and self.attempts[-1].status is not None
-
-
 @define
 class _Decoded:
     """The model that a good reply holds."""
 
     model: Any = field(repr=False)
+
+
+_Verdict: TypeAlias = _Decoded | Retry | Permanent
 
 
 class Engine:
@@ -194,17 +175,17 @@ class Engine:
         journal = Journal(self._calls, request, self._announce, running_loop().time)
         deadline = math.inf if timeout is None else journal.started + timeout
         call = _Call(request, endpoint, lane, deadline, patience, journal)
-        outcome = await self._run_with_events(call)
+        verdict = await self._run_with_events(call)
         history, sent_at = tuple(journal.attempts), call.sent_at
-        if isinstance(outcome, _Decoded):
-            return Completed(model=outcome.model, attempts=history, sent_at=sent_at)
+        if isinstance(verdict, _Decoded):
+            return Completed(model=verdict.model, attempts=history, sent_at=sent_at)
         error = attrs.evolve(
-            outcome.error,
+            verdict.error,
             resource=request.resource,
             resource_id=str(request.id),
             attempts=history,
         )
-        transient = isinstance(outcome, Retry)
+        transient = isinstance(verdict, Retry)
         return Completed(error=error, transient=transient, attempts=history, sent_at=sent_at)
 
     def check_usable(self) -> None:
@@ -232,22 +213,22 @@ class Engine:
             async with asyncio.timeout(CLOSE_PATIENCE):
                 await self._transport.close()
 
-    async def _run_with_events(self, call: _Call) -> _Decoded | Retry | Permanent:
+    async def _run_with_events(self, call: _Call) -> _Verdict:
         """Run the call between the events of its start and its end."""
         error: str | None = None
         try:
             call.journal.start(bulk=call.lane is Lane.BULK)
-            outcome = await self._run_until_deadline(call)
-            if not isinstance(outcome, _Decoded):
-                error = type(outcome.error).__name__
-            return outcome
+            verdict = await self._run_until_deadline(call)
+            if not isinstance(verdict, _Decoded):
+                error = type(verdict.error).__name__
+            return verdict
         except BaseException as exc:
             error = type(exc).__name__
             raise
         finally:
             call.journal.end(error)
 
-    async def _run_until_deadline(self, call: _Call) -> _Decoded | Retry | Permanent:
+    async def _run_until_deadline(self, call: _Call) -> _Verdict:
         """Run the call; a deadline that passes, or a client that is closed, becomes its error."""
         scope = self._deadlines.until(call.deadline)
         try:
@@ -268,7 +249,7 @@ class Engine:
         seconds = call.deadline - call.journal.started
         return Permanent(APITimeoutError(f"no answer within {seconds:g} s; still {call.phase}"))
 
-    async def _attempt_with_retries(self, call: _Call) -> _Decoded | Retry | Permanent:
+    async def _attempt_with_retries(self, call: _Call) -> _Verdict:
         verdict = await self._attempt(call)
         if isinstance(verdict, Retry):
             verdict = await self._retry(call, verdict)
@@ -276,7 +257,7 @@ class Engine:
             self._quota.refund(self._now())
         return verdict
 
-    async def _retry(self, call: _Call, verdict: Retry) -> _Decoded | Retry | Permanent:
+    async def _retry(self, call: _Call, verdict: Retry) -> _Verdict:
         """Make the attempts after the first one."""
 
         async def sleep(seconds: float) -> None:
@@ -288,40 +269,39 @@ class Engine:
             return await self._retry_by_policy(call, verdict, sleep)
         return await self._retry_patiently(call, verdict, call.patience, sleep)
 
-    async def _retry_by_policy(
-        self, call: _Call, verdict: Retry, sleep: Sleep
-    ) -> _Decoded | Retry | Permanent:
+    async def _retry_by_policy(self, call: _Call, verdict: Retry, sleep: Sleep) -> _Verdict:
         """Let tenacity take over after the first attempt, which did not need it."""
-        first: list[_Decoded | Retry | Permanent] = [verdict]
+        first: list[_Verdict] = [verdict]
 
-        async def attempt() -> _Decoded | Retry | Permanent:
+        async def attempt() -> _Verdict:
             return first.pop() if first else await self._attempt(call)
 
         retries = Retries(self._policy, self._quota, self._rand, self._now, call.deadline, sleep)
-        last: _Decoded | Retry | Permanent = await retries.run(attempt)
+        last: _Verdict = await retries.run(attempt)
         return last
 
     async def _retry_patiently(
         self, call: _Call, verdict: Retry, patience: Patience, sleep: Sleep
-    ) -> _Decoded | Retry | Permanent:
+    ) -> _Verdict:
         call.phase = "backing off"
         while await patience(FailedAttempt(call.sent_at, verdict.after), sleep):
-            outcome = await self._attempt(call)
-            if not isinstance(outcome, Retry):
-                return outcome
-            verdict, call.phase = outcome, "backing off"
+            following = await self._attempt(call)
+            if not isinstance(following, Retry):
+                return following
+            verdict, call.phase = following, "backing off"
         return verdict
 
-    async def _attempt(self, call: _Call) -> _Decoded | Retry | Permanent:
+    async def _attempt(self, call: _Call) -> _Verdict:
         """Make one attempt by the retry policy's count; a 429 repeats its exchange."""
         while True:
             call.phase = "waiting for the rate limit"
             call.ticket = await self._limiter.acquire(call.lane, call.deadline)
             if isinstance(call.ticket, Wait):
-                return Permanent(self._rate_limit_error(call, call.ticket))
-            outcome = await self._exchange(call, call.ticket)
-            verdict = await self._evaluate(call, outcome)
-            status = outcome.status if isinstance(outcome, Response) else None
+                opens_in = call.ticket.until - self._now()
+                return classify_wait(opens_in, call.journal.last_status)
+            reply = await self._exchange(call, call.ticket)
+            verdict = await self._evaluate(call, reply)
+            status = reply.status if isinstance(reply, Response) else None
             error = None if isinstance(verdict, _Decoded) else verdict.error.message
             call.journal.end_attempt(call.sent_at, status=status, error=error)
             if not isinstance(verdict, Throttled):
@@ -332,23 +312,23 @@ class Engine:
         try:
             call.phase, call.sent_at = "waiting for the reply", ticket.sent_at
             call.journal.start_attempt(ticket.sent_at)
-            outcome = await self._transport.send(call.request, call.deadline)
+            reply = await self._transport.send(call.request, call.deadline)
         except BaseException:
             self._limiter.settle(ticket, Unseen())
             call.journal.end_attempt(ticket.sent_at, error="interrupted")
             raise
-        for event in self._limiter.settle(ticket, observe(outcome), self._pause):
+        for event in self._limiter.settle(ticket, observe(reply), self._pause):
             call.journal.report_rate_limit(event)
-        return outcome
+        return reply
 
     def _pause(self, refusals: int) -> float:
         """Return the seconds of silence after so many consecutive 429s without Retry-After."""
-        return max(backoff(self._policy, refusals, self._rand), SHORTEST_PAUSE)
+        return silence(self._policy, refusals, self._rand)
 
     async def _evaluate(
-        self, call: _Call, outcome: Response | Failure
+        self, call: _Call, reply: Response | Failure
     ) -> _Decoded | Retry | Throttled | Permanent:
-        verdict = classify(outcome, self._redactor)
+        verdict = classify(reply, self._redactor)
         if not isinstance(verdict, Done):
             return verdict
         read = self._read(call, verdict.response)
@@ -358,21 +338,11 @@ class Engine:
             return Retry(APIConnectionError(f"the reply was about another {call.request.resource}"))
         return read
 
-    def _read(self, call: _Call, response: Response) -> _Decoded | Retry | Permanent:
+    def _read(self, call: _Call, response: Response) -> _Verdict:
         try:
             return _Decoded(decode(response.body, call.endpoint.model))
         except APIResponseValidationError as exc:
             return classify_invalid(exc, response, self._redactor)
-
-    def _rate_limit_error(self, call: _Call, wait: Wait) -> RateLimitError:
-        opens_in = wait.until - self._now()
-        attempts = call.journal.attempts
-        last = attempts[-1].status if attempts else None
-        return RateLimitError(
-            "the rate limit's window is shut for longer than this call may wait",
-            status=last if last == HTTPStatus.TOO_MANY_REQUESTS else None,
-            retry_after=opens_in,
-        )
 
     @staticmethod
     def _now() -> float:

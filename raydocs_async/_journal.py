@@ -55,6 +55,11 @@ class Journal:
         # The end of the last activity: from then on the call waits for the limit or backs off.
         self.started = self._idle_since = clock()
 
+    @property
+    def last_status(self) -> int | None:
+        """The status of the last attempt's reply; ``None`` without a reply."""
+        return self.attempts[-1].status if self.attempts else None
+
     def start(self, *, bulk: bool) -> None:
         """Record that the call begins."""
         if self._announce is not None:

@@ -1,9 +1,10 @@
-"""The outcome of one id in bulk work: `Fetched` or `Failed`.
+"""Outcomes: of one call, `Completed`; of one id in bulk work, `Fetched` or `Failed`.
 
-Both have ``id``, ``error`` and ``attempts``. `isinstance`, ``match`` and a comparison of ``error``
-with ``None`` tell them apart, for type checkers as well.
+The latter two have ``id``, ``error`` and ``attempts``. `isinstance`, ``match`` and a comparison of
+``error`` with ``None`` tell them apart, for type checkers as well.
 """
 
+import math
 from typing import ClassVar, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -12,7 +13,26 @@ from attrs import field, frozen
 from raydocs_async.errors import Attempt, RaydocsError
 from raydocs_async.models import Session
 
+M = TypeVar("M")
 M_co = TypeVar("M_co", covariant=True)
+
+
+@frozen(kw_only=True)
+class Completed(Generic[M]):
+    """The result of a call: a model or an error."""
+
+    model: M | None = field(default=None, repr=False)
+    error: RaydocsError | None = None
+    transient: bool = False
+    """True if the error is temporary, and only the retries were used up."""
+    attempts: tuple[Attempt, ...] = ()
+    sent_at: float = -math.inf
+    """When the last request was sent, in the event loop's seconds."""
+
+    @property
+    def answered(self) -> bool:
+        """True if the service gave a final answer, an error included."""
+        return not self.transient and bool(self.attempts) and self.attempts[-1].status is not None
 
 
 def _name_of_type(value: object) -> str:

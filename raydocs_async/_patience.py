@@ -18,9 +18,9 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from attrs import frozen
 
-from raydocs_async._engine import Completed
 from raydocs_async._exchange import Request
 from raydocs_async._outage import LONGEST_PAUSE, Health
+from raydocs_async._outcome import Completed
 from raydocs_async._retry import (
     FailedAttempt,
     Patience,

@@ -50,6 +50,11 @@ def backoff(policy: RetryPolicy, failures: int, rand: Callable[[], float]) -> fl
     return rand() * min(policy.maximum, policy.initial * 2.0**doublings)
 
 
+def silence(policy: RetryPolicy, refusals: int, rand: Callable[[], float]) -> float:
+    """Return the seconds to send nothing, after so many consecutive 429s without Retry-After."""
+    return max(SHORTEST_SILENCE, backoff(policy, refusals, rand))
+
+
 class RetryQuota:
     """Bounds the rate of retries of many calls together, so that an outage is not met by a storm.
 
@@ -100,6 +105,9 @@ class RetryQuota:
     def __repr__(self) -> str:
         return f"<RetryQuota {self._tokens:g} of {self.capacity:g}>"
 
+
+SHORTEST_SILENCE = 1.0
+"""Seconds after a 429 without Retry-After, at least: the framework's own are whole seconds."""
 
 Sleep: TypeAlias = Callable[[float], Awaitable[None]]
 

@@ -12,10 +12,9 @@ from raydocs_async._affinity import running_loop
 from raydocs_async._base_client import BaseClient, Default
 from raydocs_async._bulk import Stream
 from raydocs_async._endpoints import SESSION
-from raydocs_async._engine import Completed
 from raydocs_async._ids import Ids
 from raydocs_async._limits._values import Lane
-from raydocs_async._outcome import Fetched
+from raydocs_async._outcome import Completed, Fetched
 from raydocs_async.errors import (
     APITimeoutError,
     RateLimitError,

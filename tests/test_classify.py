@@ -32,6 +32,7 @@ from raydocs_async._classify import (
     Verdict,
     classify,
     classify_invalid,
+    classify_wait,
     observe,
 )
 from raydocs_async._exchange import Failure, FailureKind, Response
@@ -394,3 +395,12 @@ def test_a_body_that_does_not_fit(truncated: bool, verdict: type[Retry | Permane
     assert (found.error.message, found.error.status) == ("is no session", 200)
     assert (found.error.request_id, found.error.payload) == ("r-1", b"{")
     assert found.error.truncated is truncated
+
+
+@pytest.mark.parametrize(("last", "shown"), [(None, None), (503, None), (429, 429)])
+def test_a_wait_that_is_too_long(last: int | None, shown: int | None) -> None:
+    """The error says when to come back; it has a status only if the service itself refused."""
+    error = classify_wait(12.5, last).error
+    assert isinstance(error, RateLimitError)
+    assert (error.retry_after, error.status) == (12.5, shown)
+    assert error.message == "the rate limit's window is shut for longer than this call may wait"

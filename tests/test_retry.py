@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from raydocs_async import ConfigurationError, RateLimitError, RaydocsError
 from raydocs_async._classify import Done, Permanent, Retry, Throttled, Verdict
 from raydocs_async._exchange import Response
-from raydocs_async._retry import Retries, RetryPolicy, RetryQuota, backoff
+from raydocs_async._retry import Retries, RetryPolicy, RetryQuota, backoff, silence
 
 ERROR = RaydocsError("m")
 DONE = Done(Response(200, {}, b""))
@@ -149,6 +149,12 @@ def test_backoff_stops_doubling(failures: int) -> None:
     """Sixty doublings are enough, and no number of failures is too large for a float."""
     policy = RetryPolicy(initial=1e-18, maximum=9e8)
     assert backoff(policy, failures, lambda: 1.0) == 1e-18 * 2.0**60
+
+
+@pytest.mark.parametrize(("rand", "seconds"), [(0.0, 1.0), (0.5, 1.0), (0.75, 1.5)])
+def test_a_silence_takes_a_second_at_least(rand: float, seconds: float) -> None:
+    """A 429 without Retry-After is backed off as a failure is, and never for less than a second."""
+    assert silence(RetryPolicy(), 3, lambda: rand) == seconds
 
 
 @given(policies, st.integers(1, 10_000), st.floats(0, 1, exclude_max=True))

@@ -21,9 +21,8 @@ from raydocs_async import (
 )
 from raydocs_async._bulk import Fetcher, open_stream
 from raydocs_async._endpoints import SESSION
-from raydocs_async._engine import Completed
 from raydocs_async._exchange import Request
-from raydocs_async._outcome import Outcome
+from raydocs_async._outcome import Completed, Outcome
 from raydocs_async._patience import Terms
 from raydocs_async._retry import FailedAttempt, Patience, RetryQuota
 from raydocs_async.sandbox._sessions import build_session
