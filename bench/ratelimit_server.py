@@ -15,8 +15,8 @@ import attrs
 from aiohttp import web
 
 from raydocs_async.sandbox import Sandbox
+from raydocs_async.sandbox._application import Admission, ServerRequest
 from raydocs_async.sandbox._replies import Reply
-from raydocs_async.sandbox._service import Accepted, Call
 from raydocs_async.sandbox._sessions import session_id
 
 TOKEN = "sandbox-token"
@@ -76,13 +76,15 @@ class BenchSandbox(Sandbox):
         )
         self.setup = setup
 
-    async def _handle(self, request: web.BaseRequest, call: Call, accepted: Accepted) -> Reply:
+    async def _answer(
+        self, request: web.BaseRequest, received: ServerRequest, admission: Admission | Reply
+    ) -> Reply:
         if self.stats.accepted == self.setup.change_after:
             self.throttle.limit = self.setup.changed
-        return await super()._handle(request, call, accepted)
+        return await super()._answer(request, received, admission)
 
-    def _dressed(self, response: web.StreamResponse, reply: Reply) -> web.StreamResponse:
-        response = super()._dressed(response, reply)
+    def _with_headers(self, response: web.StreamResponse, reply: Reply) -> web.StreamResponse:
+        response = super()._with_headers(response, reply)
         if not self.setup.headers:
             for name in _telling:
                 response.headers.popall(name, None)
@@ -101,8 +103,8 @@ async def prepare(api: Sandbox, setup: Setup) -> None:
 def report(api: Sandbox) -> list[Hit]:
     """What was seen, in the order of arrival."""
     return sorted(
-        Hit(seen.time, seen.status == 429, seen.window, seen.target == FOREIGN_ID)
-        for seen in api.log
+        Hit(entry.time, entry.status == 429, entry.window, entry.resource_id == FOREIGN_ID)
+        for entry in api.log
     )
 
 

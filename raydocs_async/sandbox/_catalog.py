@@ -1,4 +1,4 @@
-"""Which sessions exist, and the bytes that each is served as."""
+"""The sessions that exist, and their JSON bodies."""
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -11,15 +11,15 @@ import msgspec
 from raydocs_async.sandbox._sessions import build_session, session_id
 
 CACHED_BODIES = 2048
-"""Bodies kept encoded: at 8 kB each, 16 MB at most."""
+"""The number of encoded bodies to keep: 16 MB at most, with 8 kB each."""
 
 
 class Catalog:
-    """The sessions that a sandbox knows.
+    """The sessions that a sandbox serves.
 
     Args:
-        sessions: How many of the built-in sessions exist; ``None`` is every well-formed id, for
-            load tests that would not fit into memory.
+        sessions: The number of built-in sessions. ``None`` serves one for every well-formed id, for
+            load tests whose sessions would not fit into memory.
 
     Raises:
         ValueError: `sessions` is negative.
@@ -33,10 +33,10 @@ class Catalog:
         self._built = lru_cache(CACHED_BODIES)(_encode)
 
     def ids(self, n: int) -> list[str]:
-        """The first `n` ids that exist: the built-in ones, then those that were `put`.
+        """Return the first `n` ids: those of the built-in sessions, then those that were `put`.
 
         Raises:
-            ValueError: There are fewer.
+            ValueError: Fewer than `n` sessions exist.
         """
         found = list(islice(self._existing(), n))
         if len(found) < n:
@@ -44,19 +44,20 @@ class Catalog:
         return found
 
     def put(self, session: Mapping[str, Any]) -> None:
-        """Add a session, or replace the one with its ``id``, as it is at this moment.
+        """Add a copy of `session`, or replace the session with its ``id``.
 
         Raises:
             ValueError: `session` has no ``id`` that is a string.
         """
         match session:
             case {"id": str(key)}:
+                # Encoded now, because the caller may change `session` later.
                 self._put[key.lower()] = msgspec.json.encode(session)
             case _:
                 raise ValueError("a session needs an 'id' that is a string")
 
-    def body(self, session_id: str) -> bytes | None:
-        """The session as JSON, or ``None`` if there is none; letter case does not matter."""
+    def session(self, session_id: str) -> bytes | None:
+        """Return the session as JSON, or ``None`` if no session has this id in any letter case."""
         key = session_id.lower()
         if key in self._put:
             return self._put[key]
@@ -76,6 +77,7 @@ def _encode(key: str) -> bytes:
 
 def _is_uuid(key: str) -> bool:
     try:
+        # `UUID` also accepts braces and ``urn:uuid:``, which the API does not.
         return str(UUID(key)) == key
     except ValueError:
         return False

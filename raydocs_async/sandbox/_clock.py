@@ -7,26 +7,26 @@ import time
 
 
 class Clock:
-    """Seconds since the epoch, as the event loop's clock moves them.
+    """Seconds since the epoch, moved by the clock of the running event loop.
 
-    The wall clock is read once, when this is made, within the loop. A wall clock that jumps later,
-    or that a test has replaced, has no effect, and a virtual loop clock is followed.
+    The wall clock is read once, at construction. Later jumps of it have no effect, and neither has
+    a replacement by a test. A virtual loop clock is followed.
     """
 
     def __init__(self) -> None:
         self._loop_time = asyncio.get_running_loop().time
         self._loop_start = self._loop_time()
         self.started_at = _wall_clock()
-        """When it was made, in seconds since the epoch."""
+        """The time of construction, in seconds since the epoch."""
 
     def now(self) -> float:
-        """The time, in seconds since the epoch."""
+        """Return the time, in seconds since the epoch."""
         return self.started_at + self._loop_time() - self._loop_start
 
 
 def _wall_clock() -> float:
-    # freezegun and time-machine replace every clock of the module `time`. The file system's is out
-    # of their reach; without it, the sandbox would serve, and date its replies, in another year.
+    # freezegun and time-machine replace every clock of the module `time`, but they do not reach
+    # the file system's clock. With theirs, the sandbox would date its replies in another year.
     try:
         with tempfile.TemporaryFile() as file:
             return os.fstat(file.fileno()).st_mtime

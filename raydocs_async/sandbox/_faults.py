@@ -1,4 +1,4 @@
-"""What can go wrong on purpose, and the plan that tells which request it happens to."""
+"""Faults that a sandbox can inject, and the plan that assigns them to requests."""
 
 import math
 import random
@@ -17,7 +17,7 @@ REFUSALS = frozenset({401, 429})
 
 
 class Kind(Enum):
-    """What a fault does to a request."""
+    """The effect of a fault on a request."""
 
     REPLY = auto()
     CUT = auto()
@@ -36,11 +36,12 @@ class Origin(Enum):
 
 @frozen
 class Fault:
-    """One thing that goes wrong with one request. Make it with one of the constructors.
+    """One failure of one request. Make it with one of the constructors.
 
-    The throttle counts a request that reaches the application, whatever its reply, and each reply
-    of the application has the rate-limit headers. A 401 and a 429 are refusals: they cost nothing.
-    Maintenance and a gateway that reaches nobody cost nothing either, and know no rate limit.
+    The throttle counts each request that reaches the application, whatever its reply, and each
+    reply of the application has the rate-limit headers. A 401 and a 429 are refusals and cost no
+    hit. Maintenance, and a gateway that cannot reach the application, cost no hit and send no
+    rate-limit headers.
     """
 
     kind: Kind
@@ -50,7 +51,7 @@ class Fault:
     seconds: float = 0.0
     origin: Origin = Origin.APPLICATION
     is_counted: bool = True
-    """Whether the throttle counts the request that it hits."""
+    """True if the throttle counts the request that the fault hits."""
 
     @classmethod
     def status(
@@ -63,16 +64,17 @@ class Fault:
     ) -> "Fault":
         """Let the application answer with another status.
 
-        The request costs a hit, and the reply has the rate-limit headers: but for a 401 and a 429,
-        which are refusals and have neither. See `maintenance` and `gateway` for a 502, 503 or 504
-        that does not come from the application.
+        The request costs a hit, and the reply has the rate-limit headers. The exceptions are 401
+        and 429, which are refusals. See `maintenance` and `gateway` for a 502, 503 or 504 that
+        does not come from the application.
 
         Args:
-            code: The status, from 200 to 999. 200 without a `body` is the right session, for a
-                right answer under wrong `headers`.
-            retry_after: The ``Retry-After`` header as it is to be sent: seconds, an HTTP date,
-                or nonsense; ``None`` is none.
-            body: The body; a mapping is sent as JSON. ``None`` is the server's own for `code`.
+            code: The status, from 200 to 999. 200 without a `body` sends the right resource, for a
+                right body under wrong `headers`.
+            retry_after: The ``Retry-After`` header, sent unchanged: seconds, an HTTP date, or
+                nonsense. ``None`` sends no such header.
+            body: The body; a mapping is sent as JSON. ``None`` sends the server's own body for
+                `code`.
             headers: Headers to add, or to send in place of the sandbox's own.
 
         Raises:
@@ -108,18 +110,16 @@ class Fault:
         counted: bool | None = None,
         retry_after: str | int | None = None,
     ) -> "Fault":
-        """Let the gateway in front of the application answer by itself, in JSON.
-
-        Its reply has no rate-limit headers.
+        """Let the gateway in front of the application answer, in JSON, without rate-limit headers.
 
         Args:
             code: The status: 502 by default, for an application that cannot be reached.
-            counted: Whether the request had reached the application, so that it costs a hit;
-                ``None`` is yes for a 504, a time-out, and no for the others.
+            counted: True if the request reached the application and costs a hit. By default, a
+                504 (a time-out) does, and the other statuses do not.
             retry_after: The ``Retry-After`` header, as for `status`.
 
         Raises:
-            ValueError: `code` is no error's, from 400 to 599.
+            ValueError: `code` is not from 400 to 599.
         """
         if not 400 <= code <= 599:
             raise ValueError(f"a gateway's error is from 400 to 599, not {code!r}")
@@ -133,12 +133,12 @@ class Fault:
 
     @classmethod
     def body(cls, content: bytes, *, content_type: str = JSON) -> "Fault":
-        """Answer 200 with `content`, which need be neither a session nor JSON."""
+        """Answer 200 with `content`, which may be anything, also invalid JSON."""
         return cls(Kind.REPLY, 200, content, (("Content-Type", content_type),))
 
     @classmethod
     def cut(cls) -> "Fault":
-        """Promise the right body's whole length, send half of it, and close the connection."""
+        """Announce the right body's whole length, send half of it, and close the connection."""
         return cls(Kind.CUT)
 
     @classmethod
@@ -148,15 +148,15 @@ class Fault:
 
     @classmethod
     def stall(cls) -> "Fault":
-        """Never answer; it lasts until the client gives up, or the sandbox closes."""
+        """Send no reply until the client gives up or the sandbox closes."""
         return cls(Kind.STALL)
 
     @classmethod
     def latency(cls, seconds: float) -> "Fault":
-        """Answer rightly, but so many `seconds` later than the others.
+        """Send the right reply, later by `seconds`.
 
         Raises:
-            ValueError: `seconds` is negative, or not finite.
+            ValueError: `seconds` is negative or not finite.
         """
         if not 0 <= seconds < math.inf:
             raise ValueError(f"a latency is a number of seconds, not {seconds!r}")
@@ -164,8 +164,12 @@ class Fault:
 
     @property
     def has_rate_limit(self) -> bool:
-        """Whether its reply carries the rate-limit headers."""
+        """True if its reply has the rate-limit headers."""
         return self.origin is Origin.APPLICATION and self.code not in REFUSALS
+
+
+NO_FAULT = Fault.latency(0)
+"""The fault of a request that none hits: with it, callers have no second case to handle."""
 
 
 def _listed(faults: Iterable[Fault]) -> tuple[Fault, ...]:
@@ -174,15 +178,15 @@ def _listed(faults: Iterable[Fault]) -> tuple[Fault, ...]:
 
 @frozen
 class Chaos:
-    """Faults at random, the same ones in each run that sends its requests in the same order.
+    """Random faults: the same ones in each run that sends its requests in the same order.
 
     Args:
         rate: The share of requests to hit, from 0 to 1.
-        faults: What to choose from, each as likely as the others.
-        seed: Another seed, another run.
+        faults: The faults to choose from, each with the same probability.
+        seed: The seed of the random choice; another seed gives other faults.
 
     Raises:
-        ValueError: `rate` is out of its range, or there are no `faults`.
+        ValueError: `rate` is out of its range, or `faults` is empty.
     """
 
     rate: float = field(validator=[ge(0), le(1)])
@@ -191,33 +195,36 @@ class Chaos:
 
 
 class Plan:
-    """Which fault hits which request: its session's own first, then the script, then chance."""
+    """The faults to come: those for one id go first, then the script, then chance."""
 
     def __init__(self, chaos: Chaos | None = None) -> None:
         self._chaos = chaos
+        # Its own generator: a test that seeds or uses the global one must not change the faults.
         self._random = random.Random(chaos.seed if chaos else 0)
         self._script: deque[Fault] = deque()
         self._scripts: dict[str, deque[Fault]] = {}
 
     def script(self, faults: Iterable[Fault]) -> None:
-        """Let `faults` hit the next requests, one each, after those scripted before."""
+        """Append `faults` to the script: they hit the next requests, one each."""
         self._script.extend(faults)
 
-    def script_for(self, session_id: str, faults: Iterable[Fault]) -> None:
-        """Let `faults` hit the next requests for one session, whatever its letter case."""
-        self._scripts.setdefault(session_id.lower(), deque()).extend(faults)
+    def script_for(self, resource_id: str, faults: Iterable[Fault]) -> None:
+        """Append `faults` to the script of one id, in any letter case."""
+        self._scripts.setdefault(resource_id.lower(), deque()).extend(faults)
 
     def clear(self) -> None:
-        """Forget what is scripted and has not been taken."""
+        """Drop the scripted faults that have not been taken."""
         self._script.clear()
         self._scripts.clear()
 
-    def take(self, session_id: str) -> Fault | None:
-        """The fault for a request for `session_id`, if one is due; it will not come again."""
-        if own := self._scripts.get(session_id.lower()):
+    def take(self, resource_id: str) -> Fault | None:
+        """Remove and return the fault for a request for `resource_id`, if one is due."""
+        if own := self._scripts.get(resource_id.lower()):
             return own.popleft()
         if self._script:
             return self._script.popleft()
+        # A request that the script hits draws no random number, so a script shifts random faults
+        # to later requests, but it never changes their order.
         if self._chaos is None or self._random.random() >= self._chaos.rate:
             return None
         return self._random.choice(self._chaos.faults)

@@ -1,7 +1,7 @@
-"""The sandbox itself: one HTTP server on loopback, and the handle that tests hold.
+"""The sandbox as an HTTP server on loopback.
 
-It is built on aiohttp's bare server, without an application's routes and middlewares, as it has to
-be cheap beside the client that it tests.
+It uses aiohttp's low-level server, without aiohttp's router and middlewares, because it has to be
+cheap beside the client that it tests.
 """
 
 import asyncio
@@ -14,42 +14,41 @@ from typing import Self
 
 from aiohttp import web
 
-from raydocs_async.sandbox._api import Api
+from raydocs_async.sandbox._application import Admission, ServerRequest
+from raydocs_async.sandbox._base import BaseSandbox
 from raydocs_async.sandbox._clock import Clock
 from raydocs_async.sandbox._faults import Chaos, Kind
 from raydocs_async.sandbox._replies import Reply
-from raydocs_async.sandbox._service import NOTHING_WRONG, Accepted, Call
-from raydocs_async.sandbox._stats import Seen
+from raydocs_async.sandbox._stats import LogEntry
 from raydocs_async.sandbox._throttle import PEER, Store, Throttle
 
 _BACKLOG = 1024
 _GRACE = 0.05
-"""Seconds for what is still being written when the sandbox closes."""
+"""Seconds that replies in progress have left when the sandbox closes."""
 _LINGER_ZERO = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
-_SPOILED = frozenset({Kind.CUT, Kind.RESET, Kind.STALL})
+_BROKEN = frozenset({Kind.CUT, Kind.RESET, Kind.STALL})
 
 
-class Sandbox(Api):
+class Sandbox(BaseSandbox):
     """The Raydocs API on loopback, as an async context manager.
 
-    It keeps its own time: the wall clock is read once, at the start, and from then on the event
-    loop's clock moves it. A wall clock that jumps, or that a test replaces (freezegun,
-    time-machine), has no effect, and a virtual loop clock is followed. Leaving the context resets
-    the connections with a request in flight.
+    It reads the wall clock once, at the start, and from then on follows the event loop's clock,
+    also a virtual one. A wall clock that jumps, or that a test replaces (freezegun, time-machine),
+    has no effect. Leaving the context resets the connections with a request in flight.
 
     Args:
         limit: Requests in a window, 100 as documented; ``None`` means no throttle and none of its
             headers.
         window: Length of the throttle's window, in seconds, 60 as documented.
-        store: Where the throttle keeps its counts, which decides when a window really ends; see
+        store: The store of the throttle's counts, which decides when a window really ends; see
             `Throttle`.
-        sessions: How many built-in sessions exist; ``None`` is one for every UUID.
-        latency: How long each accepted request takes, in seconds; see also `Sandbox.latency`.
-        chaos: Faults at random.
-        token: The bearer token that it accepts.
+        sessions: The number of built-in sessions; ``None`` is one for every UUID.
+        latency: Duration of each accepted request, in seconds; see also `Sandbox.latency`.
+        chaos: Random faults.
+        token: The bearer token that the sandbox accepts.
         host: The address to listen on.
-        port: The port to listen on; 0 is any that is free.
-        log_size: How many requests `log` remembers, the latest; 0 keeps none.
+        port: The port to listen on; 0 is any free port.
+        log_size: The number of latest requests to keep in `log`; 0 keeps none.
 
     Raises:
         ValueError: An argument is out of its range.
@@ -76,8 +75,8 @@ class Sandbox(Api):
             chaos=chaos,
             token=token,
         )
-        self.log: deque[Seen] = deque(maxlen=log_size)
-        """The latest requests that it is done with, oldest first."""
+        self.log: deque[LogEntry] = deque(maxlen=log_size)
+        """The latest finished requests, the oldest first."""
         self._address = (host, port)
         self._active: set[asyncio.Transport] = set()
         self._runner: web.ServerRunner | None = None
@@ -90,6 +89,7 @@ class Sandbox(Api):
         if self._runner is not None:
             raise RuntimeError("the sandbox is running already")
         self._clock = Clock()
+        # Without the cancellation, a stalled request would outlive its client.
         server = web.Server(self._serve, handler_cancellation=True, access_log=None)
         runner = web.ServerRunner(server, shutdown_timeout=_GRACE)
         await runner.setup()
@@ -104,48 +104,50 @@ class Sandbox(Api):
         traceback: TracebackType | None,
     ) -> None:
         for transport in self._active:
-            transport.abort()  # which cancels the handlers, the stalled ones included
+            # This cancels the request's handler; a stalled one would never end by itself.
+            transport.abort()
         await self._running().cleanup()
         self._runner = None
 
     @property
     def url(self) -> str:
-        """Where it listens, which is what to give a client as its base URL.
+        """The URL that it listens on: the client's base URL.
 
         Raises:
-            RuntimeError: It is not running.
+            RuntimeError: The sandbox is not running.
         """
         host, port = self._running().addresses[0][:2]
         return _url(host, port)
 
     @property
     def now(self) -> float:
-        """The server's clock, in seconds since the epoch; what `throttle` asks for.
+        """The server's time, in seconds since the epoch, for the methods of `throttle`.
 
         Raises:
-            RuntimeError: It is not running.
+            RuntimeError: The sandbox is not running.
         """
         self._running()
         return self._clock.now()
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request, and keep the books."""
-        call = _read(request)
+        """Answer one request, count it, and log it."""
+        # Up to its count there is no `await`: the check and the count of a request are atomic
+        # here, and only `Throttle.workers` simulates a server on which they are not.
+        received = _read(request)
         arrived = self._clock.now()
-        refusal = self._service.refuse(call, arrived)
-        accepted = NOTHING_WRONG if refusal else self._service.accept(call, arrived)
-        window = self.throttle.number(call.peer)
+        admission = self._application.admit(received, arrived)
+        window = self.throttle.number(received.peer)
         status: int | None = None
         transport = self._enter(request)
         try:
-            reply = refusal or await self._handle(request, call, accepted)
+            reply = await self._answer(request, received, admission)
             status = reply.status
         finally:
+            # A client that gives up cancels this handler, and is logged without a status.
             self._active.remove(transport)
-            target = call.session_id or call.path
-            self.log.append(Seen(arrived - self._clock.started_at, target, status, window))
+            self._record(received, arrived, status, window)
         self.stats.statuses[reply.status] += 1
-        return self._dressed(web.Response(status=reply.status, body=reply.body), reply)
+        return self._with_headers(web.Response(status=reply.status, body=reply.body), reply)
 
     def _enter(self, request: web.BaseRequest) -> asyncio.Transport:
         transport = _transport(request)
@@ -154,37 +156,51 @@ class Sandbox(Api):
         self.stats.peak_in_flight = max(self.stats.peak_in_flight, len(self._active))
         return transport
 
-    async def _handle(self, request: web.BaseRequest, call: Call, accepted: Accepted) -> Reply:
-        fault = accepted.fault
+    def _record(
+        self, request: ServerRequest, arrived: float, status: int | None, window: int
+    ) -> None:
+        noun, resource_id = None, None
+        if request.resource is not None:
+            noun, resource_id = request.resource.route.noun, request.resource.id
+        since_start = arrived - self._clock.started_at
+        self.log.append(LogEntry(since_start, request.path, noun, resource_id, status, window))
+
+    async def _answer(
+        self, request: web.BaseRequest, received: ServerRequest, admission: Admission | Reply
+    ) -> Reply:
+        if isinstance(admission, Reply):
+            return admission
+        fault = admission.fault
         if seconds := self.latency + fault.seconds:
             await asyncio.sleep(seconds)
-        reply = self._service.reply(call, accepted, self._clock.now())
-        if fault.kind in _SPOILED:
-            await self._spoil(request, reply, fault.kind)
+        reply = self._application.respond(received, admission, self._clock.now())
+        if fault.kind in _BROKEN:
+            await self._break(request, reply, fault.kind)
         return reply
 
-    async def _spoil(self, request: web.BaseRequest, reply: Reply, kind: Kind) -> None:
-        """Never returns: the end of the connection cancels it."""
+    async def _break(self, request: web.BaseRequest, reply: Reply, kind: Kind) -> None:
+        """Break the connection, and never return: its end cancels this handler."""
         transport = _transport(request)
         match kind:
             case Kind.CUT:
                 await self._send_half(request, reply)
                 transport.close()
             case Kind.RESET:
-                # Closing with nothing to linger for is what makes the kernel send a RST.
+                # A linger time of zero makes the kernel send a RST; by default it sends a FIN, and
+                # the client would see an orderly end.
                 tcp = transport.get_extra_info("socket")
                 tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
                 transport.abort()
         await asyncio.get_running_loop().create_future()
 
     async def _send_half(self, request: web.BaseRequest, reply: Reply) -> None:
-        response = self._dressed(web.StreamResponse(status=reply.status), reply)
+        response = self._with_headers(web.StreamResponse(status=reply.status), reply)
         response.content_length = len(reply.body)
         await response.prepare(request)
         await response.write(reply.body[: len(reply.body) // 2])
 
-    def _dressed(self, response: web.StreamResponse, reply: Reply) -> web.StreamResponse:
-        """The response, with the headers that every reply has, and those of this one."""
+    def _with_headers(self, response: web.StreamResponse, reply: Reply) -> web.StreamResponse:
+        """Add the headers of `reply`, and those that every reply has."""
         response.headers.update(self._headers(reply, self._clock.now()))
         return response
 
@@ -198,9 +214,9 @@ def _url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _read(request: web.BaseRequest) -> Call:
+def _read(request: web.BaseRequest) -> ServerRequest:
     headers = request.headers
-    return Call(
+    return ServerRequest(
         request.method,
         request.path,
         headers.get("Authorization", ""),

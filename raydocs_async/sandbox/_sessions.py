@@ -1,8 +1,8 @@
-"""What the sandbox serves: finished sessions, each made from nothing but its id.
+"""The built-in sessions: finished ones, each computed from its id alone.
 
-The same id always gives the same session, in every process and on every machine, so that a test
-may compare what it received with `build_session`. Field names and their order are those of the
-service's reference; times are written as Laravel does.
+The same id gives the same session in every process and on every machine, so a test can compare a
+reply with `build_session`. Names and order of the fields are those of the API's reference; times
+have Laravel's form.
 """
 
 import hashlib
@@ -21,18 +21,18 @@ _EXCERPT = "as printed below the heading"
 
 
 def session_id(index: int) -> str:
-    """The id of the sandbox's session number `index`, counted from 0."""
+    """Return the id of the built-in session number `index`, counted from 0."""
     return str(uuid5(_NAMESPACE, f"session-{index}"))
 
 
 def build_session(session_id: str) -> dict[str, Any]:
-    """A finished session of about 8 kB as JSON, with 3 documents and 2 results.
+    """Return a finished session of about 8 kB of JSON, with 3 documents and 2 results.
 
     Args:
-        session_id: A UUID in its usual form; everything else follows from it.
+        session_id: A UUID in its usual form; it determines everything else.
 
     Raises:
-        ValueError: `session_id` is no UUID.
+        ValueError: `session_id` is not a UUID.
     """
     root = UUID(session_id)
     documents = [_document(root, number) for number in range(3)]
@@ -129,7 +129,7 @@ def _line(seed: int) -> dict[str, Any]:
 
 
 def _audit(value: Any, chunk_id: str) -> Any:
-    """Where each field of `value` was read: the same shape, with a record at each leaf."""
+    """Return the audit of `value`: the same shape, with reasoning and sources at each leaf."""
     match value:
         case dict():
             return {key: _audit(item, chunk_id) for key, item in value.items()}

@@ -1,4 +1,4 @@
-"""What a sandbox saw: counters, and one record a request."""
+"""Records of the requests that reached a sandbox: counters, and one log entry for each."""
 
 from collections import Counter
 from typing import NamedTuple
@@ -6,36 +6,41 @@ from typing import NamedTuple
 from attrs import Factory, define
 
 
-class Seen(NamedTuple):
-    """One request that the sandbox is done with."""
+class LogEntry(NamedTuple):
+    """One request that the sandbox has finished."""
 
     time: float
-    """When it arrived, in the server's seconds since the sandbox started."""
-    target: str
-    """The session id as it was asked for, or the path where that is no session's."""
+    """The time of its arrival, in the server's seconds since the sandbox started."""
+    path: str
+    """The requested path, decoded."""
+    resource: str | None
+    """The noun of the requested resource, such as ``session``; ``None`` for an unknown path."""
+    resource_id: str | None
+    """The requested id, as the client wrote it; ``None`` for an unknown path."""
     status: int | None
-    """What was answered; ``None`` if no whole reply was."""
+    """The status of the reply; ``None`` if no complete reply was sent."""
     window: int
-    """The rate-limit window at its arrival, its own hit included; 0 before the first one."""
+    """The number of the rate-limit window at its arrival, its own hit included; 0 before the
+    first one."""
 
 
 @define
 class Stats:
-    """Counters since the sandbox was made; they are only ever added to."""
+    """Counters since the sandbox was made; they only ever grow."""
 
     requests: int = 0
-    """All requests that came over the wire, a client's hidden resends included."""
+    """All requests that arrived, including those that a client repeats by itself."""
     accepted: int = 0
-    """Requests that the throttle let in, whatever became of them."""
+    """Requests that the throttle counted, whatever the reply."""
     throttled: int = 0
-    """429s by the throttle; a scripted one is among the `faults`."""
+    """429s of the throttle; a scripted 429 is among the `faults`."""
     unauthorized: int = 0
-    """Requests without the right token, whether answered by a 401 or a redirect."""
+    """Requests without a valid token, answered by a 401 or a redirect."""
     not_found: int = 0
     """404s for an id that does not exist."""
     faults: int = 0
     """Requests that a scripted or a random fault hit."""
     peak_in_flight: int = 0
-    """The most requests that were being answered at once."""
+    """The largest number of requests in flight at once."""
     statuses: Counter[int] = Factory(Counter)
-    """How often each status was answered, where a whole reply was."""
+    """The number of complete replies with each status."""

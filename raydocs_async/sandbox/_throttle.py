@@ -1,33 +1,34 @@
-"""The framework's throttle: how the server counts hits, and what its replies say of it.
+"""The framework's throttle: the count of hits, and the headers of its replies.
 
-A *fixed window*: the first accepted request opens it, and the clock's minute does not matter. A
-request is first *checked*: with no hit left it is refused, and costs nothing. Only then is it
-*counted*, whatever its reply will be. The headers of a passed reply do not tell when the window
-ends. Each peer address has a window of its own.
+The window is *fixed*: the first accepted request opens it, independent of the clock's minute. A
+request is first *checked*: if no hit is left, it is refused and costs nothing. Only then is it
+*counted*, whatever its reply will be. The headers of an accepted request never give the window's
+end. Each peer address has its own window.
 
-Two values are kept when a window opens, at ``t0``: the count of hits, and the time to come back at,
-which is ``floor(t0)`` and the window's length. ``Retry-After`` is that time less the present one,
-whose fraction is cut, too. The stores differ in how long they keep the count:
+When a window opens, at ``t0``, the framework keeps two values: the count of hits, and the time
+when it is available again, ``floor(t0)`` plus the window's length. ``Retry-After`` is that time
+minus ``floor(now)``. The stores differ in how long they keep the count:
 
-- ``redis`` keeps it to the millisecond, until ``t0`` and the window's length. So ``Retry-After``
-  may be up to a second short, and even read 0 while requests are still refused; one second more
-  than it says is always enough.
-- ``file``, ``database`` and ``dynamodb`` compare whole seconds, so their windows end at
-  ``floor(t0)`` and the window's length, and ``Retry-After`` is exact.
-- ``dynamodb`` adds a count only where the old one has expired *before* the present second, and
-  increments one only where it expires *after* it. So in the second in which a window expires,
-  every request passes and none is counted.
-- ``redis-mw`` is the middleware ``ThrottleRequestsWithRedis`` in place of ``ThrottleRequests``. It
-  checks and counts in one script, by ``floor(t0)``, and its ``Remaining`` is from that moment.
+- ``redis`` keeps it to the millisecond, until ``t0`` plus the window's length. So ``Retry-After``
+  may be up to a second short, and may read 0 while requests are still refused. One second more
+  than the header is always enough.
+- ``file``, ``database`` and ``dynamodb`` compare whole seconds. So their windows end at
+  ``floor(t0)`` plus the window's length, and ``Retry-After`` is exact.
+- ``dynamodb`` starts a new count only if the old one expired *before* the current second, and
+  increments a count only if it expires *after* the current second. So in the second in which a
+  window expires, every request passes and none is counted.
+- ``redis-mw`` is the middleware ``ThrottleRequestsWithRedis`` instead of ``ThrottleRequests``. It
+  checks and counts in one script, by ``floor(t0)``, and takes ``Remaining`` at that moment.
 
-The other ones make ``Remaining`` after the handler has run. So hits made meanwhile are in it, and
-it equals the limit if the count has expired by then. Up to release 12 it is not clipped at 0.
+With the other stores, ``Remaining`` is read after the handler has run. So it includes the hits
+that other requests made in the meantime, and it equals the limit if the count has expired by then.
+Up to release 12 it may be negative.
 
-`ThrottleRequests` checks and counts in two steps: of requests that are worked on side by side, more
-than the limit may pass, and ``Remaining`` is negative then. The file store even loses hits, as it
-reads and writes a count without a lock in between: a window was seen to take a third too many.
+`ThrottleRequests` checks and counts in two steps, so concurrent requests may exceed the limit, and
+``Remaining`` is negative then. The file store even loses hits because it reads and writes a count
+without a lock: measured, a window accepted a third more than its limit.
 
-Everything here is a function of `now`, in seconds since the epoch, which is always an argument.
+Every method takes `now`, in seconds since the epoch.
 """
 
 import math
@@ -37,34 +38,34 @@ from attrs import define, field
 from attrs.validators import ge, gt, in_, lt, optional
 
 Store: TypeAlias = Literal["redis", "file", "database", "dynamodb", "redis-mw"]
-"""Where the counts live, which decides when a window ends; see `Throttle`."""
+"""The store of the counts, which decides when a window ends; see `Throttle`."""
 
 PEER = "127.0.0.1"
 
 RACE = 0.005
-"""Seconds from the check of a request to where others see its hit, on a server with workers."""
+"""Seconds from the check of a request until other workers see its hit."""
 
 _LOST = 4
-"""With the file store, one hit in so many is lost while several are made at once."""
+"""The file store loses one hit in this many while several are made at once."""
 
 
 @define
 class Window:
-    """The window of one peer address; the next one takes its place."""
+    """One window of one peer address; a new object replaces it when the next window opens."""
 
     number: int = 0
     hits: int = 0
     passed: int = 0
-    """Requests let in: the hits, and those that were not counted."""
+    """Accepted requests: the hits, and the hits that the store lost."""
     ends_at: float = -math.inf
     opens_next_at: float = -math.inf
-    """When the next one may open at the earliest."""
+    """The earliest time at which the next window may open."""
     available_at: int = 0
     recent: tuple[float, ...] = ()
-    """When the latest requests were let in, one for each worker but one."""
+    """The times of the latest hits, at most one less than there are workers."""
 
     def unseen(self, now: float) -> int:
-        """Hits that a request checked at `now` does not see yet."""
+        """Return the number of hits that a request checked at `now` does not see yet."""
         return sum(now - at < RACE for at in self.recent)
 
 
@@ -73,19 +74,20 @@ class Throttle:
     """The fixed window of each peer address that reaches a sandbox.
 
     Args:
-        limit: Requests in a window; ``None`` lifts the limit, and its headers go too. It may be
-            changed at any time, and counts from the next request on.
-        window: How long a window lasts, in seconds. A change counts from the next window on.
-        store: ``"redis"`` ends a window `window` seconds after its first hit. The others cut the
-            fraction of a second from that hit's time first, so they need a `window` of a second at
-            least: ``"file"``, ``"database"``, ``"dynamodb"`` (which counts no request in the
+        limit: Requests in a window; ``None`` means no limit and none of its headers. It may be
+            changed at any time; a change takes effect with the next request.
+        window: Length of a window, in seconds. A change takes effect with the next window.
+        store: ``"redis"`` ends a window `window` seconds after its first hit. The others round
+            the time of that hit down to a whole second, so they need a `window` of at least one
+            second: ``"file"``, ``"database"``, ``"dynamodb"`` (which counts no request in the
             second after a window's end), and ``"redis-mw"``, the framework's
-            ``ThrottleRequestsWithRedis``, which is exact, and whose ``Remaining`` is from before
-            the request is handled.
-        workers: How many requests the server works on at once. With more than one, all that
-            come within five milliseconds are checked before they are counted. So a burst may take
-            up to ``workers - 1`` requests over the limit, and ``Remaining`` goes below zero; a
-            ``"file"`` store also loses one hit in four then. ``"redis-mw"`` is not affected.
+            ``ThrottleRequestsWithRedis``, which never exceeds the limit, and which reads
+            ``Remaining`` before the request is handled.
+        workers: The number of requests that the server handles at once. With more than one,
+            requests that arrive within five milliseconds are checked before any of them is
+            counted. So a burst may exceed the limit by up to ``workers - 1`` requests, and
+            ``Remaining`` becomes negative; a ``"file"`` store also loses one hit in four then.
+            ``"redis-mw"`` is not affected.
 
     Raises:
         ValueError: An argument is out of its range.
@@ -96,7 +98,7 @@ class Throttle:
     store: Store = field(default="redis", validator=in_(get_args(Store)))
     workers: int = field(default=1, validator=ge(1))
     windows: int = field(default=0, init=False)
-    """How many windows have been opened so far, of all addresses."""
+    """The number of windows opened so far, for all addresses together."""
     _peers: dict[str, Window] = field(factory=dict, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -104,28 +106,34 @@ class Throttle:
             raise ValueError(f"a {self.store} store keeps whole seconds: window is {self.window!r}")
 
     def hits(self, now: float, peer: str = PEER) -> int:
-        """How many requests the window that is open at `now` has counted; 0 if none is."""
+        """Return the hits of the window that is open at `now`; 0 if no window is open."""
         window = self._of(peer)
         return window.hits if now < window.ends_at else 0
 
     def number(self, peer: str = PEER) -> int:
-        """The number of the address's latest window, as they were opened; 0 before the first."""
+        """Return the number of the latest window of `peer`; 0 before its first one.
+
+        Windows are numbered from 1 in the order in which they opened, for all addresses together.
+        """
         return self._of(peer).number
 
     def refuses(self, now: float, peer: str = PEER) -> bool:
-        """Whether a request at `now` is over the limit. Asking costs nothing."""
+        """Return true if a request at `now` would exceed the limit; this costs no hit."""
         if self.limit is None:
             return False
+        # This does not open a window: a refused request must cost nothing.
         return self.hits(now, peer) - self._of(peer).unseen(now) >= self.limit
 
     def hit(self, now: float, peer: str = PEER) -> int:
-        """Let a request in at `now`; the first one opens a window.
+        """Count a request at `now`, and open a window if none is open.
 
         Returns:
             The hits of its window so far, its own included.
         """
         if now >= self._of(peer).opens_next_at:
             self._peers[peer] = self._open(now)
+        # With `dynamodb` there is a second in which the old window has ended and none may open: its
+        # hits are added to the old one, which no longer counts.
         window = self._of(peer)
         window.passed += 1
         window.hits += not self._loses(window, now)
@@ -136,9 +144,12 @@ class Throttle:
     def passed_headers(
         self, now: float, peer: str = PEER, *, counted: int | None = None
     ) -> dict[str, str]:
-        """The headers of an accepted request, whose handler is done at `now`.
+        """Return the rate-limit headers of an accepted request.
 
-        `counted` is what its `hit` returned; ``redis-mw`` answers by that alone.
+        Args:
+            now: The time at which its handler finished.
+            peer: The address that it came from.
+            counted: The result of its `hit`; ``redis-mw`` uses nothing else.
         """
         if self.limit is None:
             return {}
@@ -148,7 +159,7 @@ class Throttle:
         return {"X-RateLimit-Limit": str(self.limit), "X-RateLimit-Remaining": str(remaining)}
 
     def refused_headers(self, now: float, peer: str = PEER) -> dict[str, str]:
-        """The headers of a 429 at `now`."""
+        """Return the rate-limit headers of a 429 at `now`."""
         retry_after = max(0, self._of(peer).available_at - math.floor(now))
         return {
             "X-RateLimit-Limit": str(self.limit),
@@ -167,11 +178,11 @@ class Throttle:
             number=self.windows,
             ends_at=ends_at,
             opens_next_at=math.floor(ends_at) + 1 if self.store == "dynamodb" else ends_at,
-            # The framework's windows are whole seconds. A shorter one is rounded up here, so that
-            # one second more than the header says stays enough.
+            # The framework knows only whole seconds. Without rounding up, one second more than
+            # Retry-After would not be enough for a window of, say, 2.5 seconds.
             available_at=math.floor(now) + math.ceil(self.window),
         )
 
     def _loses(self, window: Window, now: float) -> bool:
-        """Whether the count of a hit is overwritten by one that is made at the same time."""
+        """Return true if a concurrent write of the same count overwrites this hit."""
         return self.store == "file" and window.passed % _LOST == 0 and window.unseen(now) > 0

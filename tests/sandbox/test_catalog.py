@@ -38,7 +38,7 @@ def test_negative() -> None:
 
 def test_body() -> None:
     """A built-in session is served as it is built."""
-    body = Catalog(1).body(session_id(0))
+    body = Catalog(1).session(session_id(0))
     assert body is not None
     assert json.loads(body) == build_session(session_id(0))
 
@@ -46,7 +46,7 @@ def test_body() -> None:
 def test_body_is_encoded_once() -> None:
     """A body is kept: asked for again, it is the same object."""
     catalog = Catalog(1)
-    assert catalog.body(session_id(0)) is catalog.body(session_id(0))
+    assert catalog.session(session_id(0)) is catalog.session(session_id(0))
 
 
 @pytest.mark.parametrize("known", [session_id(0), OWN["id"]])
@@ -54,26 +54,26 @@ def test_letter_case(known: str) -> None:
     """An id is found in any letter case, as the database does."""
     catalog = Catalog(1)
     catalog.put(OWN)
-    assert catalog.body(known.upper()) == catalog.body(known.lower()) is not None
+    assert catalog.session(known.upper()) == catalog.session(known.lower()) is not None
 
 
 @pytest.mark.parametrize("unknown", ["", "nonsense", "..", session_id(1)])
 def test_unknown(unknown: str) -> None:
     """What is not there, or is no id at all, has no body."""
-    assert Catalog(1).body(unknown) is None
+    assert Catalog(1).session(unknown) is None
 
 
 def test_every_uuid() -> None:
     """A catalog without a bound has a session for every UUID, and as many ids as are wanted."""
     catalog = Catalog(None)
-    assert catalog.body(OWN["id"]) is not None
+    assert catalog.session(OWN["id"]) is not None
     assert len(set(catalog.ids(2000))) == 2000
 
 
 @pytest.mark.parametrize("malformed", ["nonsense", "{770e8400-e29b-41d4-a716-446655440000}"])
 def test_every_uuid_but_no_other(malformed: str) -> None:
     """Even there, only a UUID in its usual form is one."""
-    assert Catalog(None).body(malformed) is None
+    assert Catalog(None).session(malformed) is None
 
 
 def test_put_copies() -> None:
@@ -82,7 +82,7 @@ def test_put_copies() -> None:
     session = dict(OWN)
     catalog.put(session)
     session["name"] = "changed"
-    assert json.loads(catalog.body(OWN["id"]) or b"") == OWN
+    assert json.loads(catalog.session(OWN["id"]) or b"") == OWN
 
 
 def test_put_replaces() -> None:
@@ -90,7 +90,7 @@ def test_put_replaces() -> None:
     catalog = Catalog(1)
     for name in ("first", "second"):
         catalog.put({"id": session_id(0), "name": name})
-    assert json.loads(catalog.body(session_id(0)) or b"")["name"] == "second"
+    assert json.loads(catalog.session(session_id(0)) or b"")["name"] == "second"
 
 
 @pytest.mark.parametrize("session", [{}, {"id": 5}, {"id": None}])

@@ -58,11 +58,11 @@ def test_error(status: int, message: str) -> None:
 
 
 def test_validation_error() -> None:
-    """A 422 names each field, with all that is wrong with it."""
-    message = "The session id field must be a valid UUID."
-    assert body(_replies.error(422, JSON)) == {
+    """A 422 names the invalid field, after the resource."""
+    message = "The result id field must be a valid UUID."
+    assert body(_replies.unprocessable("result", JSON)) == {
         "message": message,
-        "errors": {"sessionId": [message]},
+        "errors": {"resultId": [message]},
     }
 
 
@@ -83,11 +83,11 @@ def test_gateway_error(status: int) -> None:
 
 
 def test_not_found() -> None:
-    """A 404 names the model and the id."""
-    reply = _replies.not_found("some-id", JSON)
+    """A 404 names the resource's model and the id."""
+    reply = _replies.not_found("result", "some-id", JSON)
     assert reply.status == 404
     assert body(reply) == {
-        "message": "No query results for model [App\\Models\\ExtractionSession] some-id"
+        "message": "No query results for model [App\\Models\\ExtractionResult] some-id"
     }
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from raydocs_async.sandbox import Chaos, Fault, Sandbox
 from raydocs_async.sandbox._server import _url
-from raydocs_async.sandbox._stats import Seen
+from raydocs_async.sandbox._stats import LogEntry
 
 Connect = Callable[[Sandbox], aiohttp.ClientSession]
 
@@ -130,7 +130,7 @@ async def test_browser(api: Sandbox, http: aiohttp.ClientSession) -> None:
 async def test_trailing_slash(api: Sandbox, http: aiohttp.ClientSession) -> None:
     """A slash at the end of a session's path does not matter."""
     assert await statuses(http, f"{api.ids(1)[0]}/") == [200]
-    assert api.log[0].target == api.ids(1)[0]
+    assert api.log[0].resource_id == api.ids(1)[0]
 
 
 async def test_options(api: Sandbox, http: aiohttp.ClientSession) -> None:
@@ -194,7 +194,7 @@ async def test_window_on_a_virtual_clock(connect: Connect) -> None:
         assert await statuses(http, *api.ids(1)) == [429]
         await asyncio.sleep(0.2)
         assert await statuses(http, *api.ids(2)) == [200, 429]
-        assert [seen.window for seen in api.log] == [1, 1, 1, 2, 2]
+        assert [entry.window for entry in api.log] == [1, 1, 1, 2, 2]
 
 
 @pytest.mark.looptime
@@ -366,12 +366,13 @@ async def test_hidden_resend_is_counted(api: Sandbox, http: aiohttp.ClientSessio
 
 
 async def test_log(api: Sandbox, http: aiohttp.ClientSession) -> None:
-    """The log has a record a request: when, what, how it ended, and in which window."""
+    """A log entry has the time, path, resource, status and window of a request."""
     (session_id,) = api.ids(1)
     await statuses(http, "/other", session_id)
     first, second = api.log
-    assert first == Seen(first.time, "/other", 404, 0)
-    assert second == Seen(second.time, session_id, 200, 1)
+    assert first == LogEntry(first.time, "/other", None, None, 404, 0)
+    path = f"/extractions/sessions/{session_id}"
+    assert second == LogEntry(second.time, path, "session", session_id, 200, 1)
     assert 0 <= first.time <= second.time < 10
 
 
@@ -379,7 +380,7 @@ async def test_log_is_bounded(connect: Connect) -> None:
     """The log keeps the latest records alone."""
     async with Sandbox(log_size=2) as api:
         await statuses(connect(api), *api.ids(3))
-        assert [seen.target for seen in api.log] == api.ids(3)[1:]
+        assert [entry.resource_id for entry in api.log] == api.ids(3)[1:]
 
 
 def test_not_running() -> None:

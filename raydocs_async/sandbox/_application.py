@@ -1,0 +1,146 @@
+"""The application behind the sandbox: replies as a function of the request and the time.
+
+The order of the steps is the framework's own: routing, authentication, throttle, authorization,
+look-up. Only a request that passes the throttle is counted, in the window of its peer's address.
+"""
+
+from typing import NamedTuple
+
+from attrs import Factory, field, frozen
+
+from raydocs_async.sandbox import _replies
+from raydocs_async.sandbox._catalog import Catalog
+from raydocs_async.sandbox._faults import NO_FAULT, Fault, Kind, Origin, Plan
+from raydocs_async.sandbox._replies import Reply
+from raydocs_async.sandbox._routes import Resource, find_resource
+from raydocs_async.sandbox._stats import Stats
+from raydocs_async.sandbox._throttle import PEER, Throttle
+
+_LOGIN = "/login"
+
+
+@frozen
+class ServerRequest:
+    """The parts of an HTTP request that the application reads."""
+
+    method: str
+    path: str
+    """The decoded path, without the query."""
+    authorization: str = field(repr=False)
+    accept: str
+    peer: str = PEER
+    """The address that the request comes from."""
+    host: str = ""
+    resource: Resource | None = field(
+        init=False,
+        default=Factory(lambda self: find_resource(self.path), takes_self=True),
+    )
+    """The resource that the path names; ``None`` if the path belongs to no route."""
+
+    @property
+    def login(self) -> str:
+        """The URL of the login page."""
+        return f"http://{self.host}{_LOGIN}"
+
+    @property
+    def token(self) -> str:
+        """The bearer token; empty if there is none."""
+        scheme, _, token = self.authorization.partition(" ")
+        return token if scheme.lower() == "bearer" else ""
+
+
+class Admission(NamedTuple):
+    """The throttle's and the fault plan's decision on a request that is to be answered."""
+
+    resource: Resource
+    fault: Fault
+    """The fault that hits the request; `NO_FAULT` if none does."""
+    hits: int | None
+    """The hits of the request's window, its own included; ``None`` if it was not counted."""
+
+
+@frozen
+class Application:
+    """The application behind one address. Each `now` is in seconds since the epoch."""
+
+    throttle: Throttle
+    catalog: Catalog
+    plan: Plan
+    stats: Stats
+    token: str
+    forbidden_token: str
+
+    def admit(self, request: ServerRequest, now: float) -> Admission | Reply:
+        """Count a request and choose its fault, or return the reply that ends it before that."""
+        resource = request.resource
+        if resource is None:
+            return _replies.no_route(request.path, request.accept)
+        return self._refuse(request, now) or self._count(request, resource, now)
+
+    def _refuse(self, request: ServerRequest, now: float) -> Reply | None:
+        """Return the reply to a request that costs no hit; ``None`` if it passes the throttle."""
+        if request.method == "OPTIONS":
+            return _replies.options()
+        if request.method not in {"GET", "HEAD"}:
+            return _replies.wrong_method(request.method, request.path, request.accept)
+        if request.token not in {self.token, self.forbidden_token}:
+            self.stats.unauthorized += 1
+            return _replies.unauthenticated(request.accept, request.login)
+        if self.throttle.refuses(now, request.peer):
+            self.stats.throttled += 1
+            headers = self.throttle.refused_headers(now, request.peer)
+            return _replies.error(429, request.accept).with_headers(headers)
+        return None
+
+    def _count(self, request: ServerRequest, resource: Resource, now: float) -> Admission:
+        fault = self.plan.take(resource.id)
+        if fault is None:
+            fault = NO_FAULT
+        else:
+            self.stats.faults += 1
+        if not fault.is_counted:
+            return Admission(resource, fault, None)
+        self.stats.accepted += 1
+        return Admission(resource, fault, self.throttle.hit(now, request.peer))
+
+    def respond(self, request: ServerRequest, admission: Admission, now: float) -> Reply:
+        """Return the reply to an admitted request, finished at `now`.
+
+        Its rate-limit headers include the hits that other requests made in the meantime.
+        """
+        resource, fault, hits = admission
+        if fault.kind is Kind.REPLY:
+            reply = self._fail(request, resource, fault)
+        else:
+            reply = self._look_up(request, resource)
+        if fault.has_rate_limit:
+            headers = self.throttle.passed_headers(now, request.peer, counted=hits)
+            reply = reply.with_headers(headers)
+        return reply.with_headers(dict(fault.headers))
+
+    def _look_up(self, request: ServerRequest, resource: Resource) -> Reply:
+        if request.token == self.forbidden_token:
+            return _replies.error(403, request.accept)
+        body = resource.route.body(self.catalog, resource.id)
+        if body is None:
+            self.stats.not_found += 1
+            return _replies.not_found(resource.route.noun, resource.id, request.accept)
+        return Reply(200, body)
+
+    def _fail(self, request: ServerRequest, resource: Resource, fault: Fault) -> Reply:
+        """Return the fault's own body, or else the body that the server sends with its status."""
+        if fault.payload is not None:
+            return Reply(fault.code, fault.payload)
+        if fault.origin is Origin.GATEWAY:
+            return _replies.gateway_error(fault.code)
+        noun, accept = resource.route.noun, request.accept
+        match fault.code:
+            case 200:
+                return self._look_up(request, resource)
+            case 401:
+                return _replies.unauthenticated(accept, request.login)
+            case 404:
+                return _replies.not_found(noun, resource.id, accept)
+            case 422:
+                return _replies.unprocessable(noun, accept)
+        return _replies.error(fault.code, accept)
