@@ -14,7 +14,7 @@ from typing import Final, NoReturn, Self, TypeVar
 from raydocs_async import _settings
 from raydocs_async._affinity import running_loop
 from raydocs_async._aiohttp import AiohttpTransport, ClientSession, ConnectionOptions, TraceConfig
-from raydocs_async._bulk import Fetcher, Stream, open_stream
+from raydocs_async._bulk import Fetcher
 from raydocs_async._deadlines import Deadlines
 from raydocs_async._endpoints import Endpoint
 from raydocs_async._engine import Engine
@@ -28,6 +28,7 @@ from raydocs_async._patience import Terms
 from raydocs_async._redact import Redactor
 from raydocs_async._retry import Patience, RetryPolicy, RetryQuota
 from raydocs_async._secret import Secret
+from raydocs_async._stream import Stream, open_stream
 from raydocs_async._version import __version__
 from raydocs_async.events import Hook
 

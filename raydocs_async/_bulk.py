@@ -18,13 +18,13 @@ Three things can go wrong, and each has its own end:
 import asyncio
 import logging
 from collections.abc import Callable, Sized
-from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from contextlib import suppress
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from attrs import frozen
 
-from raydocs_async._affinity import running_loop
+from raydocs_async._affinity import Home, running_loop
 from raydocs_async._endpoints import Endpoint
 from raydocs_async._exchange import Request
 from raydocs_async._ids import IdReader, Ids
@@ -83,19 +83,26 @@ class Workers(Generic[M]):
         self._finished: dict[int, Outcome[M]] = {}
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._idle = 0
+        """Workers that wait for an id."""
         self._fatal: BaseException | None = None
-        self._started = False
-        self._taken = self._handed_over = self._failed = 0
+        self._home = Home()
+        self._started = self._cancelled = False
+        self._taken = self._handed_over = self.failed = 0
         self._total = len(ids) if isinstance(ids, Sized) else None
+
+    @property
+    def done(self) -> int:
+        """Outcomes so far, failed ones included."""
+        return self._handed_over + len(self._finished)
 
     def progress(self) -> Progress:
         """Return the progress at this moment."""
-        status = self._status()
-        done = self._handed_over + len(self._finished)
+        status, done = self._status(), self.done
         return Progress(
             total=self._total,
             done=done,
-            failed=self._failed,
+            failed=self.failed,
             in_flight=self._taken - done,
             eta=None if self._total is None else estimate(self._total - done, status),
             rate_limit=status,
@@ -106,7 +113,9 @@ class Workers(Generic[M]):
 
         Raises:
             StopAsyncIteration: there are no more.
+            ConfigurationError: the stream was begun in another event loop or process.
         """
+        self._home.check()
         if not self._started:
             self._start()
         while True:
@@ -126,19 +135,35 @@ class Workers(Generic[M]):
 
     def cancel(self) -> None:
         """Cancel all workers; they end in the event loop's next turns."""
+        self._cancelled = True
         for task in self._tasks:
             task.cancel()
 
+    def abandon(self) -> None:
+        """Cancel all workers from any thread: the garbage collector runs in whichever needs it."""
+        for task in self._tasks:
+            with suppress(RuntimeError):  # the loop is closed
+                task.get_loop().call_soon_threadsafe(self.cancel)
+            return
+
     async def stop(self, *, quietly: bool = False) -> None:
-        """Cancel all workers, wait until they have ended, and close the ids.
+        """Cancel all workers, wait until they have ended, drop their outcomes, and close the ids.
 
         Args:
             quietly: Log an exception from closing the ids, since another one is under way.
+
+        Raises:
+            ConfigurationError: the stream was begun in another event loop or process.
         """
+        self._home.check()
         self._started = True
         self.cancel()
         while self._tasks:
             await asyncio.wait(self._tasks)
+        self._handed_over += len(self._finished)
+        self._taken = self._handed_over
+        self._finished.clear()
+        self._fatal = None
         await self._close_ids(quietly=quietly)
 
     async def _close_ids(self, *, quietly: bool) -> None:
@@ -151,13 +176,22 @@ class Workers(Generic[M]):
                 _log.warning("the ids' source raised when it was closed", exc_info=True)
 
     def _start(self) -> None:
-        loop = running_loop()
         self._started = True
         self._update_room()
-        for _ in range(max(self._concurrency, IDS_IN_DOUBT)):
-            task = loop.create_task(self._work())
-            self._tasks.add(task)
-            task.add_done_callback(self._on_worker_done)
+        self._add_worker()
+
+    def _add_worker_if_needed(self) -> None:
+        """Add a worker if every one has an id, and the stream goes on."""
+        if not self._idle and self._tasks and self._may_grow():
+            self._add_worker()
+
+    def _may_grow(self) -> bool:
+        return len(self._tasks) < max(self._concurrency, IDS_IN_DOUBT) and not self._cancelled
+
+    def _add_worker(self) -> None:
+        task = running_loop().create_task(self._work())
+        self._tasks.add(task)
+        task.add_done_callback(self._on_worker_done)
 
     def _update_room(self) -> None:
         """Let the workers take the next id, or make them wait."""
@@ -172,9 +206,10 @@ class Workers(Generic[M]):
     def _on_worker_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self._changed.set()
-        if not task.cancelled() and (error := task.exception()) is not None:
-            if self._fatal is None:
-                self._fatal = error
+        # A cancellation that is not the stream's own came out of the ids, which end with it.
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if error is not None and not self._cancelled:
+            self._fatal = error
             self.cancel()
 
     def _pop(self) -> Outcome[M] | None:
@@ -195,22 +230,31 @@ class Workers(Generic[M]):
                 number, given = await self._take()
             except StopAsyncIteration:
                 return
+            if self._may_grow():
+                # Not at once: with an eager task factory each would run within the one before.
+                running_loop().call_soon(self._add_worker_if_needed)
             outcome = await self._outcome(given)
             if isinstance(outcome.error, _FATAL):
                 raise outcome.error
-            self._failed += outcome.error is not None
+            self.failed += outcome.error is not None
             self._finished[number] = outcome
             self._changed.set()
 
     async def _take(self) -> tuple[int, Any]:
         """Return the next id with its number, once there is a place for it."""
-        async with self._reading:
-            while not self._has_room.is_set():
-                await self._has_room.wait()
-            given = await self._ids.next()
-            number, self._taken = self._taken, self._taken + 1
-            self._update_room()
-            return number, given
+        self._idle += 1
+        try:
+            async with self._reading:
+                while not self._has_room.is_set():
+                    await self._has_room.wait()
+                given = await self._ids.next()
+                if self._cancelled:  # and the ids' generator has swallowed it
+                    raise StopAsyncIteration
+                number, self._taken = self._taken, self._taken + 1
+                self._update_room()
+                return number, given
+        finally:
+            self._idle -= 1
 
     async def _outcome(self, given: Any) -> Outcome[M]:
         try:
@@ -243,63 +287,3 @@ class Workers(Generic[M]):
             assert completed.error is not None
             raise completed.error
         return completed
-
-
-class Stream(Generic[M]):
-    """Outcomes as they come: an async iterator, and an async context manager to end it early.
-
-    Leaving the loop early, or dropping the stream, cancels the requests in flight and leaves no
-    task behind; leaving an ``async with`` block also waits for that.
-    """
-
-    def __init__(self, workers: Workers[M]) -> None:
-        self._workers = workers
-
-    def __repr__(self) -> str:
-        return f"<Stream {self.progress.done} done, {self.progress.failed} failed>"
-
-    @property
-    def progress(self) -> Progress:
-        """The progress at this moment; read it inside the event loop."""
-        return self._workers.progress()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Fetched[M] | Failed:
-        return await self._workers.next()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._workers.stop(quietly=exc is not None)
-
-    async def aclose(self) -> None:
-        """Cancel the requests in flight, wait until they have ended, and close the ids' generator.
-
-        Outcomes that have not been taken are dropped.
-        """
-        await self._workers.stop()
-
-    def __del__(self) -> None:
-        self._workers.cancel()
-
-
-def open_stream(ids: Ids, fetcher: Fetcher[M], *, concurrency: int, ordered: bool) -> Stream[M]:
-    """Return a stream; it starts when its first outcome is asked for.
-
-    Raises:
-        ConfigurationError: `concurrency` is below 1, or `ids` is a single id.
-    """
-    if concurrency < 1:
-        raise ConfigurationError("concurrency must be 1 or more")
-    if isinstance(ids, str | bytes | UUID):
-        noun = fetcher.endpoint.noun
-        raise ConfigurationError(f"ids must be several ids; for a single one, use get_{noun}")
-    return Stream(Workers(ids, fetcher, concurrency, ordered=ordered))

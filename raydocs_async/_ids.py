@@ -26,13 +26,25 @@ class IdReader:
     def __init__(self, ids: Ids) -> None:
         self._ids: Ids | None = ids
         self._iterator: AsyncIterator[Any] | Iterator[Any] | None = None
+        self._is_over = False
 
     async def next(self) -> Any:
         """Return the next id, as the caller gave it.
 
         Raises:
-            StopAsyncIteration: there are no more, or the reader was closed.
+            StopAsyncIteration: there are no more, the reader was closed, or the ids have raised.
         """
+        if self._is_over:
+            raise StopAsyncIteration
+        try:
+            return await self._next()
+        except BaseException:
+            # Each worker asks until it learns of the end. Asked once more, an iterator may wait
+            # for ever (one that reads a queue up to a sentinel), or lose an id to an ended stream.
+            self._is_over = True
+            raise
+
+    async def _next(self) -> Any:
         iterator = self._iterate()
         if isinstance(iterator, AsyncIterator):
             return await anext(iterator)

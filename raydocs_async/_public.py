@@ -8,7 +8,6 @@ how type checkers know a name that is meant for others.
 import raydocs_async.errors as errors  # noqa: F401, PLR0402
 import raydocs_async.events as events  # noqa: F401, PLR0402
 import raydocs_async.models as models  # noqa: F401, PLR0402
-from raydocs_async._bulk import Stream as Stream
 from raydocs_async._converter import converter as converter
 from raydocs_async._limits._queue import RateLimiter as RateLimiter
 from raydocs_async._limits._values import RateLimit as RateLimit
@@ -17,6 +16,7 @@ from raydocs_async._outcome import Failed as Failed
 from raydocs_async._outcome import Fetched as Fetched
 from raydocs_async._progress import Progress as Progress
 from raydocs_async._retry import RetryPolicy as RetryPolicy
+from raydocs_async._stream import Stream as Stream
 from raydocs_async.client import RaydocsClient as RaydocsClient
 from raydocs_async.errors import APIConnectionError as APIConnectionError
 from raydocs_async.errors import APIResponseValidationError as APIResponseValidationError

@@ -10,11 +10,11 @@ from attrs import define, field
 from raydocs_async import _settings
 from raydocs_async._affinity import running_loop
 from raydocs_async._base_client import BaseClient, Default
-from raydocs_async._bulk import Stream
 from raydocs_async._endpoints import SESSION
 from raydocs_async._ids import Ids
 from raydocs_async._limits._values import Lane
 from raydocs_async._outcome import Completed, Fetched
+from raydocs_async._stream import Stream
 from raydocs_async.errors import (
     APITimeoutError,
     RateLimitError,
@@ -130,7 +130,7 @@ class RaydocsClient(BaseClient):
             when the block is left.
 
         Raises:
-            ConfigurationError: `concurrency` is below 1, or `ids` is a single id.
+            ConfigurationError: `concurrency` is below 1, or `ids` is a single id or not iterable.
             RaydocsError: while iterating, once, for what would fail for every id: 401, 403, a
                 rate limit shut for longer than ``max_wait``, an outage that takes longer than
                 that, a closed client. Everything finished before has been yielded.

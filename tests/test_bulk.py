@@ -8,6 +8,8 @@ import asyncio
 import contextlib
 import gc
 import itertools
+import sys
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -25,6 +27,7 @@ from raydocs_async import (
     Progress,
     RateLimitError,
     RateLimitStatus,
+    RaydocsClient,
     RaydocsError,
 )
 from raydocs_async._progress import estimate
@@ -144,11 +147,28 @@ async def test_ordered_outcomes_are_bounded_too() -> None:
     assert next(ids) <= 6
 
 
-@pytest.mark.parametrize("concurrency", [0, -1])
-def test_no_concurrency_is_refused(concurrency: int) -> None:
+@pytest.mark.parametrize("concurrency", [0, -1, "5", 5.5, float("nan"), True, None])
+def test_no_concurrency_is_refused(concurrency: Any) -> None:
     """C18: before anything is read."""
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(ConfigurationError, match="concurrency must be a whole number from 1"):
         Stub().stream([], concurrency=concurrency)
+
+
+async def test_a_concurrency_without_an_end() -> None:
+    """C18: workers are made as ids come, so that any number may mean that there is no bound."""
+    stub = Stub()
+    before = len(asyncio.all_tasks())
+    stream = stub.stream(iter(numbers(3)), concurrency=sys.maxsize)
+    await anext(stream)
+    assert (stub.peak, len(asyncio.all_tasks()) <= before + 4) == (3, True)
+    assert len(await collect(stream)) == 2
+
+
+@pytest.mark.parametrize("ids", [None, 5, collect], ids=["None", "a number", "a function"])
+def test_what_is_not_iterable_is_refused(ids: Any) -> None:
+    """C1: before the stream is begun, and by a message that says so."""
+    with pytest.raises(ConfigurationError, match="ids must be an iterable or async iterable"):
+        Stub().stream(ids)
 
 
 @pytest.mark.parametrize("ids", [number(1), b"x", UUID(int=1)], ids=["str", "bytes", "UUID"])
@@ -228,6 +248,64 @@ async def test_a_closed_stream_is_empty() -> None:
     stream = stub.stream(numbers(10))
     await stream.aclose()
     assert (await collect(stream), stub.asked) == ([], [])
+
+
+async def test_a_closed_stream_drops_what_is_finished() -> None:
+    """C14: outcomes that have not been taken are not handed over after the close."""
+    stream = Stub().stream(numbers(100), concurrency=5)
+    await anext(stream)
+    await asyncio.sleep(5)
+    await stream.aclose()
+    assert (await collect(stream), stream.progress.in_flight) == ([], 0)
+
+
+async def test_a_closed_stream_keeps_no_error() -> None:
+    """C14: an error that nobody has asked for goes with the outcomes."""
+    stream = Stub(answer=lambda sid: failed(FATAL[0]) if sid.int else found(sid)).stream(numbers(9))
+    await anext(stream)
+    await asyncio.sleep(5)
+    await stream.aclose()
+    assert await collect(stream) == []
+
+
+def test_a_stream_belongs_to_its_event_loop() -> None:
+    """C11: in another loop it has no workers any more, which is not the end of its ids."""
+    stream = Stub().stream(numbers(10), concurrency=2)
+
+    async def take_one() -> object:
+        return await anext(stream)
+
+    asyncio.run(take_one())
+    for use in (take_one, stream.aclose):
+        with pytest.raises(ConfigurationError, match="another event loop"):
+            asyncio.run(use())
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_a_stream_can_be_dropped_after_its_event_loop() -> None:
+    """C14: there is nothing left to cancel then, and nothing to complain about."""
+    stream = Stub().stream(numbers(10))
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(anext(stream))
+    tasks = asyncio.all_tasks(loop)
+    loop.close()
+    del stream
+    gc.collect()
+    for task in tasks:
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+
+
+async def test_a_stream_can_be_dropped_in_another_thread() -> None:
+    """C12, C14: the garbage collector runs in any thread, and the loop learns of it at once."""
+    stub = Stub(seconds=lambda _: 1000)
+    streams = [stub.stream(numbers(4))]
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(anext(streams[0]), timeout=1)
+    thread = threading.Thread(target=streams.clear)
+    thread.start()
+    thread.join()
+    await asyncio.sleep(0.1)
+    assert stub.in_flight == 0
 
 
 async def test_a_duplicate_goes_with_the_one_it_waits_for() -> None:
@@ -352,6 +430,35 @@ async def test_a_source_that_raises_when_closed_is_heard() -> None:
         await stream.aclose()
 
 
+async def test_a_source_that_swallows_the_cancellation() -> None:
+    """C14: ids that come after the block was left are not fetched, and it is left at once."""
+
+    async def ids() -> AsyncIterator[str]:
+        for each in itertools.count():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(1)
+            yield number(each)
+
+    stub = Stub()
+    async with asyncio.timeout(10), stub.stream(ids()) as stream:
+        await anext(stream)
+        asked = len(stub.asked)
+    assert len(stub.asked) <= asked + 1
+
+
+async def test_a_cancellation_in_the_source_is_heard() -> None:
+    """C9: a source that awaits what was cancelled has not come to its end."""
+
+    async def ids() -> AsyncIterator[str]:
+        yield number(1)
+        waiting = asyncio.get_running_loop().create_future()
+        waiting.cancel()
+        yield await waiting
+
+    with pytest.raises(asyncio.CancelledError):
+        await collect(Stub().stream(ids()))
+
+
 # -- progress -----------------------------------------------------------------------------------
 
 
@@ -377,6 +484,12 @@ async def test_progress_of_a_generator_has_no_total() -> None:
 async def test_the_repr_tells_how_far_it_is() -> None:
     """Printing a stream is of use."""
     assert repr(Stub().stream([])) == "<Stream 0 done, 0 failed>"
+
+
+def test_the_repr_needs_no_event_loop() -> None:
+    """A debugger or a crash reporter prints a stream anywhere."""
+    stream = RaydocsClient("a-token").stream_sessions(numbers(3))
+    assert repr(stream) == "<Stream 0 done, 0 failed>"
 
 
 @pytest.mark.parametrize(

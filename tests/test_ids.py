@@ -1,5 +1,6 @@
 """The source of a job's ids: any iterable, read lazily; a generator is closed by its reader."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -87,3 +88,38 @@ async def test_a_generator_is_closed_before_it_was_read() -> None:
     generator = AsyncRows().generate()
     await IdReader(generator).close()
     assert [each async for each in generator] == []
+
+
+class Queued:
+    """Ids from a queue that ends with ``None``: asked after that, it waits for ever."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[str | None] = asyncio.Queue()
+        for each in ("a", "b", None):
+            self.queue.put_nowait(each)
+
+    def __aiter__(self) -> AsyncIterator[str]:
+        return self
+
+    async def __anext__(self) -> str:
+        if (found := await self.queue.get()) is None:
+            raise StopAsyncIteration
+        return found
+
+
+@pytest.mark.looptime
+async def test_nothing_is_asked_after_its_end() -> None:
+    """The end is asked for once, as ``async for`` does; each worker of a job learns of it."""
+    source = IdReader(Queued())
+    async with asyncio.timeout(1):
+        assert (await read(source), await read(source)) == (["a", "b"], [])
+
+
+async def test_nothing_is_asked_after_its_error() -> None:
+    """An iterator that raises in the middle loses none of the ids behind that."""
+    ids = map(int, ["1", "x", "3"])
+    source = IdReader(ids)  # type: ignore[arg-type]
+    assert await source.next() == 1
+    with pytest.raises(ValueError, match="x"):
+        await source.next()
+    assert (await read(source), list(ids)) == ([], [3])

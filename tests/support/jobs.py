@@ -19,12 +19,13 @@ from raydocs_async import (
     Stream,
     converter,
 )
-from raydocs_async._bulk import Fetcher, open_stream
+from raydocs_async._bulk import Fetcher
 from raydocs_async._endpoints import SESSION
 from raydocs_async._exchange import Request
 from raydocs_async._outcome import Completed, Outcome
 from raydocs_async._patience import Terms
 from raydocs_async._retry import FailedAttempt, Patience, RetryQuota
+from raydocs_async._stream import open_stream
 from raydocs_async.sandbox._sessions import build_session
 
 Reply = Completed[Session]
