@@ -13,7 +13,7 @@ from attrs import field, frozen
 
 from raydocs_async._exchange import Request
 from raydocs_async.errors import InvalidIdError
-from raydocs_async.models import Session
+from raydocs_async.models import Result, Session
 
 M = TypeVar("M")
 
@@ -56,6 +56,7 @@ class Endpoint(Generic[M]):
 
 
 SESSION: Final[Endpoint[Session]] = Endpoint("session", "/extractions/sessions/{id}", Session)
+RESULT: Final[Endpoint[Result]] = Endpoint("result", "/extractions/results/{id}", Result)
 
 
 def parse_id(value: object, noun: str) -> UUID:

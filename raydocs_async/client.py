@@ -10,7 +10,7 @@ from attrs import define, field
 from raydocs_async import _settings
 from raydocs_async._affinity import running_loop
 from raydocs_async._base_client import BaseClient, Default
-from raydocs_async._endpoints import SESSION
+from raydocs_async._endpoints import RESULT, SESSION
 from raydocs_async._ids import Ids
 from raydocs_async._limits._values import Lane
 from raydocs_async._outcome import Completed, Fetched
@@ -21,7 +21,7 @@ from raydocs_async.errors import (
     RaydocsError,
     WaitTimeoutError,
 )
-from raydocs_async.models import Session
+from raydocs_async.models import Result, Session
 
 T = TypeVar("T")
 
@@ -109,6 +109,22 @@ class RaydocsClient(BaseClient):
         Source: the API reference, ``GET /extractions/sessions/{sessionId}``.
         """
         return await self._fetch(SESSION, session_id, timeout)
+
+    async def get_result(
+        self, result_id: str | UUID, *, timeout: float | Default | None = Default.CLIENT
+    ) -> Result:
+        """Fetch one result, its data and its audit trail included.
+
+        Args:
+            result_id: The result's id, in a form that `get_session` takes.
+            timeout: As for `get_session`.
+
+        Raises:
+            RaydocsError: as `get_session`, for a result.
+
+        Source: the API reference, ``GET /extractions/results/{resultId}``.
+        """
+        return await self._fetch(RESULT, result_id, timeout)
 
     def stream_sessions(
         self, ids: Ids, *, concurrency: int = CONCURRENCY, ordered: bool = False

@@ -13,10 +13,11 @@ from raydocs_async import (
     InvalidIdError,
     NotFoundError,
     RaydocsClient,
+    Result,
     Session,
 )
 from tests.support.clients import OTHER_ID, SESSION_ID, client_for
-from tests.support.wire import WireServer, reply, session_json
+from tests.support.wire import WireServer, reply, result_json, session_json
 
 pytestmark = pytest.mark.usefixtures("no_task_left")
 
@@ -36,7 +37,10 @@ class Method:
         return await getattr(client, self.name)(given)
 
 
-METHODS = [Method("get_session", "session", "/extractions/sessions/{id}", Session, session_json)]
+METHODS = [
+    Method("get_session", "session", "/extractions/sessions/{id}", Session, session_json),
+    Method("get_result", "result", "/extractions/results/{id}", Result, result_json),
+]
 
 every_method = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
 

@@ -63,6 +63,15 @@ class Catalog:
             return self._put[key]
         return self._built(key) if self._is_built_in(key) else None
 
+    def result(self, result_id: str) -> bytes | None:
+        """Return the result as JSON, or ``None`` if no session has it (or every session exists)."""
+        for key in [*(self._known or ()), *self._put]:
+            session = msgspec.json.decode(self.session(key) or b"{}")
+            for result in session.get("results", []):
+                if result["id"] == result_id.lower():
+                    return msgspec.json.encode(result)
+        return None
+
     def _existing(self) -> Iterator[str]:
         built_in = map(session_id, count()) if self._known is None else self._known
         return chain(built_in, (key for key in self._put if not self._is_built_in(key)))

@@ -32,7 +32,10 @@ class Resource(NamedTuple):
     """The id as it was requested, well-formed or not."""
 
 
-ROUTES = (Route("session", "/extractions/sessions/{id}", Catalog.session),)
+ROUTES = (
+    Route("session", "/extractions/sessions/{id}", Catalog.session),
+    Route("result", "/extractions/results/{id}", Catalog.result),
+)
 
 
 def _pattern(path: str) -> str:

@@ -98,3 +98,11 @@ def test_put_without_id(session: dict[str, Any]) -> None:
     """A session that nobody could ask for is refused."""
     with pytest.raises(ValueError, match="'id'"):
         Catalog(0).put(session)
+
+
+def test_a_result_of_a_session() -> None:
+    """A result is served by its own id, as it is in its session."""
+    catalog = Catalog(2)
+    result = json.loads(catalog.session(session_id(1)) or b"")["results"][1]
+    assert json.loads(catalog.result(result["id"]) or b"") == result
+    assert catalog.result(session_id(1)) is None

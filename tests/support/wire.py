@@ -314,6 +314,11 @@ def session_json(session_id: str | None, **changes: Any) -> bytes:
     return json.dumps(session | changes).encode()
 
 
+def result_json(result_id: str) -> bytes:
+    """A small result as the service would send it."""
+    return json.dumps({"id": result_id, "status": "completed", "data": {"total": 12.5}}).encode()
+
+
 def reply(
     body: bytes = b"",
     *,

@@ -78,6 +78,7 @@ async def calls(client: RaydocsClient, session_id: UUID) -> None:
     assert_type(await client.get_session(str(session_id)), Session)
     assert_type(await client.get_session(session_id, timeout=2), Session)
     assert_type(await client.get_session(session_id, timeout=None), Session)
+    assert_type(await client.get_result(session_id), Result)
     await client.get_session(7)  # type: ignore[arg-type]
     await client.get_session(session_id, 2)  # type: ignore[call-arg]
     await client.get_session(session_id, timeout="2")  # type: ignore[arg-type]
