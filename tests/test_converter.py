@@ -1291,9 +1291,10 @@ def test_other_unions_and_tuples() -> None:
 
 def test_the_values_of_a_mapping_are_read_strictly() -> None:
     """The type of a mapping's values is the user's, and no value is coerced."""
-    assert converter.structure({"a": 1}, dict[str, int]) == {"a": 1}
+    ours = converter.copy()  # which has no reader for it yet
+    assert ours.structure({"a": 1}, dict[str, int]) == {"a": 1}
     with pytest.raises(APIResponseValidationError):
-        converter.structure({"a": "1"}, dict[str, int])
+        ours.structure({"a": "1"}, dict[str, int])
 
 
 def test_each_thread_reads_odd_spellings() -> None:

@@ -41,3 +41,21 @@ def test_a_null_collection_is_empty() -> None:
     document = ours.structure(wire, Document)
     assert (document.parsings, document.meta) == ((), {})
     assert ours.unstructure(document) == wire
+
+
+def test_a_field_in_both_spellings() -> None:
+    """The current spelling of a field wins, the older one is kept, and both are written."""
+    wire = {"id": str(UUID(int=1)), "filename": "f", "status": "ready"}
+    wire |= {"mime": "a/b", "mime_type": "c/d"}
+    ours = converter.copy()
+    document = ours.structure(wire, Document)
+    assert (document.mime, document.extra) == ("a/b", {"mime_type": "c/d"})
+    assert ours.unstructure(document) == wire
+
+
+def test_a_key_that_was_taken_out_of_extra() -> None:
+    """An unknown key that the caller has removed is not written."""
+    wire = {"id": str(UUID(int=1)), "filename": "f", "status": "ready"}
+    ours = converter.copy()
+    document = ours.structure(wire | {"new": 1}, Document)
+    assert ours.unstructure(attrs.evolve(document, extra={})) == wire
