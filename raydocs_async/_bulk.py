@@ -104,6 +104,7 @@ class Workers(Generic[M]):
             done=done,
             failed=self.failed,
             in_flight=self._taken - done,
+            outage=self._watch.health.down_for(running_loop().time()),
             eta=None if self._total is None else estimate(self._total - done, status),
             rate_limit=status,
         )

@@ -78,5 +78,5 @@ def parse_id(value: object, noun: str) -> UUID:
         return UUID(value)
     shown = repr(value)[:_EXCERPT] if isinstance(value, str) else type(value).__name__
     raise InvalidIdError(
-        f"not a {noun} id: {shown}; it is a UUID such as 770e8400-e29b-41d4-a716-446655440000"
+        f"not a {noun} id: {shown}; write a UUID like 770e8400-e29b-41d4-a716-446655440000"
     )

@@ -79,7 +79,15 @@ class Journal:
         attempt = Attempt(at=sent_at - self.started, status=status, error=error, waited=waited)
         self.attempts.append(attempt)
         self._idle_since = now = self._clock()
-        _log.debug("%s %s: %s", self._request.resource, self._request.id, attempt)
+        _log.debug(
+            "%s %s: attempt %d after %.3f s: %s in %.3f s",
+            self._request.resource,
+            self._request.id,
+            len(self.attempts),
+            attempt.at,
+            error or f"HTTP {status}",
+            now - sent_at,
+        )
         if self._announce is not None:
             self._announce(
                 AttemptEnded(
@@ -93,7 +101,13 @@ class Journal:
 
     def schedule_retry(self, delay: float) -> None:
         """Record that the call backs off for `delay` seconds."""
-        _log.info("%s %s: retrying in %.2f s", self._request.resource, self._request.id, delay)
+        _log.info(
+            "%s %s: retrying in %.2f s, after %s",
+            self._request.resource,
+            self._request.id,
+            delay,
+            self.attempts[-1].error,
+        )
         if self._announce is not None:
             self._announce(RetryScheduled(**self._about(), delay=delay))
 

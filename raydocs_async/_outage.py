@@ -32,6 +32,8 @@ SHORTEST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
 """Seconds between two attempts in an outage; the pause doubles from one to the other."""
 
+_SHORTEST_REST = 0.05
+"""Seconds of `max_wait` that are worth one more attempt; a timer can fire a little early."""
 _REMEMBERED = 64
 """Failures that are kept; an outage of hours has no more to tell than its last ones."""
 
@@ -98,18 +100,31 @@ class Health(Generic[K]):
         if self.since is None and self._nothing_gets_through():
             self.since = now
 
-    def next_pause(self, after: float | None) -> float:
-        """Return the seconds before the next attempt in an outage; `after` is its Retry-After."""
-        pause = min(LONGEST_PAUSE, SHORTEST_PAUSE * 2.0 ** min(self._pauses, 10))
-        return max(pause, after or 0.0)
+    def down_for(self, now: float) -> float | None:
+        """Return the seconds since the outage began; ``None`` while there is none."""
+        return None if self.since is None else now - self.since
+
+    def next_pause(self, after: float | None, now: float, max_wait: float) -> float | None:
+        """Return the seconds before the next attempt in an outage.
+
+        Args:
+            after: Retry-After of the last attempt, if it had one.
+            now: The current time.
+            max_wait: Seconds that the outage may take. The last attempt is made at their end.
+
+        Returns:
+            The pause, or ``None`` if the outage takes too long, or will by Retry-After.
+        """
+        left = max_wait - (self.down_for(now) or 0.0)
+        asked = after or 0.0
+        if left < _SHORTEST_REST or asked > left:
+            return None
+        usual = min(LONGEST_PAUSE, SHORTEST_PAUSE * 2.0 ** min(self._pauses, 10))
+        return max(asked, min(usual, left))
 
     def pause(self) -> None:
         """Note that a pause begins, so that the next one is longer."""
         self._pauses += 1
-
-    def exceeds(self, max_wait: float, now: float, pause: float) -> bool:
-        """Return True if the outage will have taken more than `max_wait` after another `pause`."""
-        return self.since is not None and now + pause - self.since > max_wait
 
     def _nothing_gets_through(self) -> bool:
         different = len({key for _, key in self._failures})

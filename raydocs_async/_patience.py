@@ -98,8 +98,9 @@ class Watch(Generic[M]):
 
     async def pause(self, after: float | None) -> None:
         """Wait in an outage, until something gets through or the next attempt is due."""
-        now, pause = asyncio.get_running_loop().time(), self.health.next_pause(after)
-        if self.health.exceeds(self.terms.max_wait, now, pause):
+        now = asyncio.get_running_loop().time()
+        pause = self.health.next_pause(after, now, self.terms.max_wait)
+        if pause is None:
             self.gave_up = True
         else:
             self.health.pause()
@@ -110,7 +111,10 @@ class Watch(Generic[M]):
         completed = await self._fetch(request, patience)
         if completed.answered:
             found = completed.model is not None
+            down_for = self.health.down_for(asyncio.get_running_loop().time())
             self.health.answered(request, completed.sent_at, found=found)
+            if down_for is not None and not self.health.down:
+                _log.info("requests get through again, after %.1f s", down_for)
             if found:
                 self.terms.quota.refund(asyncio.get_running_loop().time())
             self._changed()

@@ -19,6 +19,8 @@ class Progress:
     """Outcomes with an error."""
     in_flight: int
     """Ids that were taken from the input and have no outcome yet."""
+    outage: float | None = None
+    """Seconds since the service stopped answering; ``None`` while requests get through."""
     eta: float | None
     """Seconds to go by the rate limit's arithmetic; ``None`` if too little is known."""
     rate_limit: RateLimitStatus

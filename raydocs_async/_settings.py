@@ -86,7 +86,10 @@ def token(value: Secret) -> Secret:
     if not value:
         raise ConfigurationError("no token: give token= as a str, or set $RAYDOCS_API_TOKEN")
     if not _visible_ascii(value):
-        raise ConfigurationError("the token has characters other than visible ASCII ones")
+        raise ConfigurationError(
+            "the token has a space, a line end or another character that is not visible ASCII; "
+            "give the token alone, without 'Bearer'"
+        )
     return value
 
 

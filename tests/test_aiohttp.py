@@ -11,7 +11,7 @@ import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest.mock import AsyncMock
 
@@ -181,10 +181,18 @@ async def test_a_defect_passes_through() -> None:
             id="OSError",
         ),
         pytest.param(aiohttp.ServerDisconnectedError(), "ServerDisconnectedError", id="plain"),
+        pytest.param(
+            aiohttp.ClientConnectorError(
+                SimpleNamespace(host="api.example", port=443),  # type: ignore[arg-type]
+                OSError(111, "Connection refused"),
+            ),
+            "api.example:443: Connection refused",
+            id="server",
+        ),
     ],
 )
 def test_a_reason_is_in_words(exc: Exception, reason: str) -> None:
-    """A failure names the exception and the system's word on it, nothing that quotes headers."""
+    """A failure names the server, or the exception, and the system's word on it, and no header."""
     failure = translate(exc)
     assert failure is not None
     assert failure.reason == reason

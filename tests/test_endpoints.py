@@ -138,7 +138,7 @@ def test_message(value: object, shown: str) -> None:
     with pytest.raises(InvalidIdError) as caught:
         parse_id(value, "session")
     assert caught.value.message == (
-        f"not a session id: {shown}; it is a UUID such as 770e8400-e29b-41d4-a716-446655440000"
+        f"not a session id: {shown}; write a UUID like 770e8400-e29b-41d4-a716-446655440000"
     )
 
 

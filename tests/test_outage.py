@@ -93,7 +93,7 @@ def test_an_answer_ends_an_outage() -> None:
     health = health_after(A, B, A, B, A, good=D)
     health.pause()
     health.answered(C, 6.0, found=False)
-    assert (health.down, health.next_pause(None)) == (False, 1.0)
+    assert (health.down, health.next_pause(None, 0.0, 300.0)) == (False, 1.0)
 
 
 def test_an_answer_to_an_old_request_ends_no_outage() -> None:
@@ -140,7 +140,7 @@ def test_pauses_grow_to_a_bound() -> None:
     """The first pause is a second, each is twice the one before, none is longer than the bound."""
     health, pauses = Health[UUID](), []
     for _ in range(2000):
-        pauses.append(health.next_pause(None))
+        pauses.append(health.next_pause(None, 0.0, 300.0))
         health.pause()
     assert pauses[:8] == [1, 2, 4, 8, 16, 30, 30, 30]
     assert pauses[-1] == LONGEST_PAUSE
@@ -149,19 +149,30 @@ def test_pauses_grow_to_a_bound() -> None:
 @pytest.mark.parametrize(("after", "pause"), [(0.5, 1.0), (0.0, 1.0), (45.0, 45.0)])
 def test_a_pause_is_as_long_as_the_server_asks(after: float, pause: float) -> None:
     """A Retry-After that is longer than the pause is waited for."""
-    assert Health[UUID]().next_pause(after) == pause
+    assert Health[UUID]().next_pause(after, 0.0, 300.0) == pause
 
 
-@pytest.mark.parametrize(("pause", "exceeds"), [(94.5, False), (94.6, True)])
-def test_an_outage_has_an_end(pause: float, exceeds: bool) -> None:
-    """It counts from its beginning to the end of the next pause."""
+@pytest.mark.parametrize(
+    ("now", "pause"), [(5.5, 1.0), (104.5, 1.0), (105.0, 0.5), (105.44, 0.06), (105.46, None)]
+)
+def test_the_last_attempt_is_at_the_end_of_max_wait(now: float, pause: float | None) -> None:
+    """The pause is cut to the rest of `max_wait`, and what is left after it is no attempt."""
     health = health_after(A, B, A, B, A, good=D)
-    assert health.exceeds(99.0, 10.0, pause) is exceeds
+    assert health.since == 5.5
+    assert health.next_pause(None, now, 100.0) == pytest.approx(pause)
 
 
-def test_no_outage_exceeds_nothing() -> None:
-    """Without an outage there is nothing to give up."""
-    assert not Health[UUID]().exceeds(0.0, 1e9, 1e9)
+@pytest.mark.parametrize(("after", "pause"), [(60.0, 60.0), (60.1, None)])
+def test_a_retry_after_past_the_end(after: float, pause: float | None) -> None:
+    """A Retry-After past the end of `max_wait` is the end at once."""
+    health = health_after(A, B, A, B, A, good=D)
+    assert health.next_pause(after, 45.5, 100.0) == pause
+
+
+def test_how_long_it_is_down() -> None:
+    """An outage counts from the failure that made it one."""
+    assert health_after(A, B, A, B, A, good=D).down_for(8.0) == 2.5
+    assert Health[UUID]().down_for(8.0) is None
 
 
 @given(
@@ -186,7 +197,7 @@ def test_the_health_follows_from_what_was_seen(events: list[tuple[UUID, int, str
             assert len(newer) >= FAILURES
             assert len({session_id for _, session_id in newer}) >= enough
         before = repr(health)
-        health.next_pause(1.0), health.exceeds(1.0, 2.0, 3.0), health.proves(4.0)
+        health.next_pause(1.0, 2.0, 3.0), health.down_for(4.0), health.proves(4.0)
         assert repr(health) == before
 
 

@@ -89,6 +89,15 @@ async def test_ten_minutes_of_failures_are_met_by_few_requests() -> None:
 
 
 @CONCURRENCY
+@pytest.mark.parametrize("lasts", [40, 58])
+async def test_a_shorter_outage_is_always_waited_out(lasts: float, concurrency: int) -> None:
+    """The last attempt is made when `max_wait` ends, wherever the pauses before it ended."""
+    stub = Stub(answer=down_between(5, 5 + lasts), max_wait=60)
+    outcomes = await collect(stub.stream(numbers(100), concurrency=concurrency))
+    assert lost(outcomes) == []
+
+
+@CONCURRENCY
 async def test_an_outage_that_is_too_long_ends_the_stream(concurrency: int) -> None:
     """Past `max_wait` the service's last error ends it, once, and nothing is called failed."""
     stub = Stub(answer=down_between(5, 9999), max_wait=100)
@@ -96,7 +105,7 @@ async def test_an_outage_that_is_too_long_ends_the_stream(concurrency: int) -> N
     outcomes, error = await collect_until_error(stream)
     assert isinstance(error, APIConnectionError)
     assert (lost(outcomes), stream.progress.failed) == ([], 0)
-    assert now() <= 130
+    assert 105 <= now() <= 130
     assert await collect(stream) == []
 
 

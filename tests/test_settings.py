@@ -136,7 +136,10 @@ def test_a_token_that_is_refused(value: str) -> None:
     """S1: any other character is refused, and not shown."""
     with pytest.raises(ConfigurationError) as caught:
         _settings.token(Secret(value))
-    assert caught.value.message == "the token has characters other than visible ASCII ones"
+    assert caught.value.message == (
+        "the token has a space, a line end or another character that is not visible ASCII; "
+        "give the token alone, without 'Bearer'"
+    )
 
 
 def test_no_token() -> None:

@@ -99,6 +99,8 @@ def reason(exc: Exception) -> str:
             return f"its Content-Encoding is not {asked_for}, which is what was asked for"
         case TimeoutError() if type(exc) is TimeoutError:
             return "the attempt took too long"
+        case aiohttp.ClientConnectorError() if exc.strerror and exc.host:
+            return f"{exc.host}:{exc.port}: {exc.strerror}"
         case OSError() if exc.strerror:
             return f"{type(exc).__name__}: {exc.strerror}"
         case RuntimeError() if not isinstance(exc, aiohttp.ClientError):
