@@ -25,21 +25,13 @@ from cattrs.gen import make_mapping_structure_fn
 from cattrs.preconf.msgspec import MsgspecJsonConverter, configure_converter
 
 from raydocs_async import _strict
+from raydocs_async._model import AnyId, Status
 from raydocs_async._problems import shape_problem
 from raydocs_async._shapes import JSON_MAP, is_model, is_record, model_reader, model_writer
 from raydocs_async._strict import Mismatch, Reader
 from raydocs_async.errors import PAYLOAD_LIMIT, APIResponseValidationError
-from raydocs_async.models import (
-    DocumentStatus,
-    ParsingStatus,
-    ResultStatus,
-    SessionStatus,
-    WorkspaceId,
-)
 
 M = TypeVar("M")
-
-_STATUSES = (SessionStatus, DocumentStatus, ParsingStatus, ResultStatus)
 
 _decode = msgspec.json.Decoder().decode
 
@@ -109,8 +101,12 @@ def _json_problem(exc: Exception) -> str:
             return f"the body is not JSON: {exc}"
 
 
-def _status_reader(type_: Any, _: Converter) -> Reader:
-    statuses = next(filter(_is_status, get_args(type_)))
+def _read_status(value: Any, statuses: type[Status]) -> Any:
+    return _strict.open_status(statuses, nullable=False)(value, statuses)
+
+
+def _open_status_reader(type_: Any, _: Converter) -> Reader:
+    statuses = next(filter(_is_enumeration, get_args(type_)))
     return _strict.open_status(statuses, nullable=NoneType in get_args(type_))
 
 
@@ -129,12 +125,12 @@ def _map_reader(type_: Any, converter: Converter) -> Reader:
     return _strict.an_object(make_mapping_structure_fn(type_, converter))
 
 
-def _is_status(type_: Any) -> bool:
+def _is_enumeration(type_: Any) -> bool:
     return isinstance(type_, type) and issubclass(type_, StrEnum)
 
 
 def _is_open_status(type_: Any) -> bool:
-    return isinstance(type_, UnionType) and any(map(_is_status, get_args(type_)))
+    return isinstance(type_, UnionType) and any(map(_is_enumeration, get_args(type_)))
 
 
 def _is_optional(type_: Any) -> bool:
@@ -160,8 +156,7 @@ def _optional_reader(type_: Any, converter: Converter) -> Reader:
 def _register_writers(converter: Converter) -> None:
     converter.register_unstructure_hook(UUID, str)
     converter.register_unstructure_hook(datetime, _strict.write_time)
-    for statuses in _STATUSES:
-        converter.register_unstructure_hook(statuses, str)
+    converter.register_unstructure_hook(Status, str)
     converter.register_unstructure_hook_factory(is_model, model_writer)
 
 
@@ -169,9 +164,8 @@ def _register_readers(converter: Converter) -> None:
     for kind in (str, int, bool):
         converter.register_structure_hook(kind, _strict.scalar(kind))
     converter.register_structure_hook(float, _strict.read_float)
-    for statuses in _STATUSES:
-        converter.register_structure_hook(statuses, _strict.open_status(statuses, nullable=False))
     converter.register_structure_hook(UUID, _strict.read_uuid)
+    converter.register_structure_hook(Status, _read_status)
     converter.register_structure_hook(datetime, _strict.time(_strict.forget))
     factories: list[tuple[Callable[[Any], bool], Callable[[Any, Converter], Reader]]] = [
         (is_record, _object_reader),
@@ -179,13 +173,13 @@ def _register_readers(converter: Converter) -> None:
         (_is_array, _array_reader),
         (_is_map, _map_reader),
         (_is_optional, _optional_reader),
-        (_is_open_status, _status_reader),
+        (_is_open_status, _open_status_reader),
     ]
     for predicate, factory in factories:
         converter.register_structure_hook_factory(predicate, factory)
     for type_, read in (
         (JSON_MAP, _strict.json_map(_strict.forget)),
-        (WorkspaceId, _strict.workspace_id(_strict.forget)),
+        (AnyId, _strict.any_id(_strict.forget)),
         (str | None, _strict.scalar_or_none(str)),
         (int | None, _strict.scalar_or_none(int)),
     ):

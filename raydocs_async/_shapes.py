@@ -16,8 +16,8 @@ from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, override
 
 from raydocs_async import _strict
+from raydocs_async._model import WIRE_NAMES, AnyId, Model
 from raydocs_async._strict import Mismatch, Note, Reader
-from raydocs_async.models import WIRE_NAMES, Model, WorkspaceId
 
 Attribute: TypeAlias = "attrs.Attribute[Any]"
 
@@ -134,8 +134,8 @@ def field_reader(attribute: Attribute, converter: Converter, note: Note) -> Read
     """The reader of a field, which notes what would be written otherwise than it came."""
     type_, default = attribute.type, attribute.default
     inner: Any = next(iter(get_args(type_)), type_)
-    if type_ == WorkspaceId:
-        return _strict.workspace_id(note)
+    if type_ == AnyId:
+        return _strict.any_id(note)
     if type_ in (datetime, datetime | None):
         return _strict.time(note, nullable=type_ != datetime)
     if type_ is Any:

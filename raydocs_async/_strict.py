@@ -141,7 +141,7 @@ def write_time(moment: datetime) -> str:
     return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
 
 
-def workspace_id(note: Note) -> Reader:
+def any_id(note: Note) -> Reader:
     """A reader of ids that some replies send as a number and some as a string: always a string."""
 
     def read(value: Any, _: Any) -> str | None:

@@ -20,22 +20,16 @@ the plain ``dict`` and ``list`` objects of the JSON; they do not take part in ha
 
 from collections.abc import Mapping
 from datetime import datetime
-from enum import StrEnum
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 from attrs import field, frozen
 
 from raydocs_async import _html
-
-WIRE_NAMES = "wire_names"
-"""The metadata key for a field's spellings in JSON, the current one first, older ones after it."""
-
-WorkspaceId = Annotated[str | None, "a number or a string in JSON"]
-"""A workspace's id: a number or a UUID, always as a string, so that all spellings compare."""
+from raydocs_async._model import AnyId, Model, Status, spelled
 
 
-class SessionStatus(StrEnum):
+class SessionStatus(Status):
     """How far a session is."""
 
     PENDING = "pending"
@@ -44,7 +38,7 @@ class SessionStatus(StrEnum):
     FAILED = "failed"
 
 
-class DocumentStatus(StrEnum):
+class DocumentStatus(Status):
     """How far a document is."""
 
     UPLOADED = "uploaded"
@@ -58,7 +52,7 @@ class DocumentStatus(StrEnum):
     FAILED = "failed"
 
 
-class ParsingStatus(StrEnum):
+class ParsingStatus(Status):
     """How far the parsing of a document is."""
 
     QUEUED = "queued"
@@ -67,7 +61,7 @@ class ParsingStatus(StrEnum):
     FAILED = "failed"
 
 
-class ResultStatus(StrEnum):
+class ResultStatus(Status):
     """How far a result is."""
 
     CREATED = "created"
@@ -76,10 +70,6 @@ class ResultStatus(StrEnum):
     PROCESSING = "processing"
     COMPLETED = "completed"
     FAILED = "failed"
-
-
-def _wire(*names: str) -> dict[str, tuple[str, ...]]:
-    return {WIRE_NAMES: names}
 
 
 def _count(items: tuple[object, ...]) -> str:
@@ -96,22 +86,6 @@ def _extent(value: object) -> str:
 
 
 @frozen(kw_only=True)
-class Model:
-    """Record of the JSON that a model was read from."""
-
-    extra: Mapping[str, Any] = field(factory=dict, repr=False, hash=False)
-    """The keys of the reply that this version of the library does not know."""
-    wire_keys: tuple[str, ...] = field(default=(), repr=False, eq=False)
-    """The reply's keys as it spelled and ordered them; empty for an object built by hand."""
-    wire_values: tuple[tuple[str, Any], ...] = field(default=(), repr=False, eq=False)
-    """The fields whose values the reply spelled otherwise than they would be written.
-
-    Each is a field's name and the JSON value, as in ``("workspace_id", 12)`` for ``"12"``. It is
-    written only while the field still has that value.
-    """
-
-
-@frozen(kw_only=True)
 class Source(Model):
     """Where a document came from."""
 
@@ -125,11 +99,11 @@ class Source(Model):
 class DocumentRef(Model):
     """A result's reference to a document it was made from."""
 
-    document_id: UUID = field(metadata=_wire("documentId"))
+    document_id: UUID = field(metadata=spelled("documentId"))
     """The `Document.id` referred to."""
-    kind: str | None = field(default=None, metadata=_wire("kind", "type"))
+    kind: str | None = field(default=None, metadata=spelled("kind", "type"))
     """The tag, ``"documentRef"``; some replies spell its key ``type``."""
-    workspace_id: WorkspaceId = field(default=None, metadata=_wire("workspaceId"))
+    workspace_id: AnyId = field(default=None, metadata=spelled("workspaceId"))
     """The workspace, as in `Document.workspace_id`."""
     filename: str | None = field(default=None, repr=False)
     """The name it was uploaded under."""
@@ -141,7 +115,7 @@ class DocumentRef(Model):
     """Its checksum, in hexadecimal digits."""
     source: Source | None = field(default=None, repr=False)
     """Where it came from."""
-    created_at: datetime | None = field(default=None, repr=False, metadata=_wire("createdAt"))
+    created_at: datetime | None = field(default=None, repr=False, metadata=spelled("createdAt"))
     """When it was uploaded."""
 
 
@@ -171,9 +145,9 @@ class Document(Model):
     """The name it was uploaded under."""
     status: DocumentStatus | str
     """How far it is."""
-    workspace_id: WorkspaceId = None
+    workspace_id: AnyId = None
     """The workspace it is in, a number or a UUID, always as a string."""
-    mime: str | None = field(default=None, metadata=_wire("mime", "mime_type"))
+    mime: str | None = field(default=None, metadata=spelled("mime", "mime_type"))
     """Its media type; older replies spell the key ``mime_type``."""
     size: int | None = None
     """Bytes."""
@@ -217,7 +191,7 @@ class Result(Model):
     The framework writes an empty map as ``[]``; that is read as an empty mapping.
     """
     audit_data: Any = field(
-        default=None, repr=False, hash=False, metadata=_wire("audit_data", "reasoning")
+        default=None, repr=False, hash=False, metadata=spelled("audit_data", "reasoning")
     )
     """Mirrors `data`, with the reasoning and its sources at each field.
 

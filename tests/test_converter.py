@@ -33,9 +33,9 @@ from raydocs_async import (
     converter,
 )
 from raydocs_async._converter import ModelConverter, decode
+from raydocs_async._model import WIRE_NAMES, AnyId, Model
 from raydocs_async._strict import Mismatch
 from raydocs_async.errors import PAYLOAD_LIMIT
-from raydocs_async.models import WIRE_NAMES, Model, WorkspaceId
 from tests.strategies import (
     ABSENT,
     GUIDE,
@@ -1337,7 +1337,7 @@ def test_a_model_that_is_no_object() -> None:
 
 def test_odd_spellings_outside_of_a_model() -> None:
     """A time or an id that no model holds is read, and its spelling is forgotten."""
-    workspace: Any = WorkspaceId
+    workspace: Any = AnyId
     moment = converter.structure("2024-01-15T10:30:00.000000Z", datetime)
     assert moment == datetime(2024, 1, 15, 10, 30, tzinfo=UTC)
     assert converter.structure(12, workspace) == "12"

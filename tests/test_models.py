@@ -31,7 +31,7 @@ from raydocs_async import (
     converter,
 )
 from raydocs_async._converter import decode
-from raydocs_async.models import WIRE_NAMES
+from raydocs_async._model import WIRE_NAMES
 from raydocs_async.testing import build_session
 from tests.strategies import GUIDE, ODD_SESSION, REFERENCE, encoded, sessions, varied
 

@@ -35,7 +35,7 @@ READERS: dict[str, tuple[Reader, str]] = {
     "map": (_strict.json_map(forget), "an object"),
     "status": (_strict.open_status(Colour, nullable=False), "a string"),
     "items": (_strict.items(_strict.scalar(int), int), "an array"),
-    "workspace id": (_strict.workspace_id(forget), "an id"),
+    "workspace id": (_strict.any_id(forget), "an id"),
 }
 
 
@@ -207,14 +207,14 @@ def test_no_zero_date(value: object) -> None:
 )
 def test_workspace_id(value: object, expected: str | None) -> None:
     """M8: an id is a string, whether it came as one or as an integer."""
-    assert _strict.workspace_id(forget)(value, str) == expected
+    assert _strict.any_id(forget)(value, str) == expected
 
 
 @pytest.mark.parametrize("value", [True, 1.0, [], {}])
 def test_no_workspace_id(value: object) -> None:
     """M8: neither a boolean nor any other type is an id."""
     with pytest.raises(Mismatch, match=r"not an id$"):
-        _strict.workspace_id(forget)(value, str)
+        _strict.any_id(forget)(value, str)
 
 
 def test_map() -> None:
@@ -349,7 +349,7 @@ def empty_or_map(note: Note) -> Reader:
 @pytest.mark.parametrize(
     ("make", "value", "wire"),
     [
-        (_strict.workspace_id, 12, 12),
+        (_strict.any_id, 12, 12),
         (_strict.json_map, [], ()),
         (_strict.free_form, [], ()),
         (parts_or_none, None, None),
@@ -372,8 +372,8 @@ def test_what_is_noted(make: Callable[[Note], Reader], value: object, wire: obje
 @pytest.mark.parametrize(
     ("make", "value"),
     [
-        (_strict.workspace_id, "12"),
-        (_strict.workspace_id, None),
+        (_strict.any_id, "12"),
+        (_strict.any_id, None),
         (_strict.json_map, {}),
         (_strict.free_form, {}),
         (_strict.free_form, None),
