@@ -16,7 +16,7 @@ from enum import StrEnum
 from functools import partial
 from operator import eq
 from types import NoneType, UnionType
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, get_args, get_origin, is_typeddict
 from uuid import UUID
 
 import msgspec
@@ -29,9 +29,18 @@ from raydocs_async._model import AnyId, Status
 from raydocs_async._problems import shape_problem
 from raydocs_async._shapes import JSON_MAP, is_model, is_record, model_reader, model_writer
 from raydocs_async._strict import Mismatch, Reader
+from raydocs_async._validators import guarded, is_pydantic, is_struct, read_pydantic, read_struct
 from raydocs_async.errors import PAYLOAD_LIMIT, APIResponseValidationError
 
 M = TypeVar("M")
+
+_MISFIT = "the body is not as documented: "
+_MISFITS = (
+    Mismatch,
+    KeyError,  # by cattrs, for a key that is missing
+    RecursionError,
+    APIResponseValidationError,  # by `structure`, which cattrs calls for a class within itself
+)
 
 _decode = msgspec.json.Decoder().decode
 
@@ -55,7 +64,7 @@ class ModelConverter(MsgspecJsonConverter):
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
             message, truncated = _json_problem(exc), _is_cut(data, exc)
         except (Mismatch, KeyError):
-            message, truncated = shape_problem(payload, cl, self), False
+            message, truncated = _MISFIT + shape_problem(payload, cl, self), False
         error = APIResponseValidationError(
             message,
             payload=data[:PAYLOAD_LIMIT],
@@ -75,8 +84,8 @@ class ModelConverter(MsgspecJsonConverter):
         try:
             built: M = self.get_structure_hook(cl)(obj, cl)
             return built
-        except (Mismatch, KeyError):
-            message = shape_problem(obj, cl, self)
+        except _MISFITS:
+            message = _MISFIT + shape_problem(obj, cl, self)
         obj = None
         raise APIResponseValidationError(message)
 
@@ -117,7 +126,9 @@ def _array_reader(type_: Any, converter: Converter) -> Reader:
 
 
 def _object_reader(type_: Any, converter: Converter) -> Reader:
-    return _strict.an_object(converter.gen_structure_attrs_fromdict(type_))
+    if is_typeddict(get_origin(type_) or type_):
+        return _strict.an_object(converter.gen_structure_typeddict(type_))
+    return _strict.an_object(guarded(converter.gen_structure_attrs_fromdict(type_)))
 
 
 def _map_reader(type_: Any, converter: Converter) -> Reader:
@@ -177,6 +188,9 @@ def _register_readers(converter: Converter) -> None:
     ]
     for predicate, factory in factories:
         converter.register_structure_hook_factory(predicate, factory)
+    converter.register_structure_hook(msgspec.Struct, read_struct)  # a class, which goes first
+    converter.register_structure_hook_func(is_struct, read_struct)  # a parametrised one
+    converter.register_structure_hook_func(is_pydantic, read_pydantic)
     for type_, read in (
         (JSON_MAP, _strict.json_map(_strict.forget)),
         (AnyId, _strict.any_id(_strict.forget)),
@@ -199,3 +213,19 @@ converter = _build()
 
 decode = converter.loads
 """Read a reply's body as a model."""
+
+
+def read_data(data: Any, type_: type[M]) -> M:
+    """Read a result's data as a class of the user's.
+
+    Raises:
+        APIResponseValidationError: the data does not fit; names places under ``$.data``, and types.
+    """
+    try:
+        read: M = converter.get_structure_hook(type_)(data, type_)
+        return read
+    except _MISFITS:
+        problem = shape_problem(data, type_, converter, "$.data")
+    name = getattr(type_, "__name__", str(type_))
+    data = None
+    raise APIResponseValidationError(f"the result's data does not fit {name}: {problem}")

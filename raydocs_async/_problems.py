@@ -7,7 +7,7 @@ Only when one has failed, the JSON is walked again from its top.
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, NotRequired, Required, Union, get_args, get_origin, get_type_hints
 
 import attrs
 from cattrs import Converter
@@ -19,15 +19,24 @@ from raydocs_async._strict import Mismatch
 _NAMED = 3
 
 
-def shape_problem(wire: Any, type_: Any, converter: Converter) -> str:
-    """The first things that are wrong with `wire`, in one line without any of its content."""
-    named = islice(_problems(wire, type_, "$", converter), _NAMED)
-    return "the body is not as documented: " + "; ".join(named)
+def shape_problem(wire: Any, type_: Any, converter: Converter, root: str = "$") -> str:
+    """Return the first things that are wrong with `wire`, in one line without any of its content.
+
+    Args:
+        wire: What a JSON parser returned.
+        type_: The type that does not fit.
+        converter: Has the readers.
+        root: The place of `wire` itself.
+    """
+    try:
+        return "; ".join(islice(_problems(wire, type_, root, converter), _NAMED))
+    except RecursionError:
+        return f"{root} is nested too deeply"
 
 
 def _problems(wire: Any, type_: Any, path: str, converter: Converter) -> Iterator[str]:
     """Each place where `wire` is not what `type_` asks for, with what is wrong there."""
-    type_ = _not_none(type_)
+    type_ = _bare(type_)
     if is_model(type_) and wire.__class__ is dict:
         yield from _model_problems(wire, type_, path, converter)
     elif is_record(type_) and wire.__class__ is dict:
@@ -39,8 +48,10 @@ def _problems(wire: Any, type_: Any, path: str, converter: Converter) -> Iterato
         yield from _problem(wire, type_, path, converter)
 
 
-def _not_none(type_: Any) -> Any:
-    """Of an optional type, the type."""
+def _bare(type_: Any) -> Any:
+    """Return an optional type, or that of a key that may be missing, without the qualifier."""
+    if get_origin(type_) in (Required, NotRequired):
+        return _bare(get_args(type_)[0])
     types = get_args(type_) if get_origin(type_) in (UnionType, Union) else ()
     others = [each for each in types if each is not NoneType]
     return others[0] if len(others) == 1 else type_
@@ -50,7 +61,7 @@ def _problem(wire: Any, type_: Any, path: str, converter: Converter) -> Iterator
     try:
         converter.get_structure_hook(type_)(wire, type_)
     except Mismatch as mismatch:
-        yield f"{path} {mismatch}"
+        yield f"{path}{mismatch.place} {mismatch}"
     except KeyError as missing:
         yield f"{path}.{missing.args[0]} is missing"
 

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
 from datetime import datetime
-from typing import Any, TypeAlias, get_args, get_origin
+from typing import Any, TypeAlias, get_args, get_origin, is_typeddict
 
 import attrs
 from cattrs import Converter
@@ -18,6 +18,7 @@ from cattrs.gen import make_dict_structure_fn, override
 from raydocs_async import _strict
 from raydocs_async._model import WIRE_NAMES, AnyId, Model
 from raydocs_async._strict import Mismatch, Note, Reader
+from raydocs_async._validators import is_pydantic
 
 Attribute: TypeAlias = "attrs.Attribute[Any]"
 
@@ -48,8 +49,10 @@ def is_model(type_: Any) -> bool:
 
 
 def is_record(type_: Any) -> bool:
-    """Return True for an attrs class or a data class."""
-    return attrs.has(type_) or is_dataclass(type_)
+    """Return True for an attrs class, a data class or a TypedDict; pydantic's are its own."""
+    if is_pydantic(type_):
+        return False
+    return attrs.has(type_) or is_dataclass(type_) or is_typeddict(get_origin(type_) or type_)
 
 
 @attrs.frozen

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from types import NoneType
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from msgspec import ValidationError, convert
@@ -53,9 +53,19 @@ ARRAYS: Mapping[Any, Callable[[list[Any]], Any]] = {
 class Mismatch(ValueError):  # noqa: N818  (what it is, not what went wrong)
     """A value that its field does not take; the message tells its JSON type, not the value."""
 
+    place = ""
+    """The place below the value that was read, as in ``.items[0]``."""
+
     def __init__(self, expected: str, value: object) -> None:
         got = _JSON_NAMES.get(type(value), "something else")
         super().__init__(f"is {got}, not {expected}")
+
+    @classmethod
+    def at(cls, place: str, message: str) -> Self:
+        """Return a mismatch at a place below the value, in other words."""
+        mismatch = cls.__new__(cls, message)
+        mismatch.place = place
+        return mismatch
 
 
 def forget(_: Any) -> None:

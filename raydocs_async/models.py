@@ -20,13 +20,16 @@ the plain ``dict`` and ``list`` objects of the JSON; they do not take part in ha
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from attrs import field, frozen
 
 from raydocs_async import _html
+from raydocs_async._converter import read_data
 from raydocs_async._model import AnyId, Model, Status, spelled
+
+T = TypeVar("T")
 
 
 class SessionStatus(Status):
@@ -203,6 +206,20 @@ class Result(Model):
     """When it last changed."""
     completed_at: datetime | None = field(default=None, repr=False)
     """When it was finished, if it is."""
+
+    def data_as(self, type_: type[T]) -> T:
+        """Return `data` as an object of your own class.
+
+        Args:
+            type_: An attrs class, a data class, a `TypedDict`, a msgspec Struct, a pydantic model,
+                or a collection of those, such as ``list[Invoice]``. The first three are read
+                strictly: no value is coerced. The others validate by their own rules.
+
+        Raises:
+            APIResponseValidationError: the data does not fit. The message names the place, as in
+                ``$.data.total``, and the types, and never a value.
+        """
+        return read_data(self.data, type_)
 
 
 @frozen(kw_only=True)

@@ -14,10 +14,12 @@ from uuid import UUID
 import attrs
 import msgspec
 import pytest
+from attrs import frozen
 from attrs.exceptions import FrozenInstanceError
 from hypothesis import given, settings
 
 from raydocs_async import (
+    APIResponseValidationError,
     Document,
     DocumentRef,
     DocumentStatus,
@@ -392,3 +394,55 @@ def test_a_result_prints_how_much_data_it_has(data: Any, shown: str) -> None:
     """Its `repr` leads to `data`, and shows nothing of it."""
     (result,) = build_session(data=[data]).results
     assert f", data={shown}" in repr(result)
+
+
+@frozen
+class Invoice:
+    """A user's own class."""
+
+    total: float
+    lines: tuple[str, ...] = ()
+
+
+@frozen
+class Nested:
+    """A user's own class that holds its like."""
+
+    inner: "Nested | None" = None
+
+
+def with_data(data: Any) -> Result:
+    """A result with that data."""
+    return Result(id=UUID(int=1), status=ResultStatus.COMPLETED, data=data)
+
+
+def test_data_as_a_class_of_ones_own() -> None:
+    """The data of a result is read as the class that the caller names."""
+    assert with_data({"total": 12, "lines": ["a"]}).data_as(Invoice) == Invoice(12.0, ("a",))
+    assert with_data([{"total": 1.5}]).data_as(list[Invoice]) == [Invoice(1.5)]
+
+
+@pytest.mark.parametrize(
+    ("data", "type_", "message"),
+    [
+        ({"total": "x"}, Invoice, "Invoice: $.data.total is a string, not a number that a float"),
+        ({}, Invoice, "Invoice: $.data.total is missing"),
+        (None, Invoice, "Invoice: $.data is null, not an object"),
+        ([{}], list[Invoice], "list: $.data[0].total is missing"),
+        ({"inner": {"inner": 7}}, Nested, "Nested: $.data.inner.inner is an integer, not"),
+    ],
+)
+def test_data_that_does_not_fit(data: Any, type_: Any, message: str) -> None:
+    """The error names the class and the place, and no value."""
+    with pytest.raises(APIResponseValidationError) as caught:
+        with_data(data).data_as(type_)
+    assert caught.value.message.startswith(f"the result's data does not fit {message}")
+
+
+def test_data_that_is_too_deep() -> None:
+    """Data that is nested too deeply for a class is refused as that."""
+    deep: dict[str, Any] = {}
+    for _ in range(5000):
+        deep = {"inner": deep}
+    with pytest.raises(APIResponseValidationError, match=r"\$\.data is nested too deeply"):
+        with_data(deep).data_as(Nested)
