@@ -17,6 +17,8 @@ from raydocs_async._outcome import Fetched as Fetched
 from raydocs_async._progress import Progress as Progress
 from raydocs_async._retry import RetryPolicy as RetryPolicy
 from raydocs_async._stream import Stream as Stream
+from raydocs_async.audit import Evidence as Evidence
+from raydocs_async.audit import ExtractedField as ExtractedField
 from raydocs_async.client import RaydocsClient as RaydocsClient
 from raydocs_async.errors import APIConnectionError as APIConnectionError
 from raydocs_async.errors import APIResponseValidationError as APIResponseValidationError

@@ -18,7 +18,7 @@ the framework's default. Free-form parts (`settings`, `meta`, `data`, `audit_dat
 the plain ``dict`` and ``list`` objects of the JSON; they do not take part in hashing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -28,6 +28,7 @@ from attrs import field, frozen
 from raydocs_async import _html
 from raydocs_async._converter import read_data
 from raydocs_async._model import AnyId, Model, Status, spelled
+from raydocs_async.audit import ExtractedField, extracted_fields
 
 T = TypeVar("T")
 
@@ -206,6 +207,13 @@ class Result(Model):
     """When it last changed."""
     completed_at: datetime | None = field(default=None, repr=False)
     """When it was finished, if it is."""
+
+    def fields(self) -> Iterator[ExtractedField]:
+        """Yield each value of `data` with its reasoning and its sources, from `audit_data`.
+
+        A value whose trail is missing, or has an unexpected shape, has no sources.
+        """
+        return extracted_fields(self.data, self.audit_data)
 
     def data_as(self, type_: type[T]) -> T:
         """Return `data` as an object of your own class.
