@@ -6,7 +6,7 @@ It picks the clock, the randomness and the defaults. Which resources there are i
 import asyncio
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from enum import Enum
 from types import TracebackType
 from typing import Final, NoReturn, Self, TypeVar
@@ -24,6 +24,7 @@ from raydocs_async._limits import Limiter
 from raydocs_async._limits._queue import MAX_IN_FLIGHT, RateLimiter
 from raydocs_async._limits._values import Lane, RateLimit, RateLimitStatus
 from raydocs_async._outcome import Completed
+from raydocs_async._pages import HasId, Listed, PageCursor
 from raydocs_async._patience import Terms
 from raydocs_async._redact import Redactor
 from raydocs_async._retry import Patience, RetryPolicy, RetryQuota
@@ -33,6 +34,7 @@ from raydocs_async._version import __version__
 from raydocs_async.events import Hook
 
 M = TypeVar("M")
+Item = TypeVar("Item", bound=HasId)
 
 BASE_URL: Final = "https://api.raydocs.com"
 MAX_RESPONSE_BYTES: Final = 16 * 1024 * 1024
@@ -137,12 +139,28 @@ class BaseClient:
         self, endpoint: Endpoint[M], value: object, timeout: float | Default | None
     ) -> M:
         """Fetch the resource with the id `value`, before all bulk work."""
-        seconds = (
-            self._timeout
-            if isinstance(timeout, Default)
-            else _settings.optional_seconds("timeout", timeout)
-        )
-        request = endpoint.request(value)
+        return await self._call(endpoint, endpoint.request(value), timeout)
+
+    def _pages(
+        self, endpoint: Endpoint[Listed[Item]], value: object, timeout: float | Default | None
+    ) -> AsyncIterator[Item]:
+        """Iterate over a list of the resource with the id `value`, page by page."""
+        cursor = PageCursor[Item](endpoint.request(value))
+
+        async def iterate() -> AsyncIterator[Item]:
+            while cursor.request is not None:
+                for item in cursor.take(await self._call(endpoint, cursor.request, timeout)):
+                    yield item
+
+        return iterate()
+
+    async def _call(
+        self, endpoint: Endpoint[M], request: Request, timeout: float | Default | None
+    ) -> M:
+        if isinstance(timeout, Default):
+            seconds = self._timeout
+        else:
+            seconds = _settings.optional_seconds("timeout", timeout)
         return await self._engine.call(endpoint, request, timeout=seconds, lane=Lane.SINGLE)
 
     def _stream(

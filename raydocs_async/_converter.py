@@ -27,7 +27,14 @@ from cattrs.preconf.msgspec import MsgspecJsonConverter, configure_converter
 from raydocs_async import _strict
 from raydocs_async._model import AnyId, Status
 from raydocs_async._problems import shape_problem
-from raydocs_async._shapes import JSON_MAP, is_model, is_record, model_reader, model_writer
+from raydocs_async._shapes import (
+    JSON_MAP,
+    array_or_object,
+    is_model,
+    is_record,
+    model_reader,
+    model_writer,
+)
 from raydocs_async._strict import Mismatch, Reader
 from raydocs_async._validators import guarded, is_pydantic, is_struct, read_pydantic, read_struct
 from raydocs_async.errors import PAYLOAD_LIMIT, APIResponseValidationError
@@ -125,6 +132,21 @@ def _array_reader(type_: Any, converter: Converter) -> Reader:
     return _strict.items(converter.get_structure_hook(item), item, collect)
 
 
+def _array_or_object_reader(type_: Any, converter: Converter) -> Reader:
+    either = array_or_object(type_)
+    assert either is not None  # or this reader would not have been asked for
+    array, record = either
+    read_array = converter.get_structure_hook(array)
+    read_object = converter.get_structure_hook(record)
+
+    def read(value: Any, _: Any) -> Any:
+        if value.__class__ is list:
+            return read_array(value, array)
+        return read_object(value, record)
+
+    return read
+
+
 def _object_reader(type_: Any, converter: Converter) -> Reader:
     if is_typeddict(get_origin(type_) or type_):
         return _strict.an_object(converter.gen_structure_typeddict(type_))
@@ -184,6 +206,7 @@ def _register_readers(converter: Converter) -> None:
         (_is_array, _array_reader),
         (_is_map, _map_reader),
         (_is_optional, _optional_reader),
+        (lambda type_: array_or_object(type_) is not None, _array_or_object_reader),
         (_is_open_status, _open_status_reader),
     ]
     for predicate, factory in factories:

@@ -12,8 +12,9 @@ from uuid import UUID
 from attrs import field, frozen
 
 from raydocs_async._exchange import Request
+from raydocs_async._pages import ChunkPage, DocumentPage, Listed, ResultPage, items_of
 from raydocs_async.errors import InvalidIdError
-from raydocs_async.models import Result, Session
+from raydocs_async.models import Chunk, Document, Result, Session
 
 M = TypeVar("M")
 
@@ -28,16 +29,28 @@ def _has_requested_id(model: Any, request: Request) -> bool:
     return found == request.id
 
 
+def _all_belong(owner: str) -> Callable[[Listed[Any], Request], bool]:
+    """Return a check that no item of a list names another owner; replies may leave it out."""
+
+    def check(listed: Listed[Any], request: Request) -> bool:
+        return all(getattr(each, owner) in (None, request.id) for each in items_of(listed))
+
+    return check
+
+
 @frozen
 class Endpoint(Generic[M]):
     """One kind of resource that a GET reads."""
 
     noun: str
-    """The resource's name in errors, events and log lines."""
+    """The resource's name in errors, events and log lines.
+
+    Its last word says what the id is of, as in ``chunks of document``.
+    """
     path: str
     """The path below the base URL, with a `str.format` field for the id."""
-    model: type[M] = field(repr=False)
-    """The type that a 200 reply's body is structured into."""
+    model: Any = field(repr=False)
+    """The type that a 200 reply's body is structured into: an `M`."""
     answers: Callable[[M, Request], bool] = field(default=_has_requested_id, repr=False)
     """True if the model answers the request: a pooled connection may deliver another's reply."""
 
@@ -50,13 +63,32 @@ class Endpoint(Generic[M]):
         Raises:
             InvalidIdError: `value` is not such an id.
         """
-        parsed = parse_id(value, self.noun)
+        parsed = parse_id(value, self.noun.rpartition(" ")[2])
         # The form of `str(UUID)` has nothing to encode, and nothing that a URL would normalise.
         return Request(self.path.format(id=parsed), self.noun, parsed)
 
 
 SESSION: Final[Endpoint[Session]] = Endpoint("session", "/extractions/sessions/{id}", Session)
+SESSION_DOCUMENTS: Final[Endpoint[Listed[Document]]] = Endpoint(
+    "documents of session",
+    f"{SESSION.path}/documents",
+    DocumentPage | tuple[Document, ...],
+    _all_belong("extraction_session_id"),
+)
+SESSION_RESULTS: Final[Endpoint[Listed[Result]]] = Endpoint(
+    "results of session",
+    f"{SESSION.path}/results",
+    ResultPage | tuple[Result, ...],
+    _all_belong("extraction_session_id"),
+)
 RESULT: Final[Endpoint[Result]] = Endpoint("result", "/extractions/results/{id}", Result)
+DOCUMENT: Final[Endpoint[Document]] = Endpoint("document", "/extractions/documents/{id}", Document)
+CHUNKS: Final[Endpoint[Listed[Chunk]]] = Endpoint(
+    "chunks of document",
+    f"{DOCUMENT.path}/chunks",
+    ChunkPage | tuple[Chunk, ...],
+    _all_belong("document_id"),
+)
 
 
 def parse_id(value: object, noun: str) -> UUID:

@@ -13,7 +13,7 @@ import attrs
 from cattrs import Converter
 
 from raydocs_async import _strict
-from raydocs_async._shapes import Shape, field_reader, is_model, is_record
+from raydocs_async._shapes import Shape, array_or_object, field_reader, is_model, is_record
 from raydocs_async._strict import Mismatch
 
 _NAMED = 3
@@ -37,6 +37,8 @@ def shape_problem(wire: Any, type_: Any, converter: Converter, root: str = "$") 
 def _problems(wire: Any, type_: Any, path: str, converter: Converter) -> Iterator[str]:
     """Each place where `wire` is not what `type_` asks for, with what is wrong there."""
     type_ = _bare(type_)
+    if either := array_or_object(type_):
+        type_ = either[0] if wire.__class__ is list else either[1]
     if is_model(type_) and wire.__class__ is dict:
         yield from _model_problems(wire, type_, path, converter)
     elif is_record(type_) and wire.__class__ is dict:

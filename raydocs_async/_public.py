@@ -37,6 +37,8 @@ from raydocs_async.errors import RateLimitError as RateLimitError
 from raydocs_async.errors import RaydocsError as RaydocsError
 from raydocs_async.errors import UnprocessableEntityError as UnprocessableEntityError
 from raydocs_async.errors import WaitTimeoutError as WaitTimeoutError
+from raydocs_async.models import Block as Block
+from raydocs_async.models import Chunk as Chunk
 from raydocs_async.models import Document as Document
 from raydocs_async.models import DocumentRef as DocumentRef
 from raydocs_async.models import DocumentStatus as DocumentStatus

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
 from datetime import datetime
+from types import UnionType
 from typing import Any, TypeAlias, get_args, get_origin, is_typeddict
 
 import attrs
@@ -53,6 +54,14 @@ def is_record(type_: Any) -> bool:
     if is_pydantic(type_):
         return False
     return attrs.has(type_) or is_dataclass(type_) or is_typeddict(get_origin(type_) or type_)
+
+
+def array_or_object(type_: Any) -> tuple[Any, Any] | None:
+    """Return the two types of a union like ``tuple[Item, ...] | Page``, which JSON tells apart."""
+    args = get_args(type_) if isinstance(type_, UnionType) else ()
+    arrays = [each for each in args if get_origin(each) in _strict.ARRAYS]
+    records = [each for each in args if is_record(each)]
+    return (arrays[0], records[0]) if len(args) == 2 and arrays and records else None
 
 
 @attrs.frozen

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections.abc import AsyncIterator
 from typing import Any, Final, Generic, Literal, TypeVar, overload
 from uuid import UUID
 
@@ -10,7 +11,14 @@ from attrs import define, field
 from raydocs_async import _settings
 from raydocs_async._affinity import running_loop
 from raydocs_async._base_client import BaseClient, Default
-from raydocs_async._endpoints import RESULT, SESSION
+from raydocs_async._endpoints import (
+    CHUNKS,
+    DOCUMENT,
+    RESULT,
+    SESSION,
+    SESSION_DOCUMENTS,
+    SESSION_RESULTS,
+)
 from raydocs_async._ids import Ids
 from raydocs_async._limits._values import Lane
 from raydocs_async._outcome import Completed, Fetched
@@ -21,7 +29,7 @@ from raydocs_async.errors import (
     RaydocsError,
     WaitTimeoutError,
 )
-from raydocs_async.models import Result, Session
+from raydocs_async.models import Chunk, Document, Result, Session
 
 T = TypeVar("T")
 
@@ -126,6 +134,77 @@ class RaydocsClient(BaseClient):
         """
         return await self._fetch(RESULT, result_id, timeout)
 
+    async def get_document(
+        self, document_id: str | UUID, *, timeout: float | Default | None = Default.CLIENT
+    ) -> Document:
+        """Fetch one document: its name, status and checksum, not the file itself.
+
+        Args:
+            document_id: The document's id, in a form that `get_session` takes.
+            timeout: As for `get_session`.
+
+        Raises:
+            RaydocsError: as `get_session`, for a document.
+
+        Source: the API reference, ``GET /extractions/documents/{documentId}``.
+        """
+        return await self._fetch(DOCUMENT, document_id, timeout)
+
+    async def get_chunks(
+        self, document_id: str | UUID, *, timeout: float | Default | None = Default.CLIENT
+    ) -> tuple[Chunk, ...]:
+        """Fetch the passages of a document, to which the audit trail of its results leads.
+
+        Args:
+            document_id: The document's id, in a form that `get_session` takes.
+            timeout: As for `get_session`; for each page, should the passages come in several.
+
+        Returns:
+            The chunks in the document's order; there are none before its processing is over.
+
+        Raises:
+            RaydocsError: as `get_session`, for a document.
+
+        Source: the API reference, ``GET /extractions/documents/{documentId}/chunks``.
+        """
+        return tuple([each async for each in self._pages(CHUNKS, document_id, timeout)])
+
+    def iter_documents(
+        self, session_id: str | UUID, *, timeout: float | Default | None = Default.CLIENT
+    ) -> AsyncIterator[Document]:
+        """Iterate over the documents of a session; each page is fetched when it is needed.
+
+        Args:
+            session_id: As for `get_session`.
+            timeout: As for `get_session`, for each page.
+
+        Raises:
+            RaydocsError: as `get_session`, when iterating. It is an `APIResponseValidationError`
+                if pages repeat or do not end.
+
+        Source: the API reference, ``GET /extractions/sessions/{sessionId}/documents``.
+        """
+        return self._pages(SESSION_DOCUMENTS, session_id, timeout)
+
+    def iter_results(
+        self, session_id: str | UUID, *, timeout: float | Default | None = Default.CLIENT
+    ) -> AsyncIterator[Result]:
+        """Iterate over the results of a session; each page is fetched when it is needed.
+
+        The list may leave out `Result.data` and `Result.audit_data`; `get_result` and
+        `stream_results` have them.
+
+        Args:
+            session_id: As for `get_session`.
+            timeout: As for `get_session`, for each page.
+
+        Raises:
+            RaydocsError: as `iter_documents`.
+
+        Source: the API reference, ``GET /extractions/sessions/{sessionId}/results``.
+        """
+        return self._pages(SESSION_RESULTS, session_id, timeout)
+
     def stream_sessions(
         self, ids: Ids, *, concurrency: int = CONCURRENCY, ordered: bool = False
     ) -> Stream[Session]:
@@ -152,6 +231,21 @@ class RaydocsClient(BaseClient):
                 that, a closed client. Everything finished before has been yielded.
         """
         return self._stream(SESSION, ids, concurrency=concurrency, ordered=ordered)
+
+    def stream_results(
+        self, ids: Ids, *, concurrency: int = CONCURRENCY, ordered: bool = False
+    ) -> Stream[Result]:
+        """Fetch many results, data and audit trail included, as `stream_sessions` does sessions.
+
+        Args:
+            ids: Ids of results, as for `stream_sessions`.
+            concurrency: As for `stream_sessions`.
+            ordered: As for `stream_sessions`.
+
+        Raises:
+            RaydocsError: as `stream_sessions`.
+        """
+        return self._stream(RESULT, ids, concurrency=concurrency, ordered=ordered)
 
     @overload
     async def get_sessions(

@@ -174,6 +174,69 @@ class Document(Model):
 
 
 @frozen(kw_only=True)
+class Block(Model):
+    """A part of a chunk, such as a heading or a row of a table."""
+
+    id: AnyId = field(default=None, metadata=spelled("block_id"))
+    """Its own id."""
+    type: str | None = None
+    """The kind of part: ``"heading"``, ``"paragraph"``, ``"table"``, ``"table_row"`` and others."""
+    content: str | None = field(default=None, repr=False)
+    """The text."""
+    page_ref: Any = field(default=None, hash=False)
+    """The page, as the reply has it; `page` is the number, where it is one."""
+    meta: Mapping[str, Any] = field(factory=dict, repr=False, hash=False)
+    """More about the part, such as the cells of a ``table_row``."""
+
+    @property
+    def page(self) -> int | None:
+        """The page, counted from 1; ``None`` if `page_ref` is no number."""
+        return int(self.page_ref) if str(self.page_ref).isdecimal() else None
+
+
+@frozen(kw_only=True)
+class Chunk(Model):
+    """A passage of a document, to which the sources of the audit trail lead.
+
+    Replies come in three shapes: with `blocks`, with `content` and `page_numbers`, or with
+    `content` and `page_number`. `text` and `pages` are the same for all of them.
+    """
+
+    id: UUID
+    """Its own id, the `Evidence.chunk_id` of what was extracted from it."""
+    document_id: UUID | None = None
+    """The document that it belongs to; the oldest replies leave it out."""
+    index: int | None = field(default=None, metadata=spelled("chunk_index"))
+    """Its place in the document, counted from 0."""
+    blocks: tuple[Block, ...] = field(default=(), repr=_count)
+    """Its parts, in the newest replies."""
+    content: str | None = field(default=None, repr=False)
+    """The text, in older replies."""
+    page_numbers: tuple[int, ...] = field(default=(), repr=False)
+    """The pages, in older replies."""
+    page_number: int | None = field(default=None, repr=False)
+    """The page, in the oldest replies."""
+    token_count: int | None = field(default=None, repr=False)
+    """The length of the text for a language model, in some replies."""
+    metadata: Mapping[str, Any] = field(factory=dict, repr=False, hash=False)
+    """More about the passage, in the oldest replies."""
+
+    @property
+    def text(self) -> str:
+        """The text; that of several blocks has a line for each."""
+        if self.content is not None:
+            return self.content
+        return "\n".join(block.content for block in self.blocks if block.content is not None)
+
+    @property
+    def pages(self) -> tuple[int, ...]:
+        """The pages that it is on, counted from 1 and in order; empty if the reply names none."""
+        of_blocks = (block.page for block in self.blocks)
+        named = {*self.page_numbers, self.page_number, *of_blocks}
+        return tuple(sorted(page for page in named if page is not None))
+
+
+@frozen(kw_only=True)
 class Result(Model):
     """The extraction from one or more documents."""
 

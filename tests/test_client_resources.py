@@ -1,6 +1,7 @@
 """Every method that fetches one resource: the same promises, a row for each method."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Coroutine, Mapping
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,9 @@ from attrs import frozen
 
 from raydocs_async import (
     APIConnectionError,
+    APIResponseValidationError,
+    Document,
+    Fetched,
     InvalidIdError,
     NotFoundError,
     RaydocsClient,
@@ -17,7 +21,7 @@ from raydocs_async import (
     Session,
 )
 from tests.support.clients import OTHER_ID, SESSION_ID, client_for
-from tests.support.wire import WireServer, reply, result_json, session_json
+from tests.support.wire import Received, WireServer, document_json, reply, result_json, session_json
 
 pytestmark = pytest.mark.usefixtures("no_task_left")
 
@@ -40,6 +44,7 @@ class Method:
 METHODS = [
     Method("get_session", "session", "/extractions/sessions/{id}", Session, session_json),
     Method("get_result", "result", "/extractions/results/{id}", Result, result_json),
+    Method("get_document", "document", "/extractions/documents/{id}", Document, document_json),
 ]
 
 every_method = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.name)
@@ -81,3 +86,170 @@ async def test_an_invalid_id(method: Method) -> None:
     async with client_for("http://127.0.0.1:1") as client:
         with pytest.raises(InvalidIdError, match=f"not a {method.noun} id: 'x'"):
             await method(client, "x")
+
+
+# -- lists -------------------------------------------------------------------------------------
+
+
+@frozen
+class Listing:
+    """One method that iterates over a list."""
+
+    name: str
+    noun: str
+    path: str
+    item: Mapping[str, Any]
+    owner: str
+
+    def read(self, client: RaydocsClient, given: object = SESSION_ID) -> Coroutine[Any, Any, Any]:
+        """Read all of it."""
+        return collect(getattr(client, self.name)(given))
+
+
+async def collect(found: Any) -> list[UUID]:
+    """The ids of what is iterated over, or comes at once."""
+    items = [each async for each in found] if hasattr(found, "__aiter__") else await found
+    return [each.id for each in items]
+
+
+LISTINGS = [
+    Listing(
+        "iter_documents",
+        "documents of session",
+        "/extractions/sessions/{id}/documents",
+        {"filename": "a.pdf", "status": "ready"},
+        "extraction_session_id",
+    ),
+    Listing(
+        "iter_results",
+        "results of session",
+        "/extractions/sessions/{id}/results",
+        {"status": "completed"},
+        "extraction_session_id",
+    ),
+    Listing(
+        "get_chunks",
+        "chunks of document",
+        "/extractions/documents/{id}/chunks",
+        {"content": "Total: 12.50"},
+        "document_id",
+    ),
+]
+
+every_listing = pytest.mark.parametrize("listing", LISTINGS, ids=lambda listing: listing.name)
+
+
+def listed(listing: Listing, *numbers: int, **more: Any) -> list[dict[str, Any]]:
+    """Items of a list as the service would send them."""
+    return [{"id": str(UUID(int=number)), **listing.item, **more} for number in numbers]
+
+
+def page_of(listing: Listing, number: int, last: int) -> bytes:
+    """A page with one item."""
+    meta = {"current_page": number, "last_page": last, "per_page": 1, "total": last}
+    return reply(json.dumps({"data": listed(listing, number), "meta": meta}).encode())
+
+
+@every_listing
+@pytest.mark.parametrize("wrap", [lambda items: items, lambda items: {"data": items}])
+async def test_a_list_in_one_piece(listing: Listing, wrap: Callable[[Any], Any]) -> None:
+    """A bare array, and a list under ``data`` without ``meta``, are one request."""
+    answer = reply(json.dumps(wrap(listed(listing, 1, 2))).encode())
+    async with WireServer(answer) as server, client_for(server.url) as client:
+        assert await listing.read(client) == [UUID(int=1), UUID(int=2)]
+    assert [each.target for each in server.requests] == [listing.path.format(id=SESSION_ID)]
+
+
+@every_listing
+async def test_a_list_in_pages(listing: Listing) -> None:
+    """The pages are asked for one after the other, to the last one."""
+    pages = [page_of(listing, number, 3) for number in (1, 2, 3)]
+    async with WireServer(*pages) as server, client_for(server.url) as client:
+        assert await listing.read(client) == [UUID(int=number) for number in (1, 2, 3)]
+    path = listing.path.format(id=SESSION_ID)
+    assert [each.target for each in server.requests] == [path, f"{path}?page=2", f"{path}?page=3"]
+
+
+@every_listing
+async def test_pages_that_repeat(listing: Listing) -> None:
+    """A server that sends the same page again and again is an error that names the list."""
+    async with (
+        WireServer(page_of(listing, 1, 2)) as server,
+        client_for(server.url) as client,
+    ):
+        with pytest.raises(APIResponseValidationError, match=f"^{listing.noun} {SESSION_ID}: page"):
+            await listing.read(client)
+
+
+@every_listing
+async def test_a_list_that_belongs_elsewhere(listing: Listing) -> None:
+    """H19: a list whose items name another owner is never returned."""
+    answer = reply(json.dumps(listed(listing, 1, **{listing.owner: OTHER_ID})).encode())
+    async with WireServer(answer) as server, client_for(server.url) as client:
+        with pytest.raises(APIConnectionError, match=f"about another {listing.noun}"):
+            await listing.read(client)
+
+
+@every_listing
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [([{}], r"\$\[0\]\.id"), ({"data": [{}]}, r"\$\.data\[0\]\.id"), ({}, r"\$\.data")],
+)
+async def test_a_list_that_does_not_fit(listing: Listing, body: Any, place: str) -> None:
+    """The error names the place in the array, or under ``data``."""
+    answer = reply(json.dumps(body).encode())
+    async with WireServer(answer) as server, client_for(server.url) as client:
+        with pytest.raises(APIResponseValidationError, match=f"{place} is missing"):
+            await listing.read(client)
+
+
+@every_listing
+async def test_a_list_of_an_unknown_id(listing: Listing) -> None:
+    """A 404 names the list and its owner's id."""
+    async with (
+        WireServer(reply(status="404 Not Found")) as server,
+        client_for(server.url) as client,
+    ):
+        with pytest.raises(NotFoundError, match=f"^{listing.noun} {SESSION_ID}: HTTP 404"):
+            await listing.read(client)
+
+
+@pytest.mark.parametrize("name", ["iter_documents", "iter_results"])
+async def test_an_invalid_id_is_refused_before_the_first_item(name: str) -> None:
+    """The mistake shows where it is made, not where the loop begins."""
+    async with client_for("http://127.0.0.1:1") as client:
+        with pytest.raises(InvalidIdError):
+            getattr(client, name)("x")
+
+
+async def test_pages_are_fetched_when_they_are_needed() -> None:
+    """A loop that is left early asks for no further page."""
+    listing = LISTINGS[0]
+    async with (
+        WireServer(page_of(listing, 1, 3), page_of(listing, 2, 3)) as server,
+        client_for(server.url) as client,
+    ):
+        async for document in client.iter_documents(SESSION_ID):
+            assert document.id == UUID(int=1)
+            break
+    assert len(server.requests) == 1
+
+
+async def test_many_results() -> None:
+    """Results are streamed in bulk as sessions are, each outcome with its own id."""
+
+    def answer(received: Received) -> bytes:
+        return reply(result_json(received.session_id))
+
+    ids = [str(UUID(int=number)) for number in range(20)]
+    async with (
+        WireServer(answer) as server,
+        client_for(server.url) as client,
+        client.stream_results([*ids, "x"], ordered=True) as stream,
+    ):
+        outcomes = [outcome async for outcome in stream]
+    assert [outcome.value.id for outcome in outcomes if isinstance(outcome, Fetched)] == [
+        UUID(each) for each in ids
+    ]
+    assert isinstance(outcomes[-1].error, InvalidIdError)
+    assert outcomes[-1].error.message.startswith("not a result id: 'x'")

@@ -8,8 +8,15 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from raydocs_async import InvalidIdError, Session
-from raydocs_async._endpoints import SESSION, Endpoint, parse_id
+from raydocs_async import InvalidIdError, Session, converter
+from raydocs_async._endpoints import (
+    CHUNKS,
+    SESSION,
+    SESSION_DOCUMENTS,
+    SESSION_RESULTS,
+    Endpoint,
+    parse_id,
+)
 from raydocs_async._exchange import Request
 from raydocs_async.testing import build_session
 from tests.strategies import json_values
@@ -34,7 +41,7 @@ def test_get_session() -> None:
 
 def test_endpoint_is_data() -> None:
     """Another endpoint is another row: its noun and path make the request."""
-    endpoint = Endpoint("page", "/v2/pages/{id}", dict)
+    endpoint: Endpoint[Any] = Endpoint("page", "/v2/pages/{id}", dict)
     assert endpoint.request(ID) == Request(f"/v2/pages/{ID}", "page", UUID(ID))
 
 
@@ -48,7 +55,9 @@ def test_a_reply_answers_by_its_id() -> None:
 
 def test_an_endpoint_has_its_own_check() -> None:
     """An endpoint whose model has no id brings its own check of the reply."""
-    endpoint = Endpoint("page", "/pages/{id}", dict, lambda page, request: page["n"] == request.id)
+    endpoint: Endpoint[Any] = Endpoint(
+        "page", "/pages/{id}", dict, lambda page, request: page["n"] == request.id
+    )
     assert endpoint.answers({"n": UUID(ID)}, endpoint.request(ID))
 
 
@@ -155,3 +164,19 @@ def _is_usual(value: object) -> bool:
         return str(UUID(str(value))) == str(value).lower()
     except ValueError:
         return False
+
+
+@pytest.mark.parametrize("endpoint", [SESSION_DOCUMENTS, SESSION_RESULTS, CHUNKS])
+def test_the_id_of_a_list_is_its_owners(endpoint: Endpoint[Any]) -> None:
+    """A list is asked for by the id of what it belongs to, which the error names."""
+    with pytest.raises(InvalidIdError, match=r"^not a (session|document) id: 'x'"):
+        endpoint.request("x")
+
+
+@pytest.mark.parametrize("owner", [None, ID, str(UUID(int=1))])
+@pytest.mark.parametrize("bare", [True, False])
+def test_a_list_of_another_owner(owner: str | None, bare: bool) -> None:
+    """H19: a list answers the request unless one of its items names another owner."""
+    items: list[Any] = [{"id": ID}, {"id": ID, "document_id": owner}]
+    chunks = converter.structure(items if bare else {"data": items}, CHUNKS.model)
+    assert CHUNKS.answers(chunks, CHUNKS.request(ID)) is (owner in (None, ID))

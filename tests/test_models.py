@@ -20,6 +20,8 @@ from hypothesis import given, settings
 
 from raydocs_async import (
     APIResponseValidationError,
+    Block,
+    Chunk,
     Document,
     DocumentRef,
     DocumentStatus,
@@ -446,3 +448,71 @@ def test_data_that_is_too_deep() -> None:
         deep = {"inner": deep}
     with pytest.raises(APIResponseValidationError, match=r"\$\.data is nested too deeply"):
         with_data(deep).data_as(Nested)
+
+
+# -- chunks ------------------------------------------------------------------------------------
+
+NEWEST = {
+    "id": str(AN_ID),
+    "document_id": str(UUID(int=2)),
+    "chunk_index": 4,
+    "blocks": [
+        {"block_id": "b1", "type": "heading", "content": "Invoice", "page_ref": 2, "meta": []},
+        {
+            "block_id": 7,
+            "type": "table_row",
+            "content": "Total 12.50",
+            "page_ref": "1",
+            "meta": {"table_row": {"cells": ["Total", "12.50"]}},
+        },
+        {"block_id": None, "type": "figure", "content": None, "page_ref": {"a": 1}, "new": 1},
+    ],
+}
+OLDER = {
+    "id": str(AN_ID),
+    "document_id": str(UUID(int=2)),
+    "chunk_index": 0,
+    "content": "Total 12.50",
+    "page_numbers": [2, 1],
+    "token_count": 120,
+}
+OLDEST = {
+    "id": str(AN_ID),
+    "content": "Total 12.50",
+    "page_number": 3,
+    "chunk_index": 0,
+    "metadata": {"lang": "en"},
+}
+
+
+@pytest.mark.parametrize(
+    ("wire", "text", "pages"),
+    [
+        (NEWEST, "Invoice\nTotal 12.50", (1, 2)),
+        (OLDER, "Total 12.50", (1, 2)),
+        (OLDEST, "Total 12.50", (3,)),
+        ({"id": str(AN_ID)}, "", ()),
+        ({"id": str(AN_ID), "blocks": None, "page_numbers": None, "metadata": []}, "", ()),
+    ],
+    ids=["newest", "older", "oldest", "bare", "empty"],
+)
+def test_every_shape_of_a_chunk(wire: Any, text: str, pages: tuple[int, ...]) -> None:
+    """Text and pages are the same for all shapes, and each is written as it was read."""
+    chunk = converter.structure(wire, Chunk)
+    assert (chunk.text, chunk.pages) == (text, pages)
+    assert converter.unstructure(chunk) == wire
+
+
+@pytest.mark.parametrize(
+    ("page_ref", "page"), [(3, 3), ("3", 3), (None, None), ("p. 3", None), (True, None), (-1, None)]
+)
+def test_the_page_of_a_block(page_ref: Any, page: int | None) -> None:
+    """A page that is a number in whatever spelling; anything else is kept, and is no page."""
+    assert Block(page_ref=page_ref).page == page
+
+
+def test_a_chunk_shows_no_text() -> None:
+    """S4: the ``repr`` of a chunk has nothing of the document."""
+    assert repr(converter.structure(NEWEST, Chunk)) == (
+        f"Chunk(id={AN_ID!r}, document_id={UUID(int=2)!r}, index=4, blocks=<3>)"
+    )

@@ -319,6 +319,11 @@ def result_json(result_id: str) -> bytes:
     return json.dumps({"id": result_id, "status": "completed", "data": {"total": 12.5}}).encode()
 
 
+def document_json(document_id: str) -> bytes:
+    """A small document as the service would send it, without what older replies leave out."""
+    return json.dumps({"id": document_id, "filename": "a.pdf", "status": "ready"}).encode()
+
+
 def reply(
     body: bytes = b"",
     *,

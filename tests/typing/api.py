@@ -15,11 +15,15 @@ from raydocs_async import (
     Attempt,
     AuthenticationError,
     BadRequestError,
+    Block,
+    Chunk,
     ClientClosedError,
     ConfigurationError,
     Document,
     DocumentRef,
     DocumentStatus,
+    Evidence,
+    ExtractedField,
     Failed,
     Fetched,
     InternalServerError,
@@ -79,6 +83,11 @@ async def calls(client: RaydocsClient, session_id: UUID) -> None:
     assert_type(await client.get_session(session_id, timeout=2), Session)
     assert_type(await client.get_session(session_id, timeout=None), Session)
     assert_type(await client.get_result(session_id), Result)
+    assert_type(await client.get_document(session_id), Document)
+    assert_type(await client.get_chunks(session_id), tuple[Chunk, ...])
+    assert_type(client.iter_documents(session_id), AsyncIterator[Document])
+    assert_type(client.iter_results(session_id), AsyncIterator[Result])
+    assert_type(client.stream_results([session_id]), Stream[Result])
     await client.get_session(7)  # type: ignore[arg-type]
     await client.get_session(session_id, 2)  # type: ignore[call-arg]
     await client.get_session(session_id, timeout="2")  # type: ignore[arg-type]
@@ -107,6 +116,17 @@ async def bulk(client: RaydocsClient, ids: list[UUID], more: AsyncIterator[str])
     assert_type(session, Session)
     assert_type(session.is_finished, bool)
     client.stream_sessions(7)  # type: ignore[arg-type]
+
+
+def audit_trail(result: Result, chunks: tuple[Chunk, ...]) -> None:
+    """Fields lead to their evidence, evidence to its chunk, and data to classes of one's own."""
+    for field in result.fields():
+        assert_type(field, ExtractedField)
+        assert_type(field.path, tuple[str | int, ...])
+        assert_type(field.sources, tuple[Evidence, ...])
+        assert_type(field.sources[0].find_chunk(chunks), Chunk | None)
+    assert_type(result.data_as(dict[str, int]), dict[str, int])
+    assert_type(chunks[0].blocks, tuple[Block, ...])
 
 
 def limits(client: RaydocsClient) -> None:

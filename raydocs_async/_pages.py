@@ -1,0 +1,133 @@
+"""Lists that come in pages: the page to ask for next, and when a list is wrong; pure.
+
+The API sends a list as a bare array, or under ``data``, with ``meta`` or without. Without ``meta``
+there is one page. Its ``last_page`` can grow while a list is read, because documents are added; so
+each item is handed over once, by its id. A list that repeats itself, or grows without end, is an
+error, because a client that followed it would never stop.
+"""
+
+from collections.abc import Iterator
+from typing import Generic, Protocol, TypeAlias, TypeVar
+from uuid import UUID
+
+from attrs import define, evolve, field, frozen
+
+from raydocs_async._exchange import Request
+from raydocs_async.errors import APIResponseValidationError
+from raydocs_async.models import Chunk, Document, Result
+
+
+class HasId(Protocol):
+    """An item of a list."""
+
+    @property
+    def id(self) -> UUID:
+        """Its id."""
+        ...
+
+
+M = TypeVar("M", bound=HasId)
+
+
+@frozen
+class PageMeta:
+    """The place of a page in its list."""
+
+    current_page: int | None = None
+    last_page: int | None = None
+
+
+@frozen(kw_only=True)
+class Page(Generic[M]):
+    """A page of a list, under ``data``."""
+
+    data: tuple[M, ...]
+    meta: PageMeta | None = None
+
+
+@frozen(kw_only=True)
+class DocumentPage(Page[Document]):
+    """A page of documents."""
+
+    data: tuple[Document, ...]
+
+
+@frozen(kw_only=True)
+class ResultPage(Page[Result]):
+    """A page of results."""
+
+    data: tuple[Result, ...]
+
+
+@frozen(kw_only=True)
+class ChunkPage(Page[Chunk]):
+    """A page of chunks."""
+
+    data: tuple[Chunk, ...]
+
+
+Listed: TypeAlias = Page[M] | tuple[M, ...]
+"""A page, or a list that came whole as a bare array."""
+
+
+def items_of(listed: Listed[M]) -> tuple[M, ...]:
+    """Return the items of a page or of a bare array."""
+    return listed if isinstance(listed, tuple) else listed.data
+
+
+@define
+class PageCursor(Generic[M]):
+    """Reads one list, page by page."""
+
+    request: Request | None
+    """The request for the next page; ``None`` after the last one."""
+    _number: int = 1
+    _promised: int | None = None
+    """The number of the last page, as the first page had it."""
+    _seen: set[UUID] = field(factory=set, repr=False)
+
+    def take(self, page: Listed[M]) -> tuple[M, ...]:
+        """Return the items of `page` that no page before it had, and go on to the next page.
+
+        Raises:
+            APIResponseValidationError: `page` is another page than the requested one, has nothing
+                new although more should come, or the list has grown past twice its length.
+        """
+        items, meta = items_of(page), None if isinstance(page, tuple) else page.meta
+        new = tuple(self._unseen(items))
+        last = self._number if meta is None else self._last(meta, has_new=bool(new))
+        if self._promised is None:
+            self._promised = last
+        if items and not new and last > self._number:
+            raise self._error(f"page {self._number} only repeats items of earlier pages")
+        if last > 2 * self._promised + 10:
+            raise self._error(f"the list does not end: it had {self._promised} pages, now {last}")
+        self._advance(last)
+        return new
+
+    def _unseen(self, items: tuple[M, ...]) -> Iterator[M]:
+        for item in items:
+            if item.id not in self._seen:
+                self._seen.add(item.id)
+                yield item
+
+    def _last(self, meta: PageMeta, *, has_new: bool) -> int:
+        """Return the number of the last page, as far as `meta` tells."""
+        if meta.current_page not in (None, self._number):
+            raise self._error(f"page {meta.current_page} came in the place of {self._number}")
+        if meta.last_page is not None:
+            return meta.last_page
+        return self._number + has_new  # nothing tells the end but a page without anything new
+
+    def _advance(self, last: int) -> None:
+        assert self.request is not None
+        path = self.request.path.partition("?")[0]
+        self._number += 1
+        over = self._number > last
+        self.request = None if over else evolve(self.request, path=f"{path}?page={self._number}")
+
+    def _error(self, message: str) -> APIResponseValidationError:
+        assert self.request is not None
+        return APIResponseValidationError(
+            message, resource=self.request.resource, resource_id=str(self.request.id)
+        )
