@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import math
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -51,9 +52,27 @@ def parse_shard(value: str) -> tuple[int, int]:
         click.BadParameter: it is none of ``1/N`` to ``N/N``.
     """
     index, _, count = value.partition("/")
-    if index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count):
-        return int(index), int(count)
+    with contextlib.suppress(ValueError):  # of several thousand digits
+        if index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count):
+            return int(index), int(count)
     raise click.BadParameter(f"{value!r} is none of 1/N, 2/N, … N/N")
+
+
+LONGEST_WAIT = 1e9
+"""Seconds, as in the library."""
+
+
+class Number(click.FloatRange):
+    """A number in a range, which ``nan`` is in, too, by every comparison that click makes."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read it."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail("nan is not a number", param, ctx)
+        return number
 
 
 TOKEN_FILE = click.Option(
@@ -72,7 +91,7 @@ RATE_LIMIT = click.Option(
 )
 MAX_WAIT = click.Option(
     ["--max-wait"],
-    type=click.FloatRange(0, min_open=True),
+    type=Number(0, LONGEST_WAIT, min_open=True, max_open=True),
     default=300.0,
     show_default=True,
     metavar="SECONDS",
@@ -145,7 +164,7 @@ WAIT = click.Command(
         click.Argument(["session_id"], metavar="ID"),
         click.Option(
             ["--timeout"],
-            type=click.FloatRange(0, min_open=True),
+            type=Number(0, LONGEST_WAIT, min_open=True, max_open=True),
             default=600.0,
             show_default=True,
             metavar="SECONDS",
@@ -194,7 +213,7 @@ SANDBOX = click.Command(
         ),
         click.Option(
             ["--faults"],
-            type=click.FloatRange(0, 1),
+            type=Number(0, 1),
             default=0.0,
             show_default=True,
             metavar="SHARE",

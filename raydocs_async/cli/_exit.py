@@ -4,6 +4,8 @@ from enum import IntEnum
 
 import click
 
+from raydocs_async.cli._printable import printable
+
 
 class Exit(IntEnum):
     """The exit codes of every command."""
@@ -25,3 +27,7 @@ class CannotStart(click.ClickException):
     """Raised when a file or a token cannot be had; nothing was done."""
 
     exit_code = Exit.USAGE
+
+    def __init__(self, message: str) -> None:
+        """Keep the message as one line: a file's name can hold line ends."""
+        super().__init__(printable(message))

@@ -31,7 +31,7 @@ from raydocs_async.cli._output import JsonLines, OutputError
 from raydocs_async.cli._printable import LONGEST, escape
 from raydocs_async.cli._progress import Reporter, choose, reported
 from raydocs_async.cli._scan import FailureLine, SessionLine
-from raydocs_async.cli._streams import find_standard, is_one_file, say
+from raydocs_async.cli._streams import feeds_itself, find_standard, is_one_file, say
 
 
 @define
@@ -162,8 +162,8 @@ def run(
         say("Reading ids from the terminal; end with Ctrl-D.")
     files = _open_files(output, errors, shard or (1, 1), resume=resume)
     reporter = choose(quiet=quiet, is_shared=any(each and each.is_terminal for each in files))
-    can_resume = find_standard(output) is None
-    job = Job(*files, reporter, _resuming(sys.argv[1:], sources, resume=resume) * can_resume)
+    how_to_resume = _resuming(sys.argv[1:], sources, resume=resume)
+    job = Job(*files, reporter, how_to_resume if files[0].can_be_resumed else "")
     _show_notes(job)
     again = [Id(each, job.output.name) for each in job.output.unfinished]
     selected = select((*sources, again), shard or (1, 1), job.output.ids)
@@ -239,6 +239,10 @@ def _check(
         raise click.UsageError("--resume needs a file to go on with: give it with -o")
     if errors and is_one_file(output, errors):
         raise click.UsageError("sessions and errors need a file each")
+    read = (*inputs, *(each for each in ids if each == "-"))
+    written = filter(None, (output, errors))
+    if any(feeds_itself(source, each) for each in written for source in read):
+        raise click.UsageError("the ids would be read from a file that is written to")
     if token_file == "-" and "-" in (*ids, *inputs):
         raise click.UsageError("standard input can be the token's or the ids', not both")
 
@@ -253,6 +257,8 @@ def _open_files(
     opened: list[JsonLines] = []
     try:
         opened.append(JsonLines.open(output, SessionLine, resume=resume))
+        if resume:
+            _refuse_pipe(opened[0])
         if errors:
             opened.append(JsonLines.open(errors, FailureLine, resume=resume))
         _refuse_other_shard(opened[0], shard)
@@ -264,6 +270,12 @@ def _open_files(
             each.undo()
         raise
     return opened[0], opened[1] if errors else None
+
+
+def _refuse_pipe(output: JsonLines) -> None:
+    """Refuse to go on with what keeps no lines: all ids would be fetched again."""
+    if not output.can_be_resumed:
+        raise CannotStart(f"{output.name} is no regular file, so --resume finds nothing in it")
 
 
 def _refuse_other_shard(output: JsonLines, shard: tuple[int, int]) -> None:

@@ -62,9 +62,12 @@ async def _interruptible(coroutine: Coroutine[Any, Any, T]) -> T:
     loop.set_default_executor(DaemonThreads())
 
     def cancel() -> None:
-        """Cancel the task, and wake the loop, which may be waiting for the network."""
-        task.cancel()
-        loop.call_soon_threadsafe(lambda: None)
+        """Cancel the task in the loop's next turn.
+
+        A signal's handler runs between any two lines. To cancel there would, now and then, cancel
+        a future that the interrupted line is about to complete.
+        """
+        loop.call_soon_threadsafe(task.cancel)
 
     STOPPER.cancel = cancel
     try:

@@ -8,6 +8,7 @@ import contextlib
 import errno
 import io
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Final, Self
@@ -48,7 +49,7 @@ def refuse_other_formats(path: str) -> None:
 
 
 class JsonLines:
-    """A file that grows by whole lines."""
+    """A file that grows by whole lines; it can be closed while a thread writes to it."""
 
     def __init__(self, file: File, found: Scan | None = None, *, is_packed: bool = False) -> None:
         self._file = file
@@ -59,6 +60,8 @@ class JsonLines:
         """Bytes up to the end of the last whole line."""
         self._end = b""
         """What follows them: the end of the compressed stream."""
+        self._in_use = threading.Lock()
+        self._is_closed = False
 
     @classmethod
     def open(cls, path: str, kind: Kind, *, resume: bool = False) -> Self:
@@ -104,6 +107,11 @@ class JsonLines:
         return self._found.split.differs(shard, len(self.ids) + len(self.unfinished))
 
     @property
+    def can_be_resumed(self) -> bool:
+        """True if another run can go on with it: a pipe and a device keep no lines."""
+        return self._file.is_regular
+
+    @property
     def is_terminal(self) -> bool:
         """True if a person sees what is written."""
         return self._file.raw.isatty()
@@ -145,11 +153,14 @@ class JsonLines:
         Raises:
             OutputError: it could not be added; what was there before is as it was.
         """
-        body, end, packer = record + b"\n", b"", None
-        if self._packer is not None:
-            body, end, packer = self._packer.add(body)
-        self._put(body, end)
-        self._packer = packer
+        with self._in_use:
+            if self._is_closed:  # the interrupted call that closed it did not wait for this one
+                raise OutputError(f"{self.name} is closed")
+            body, end, packer = record + b"\n", b"", None
+            if self._packer is not None:
+                body, end, packer = self._packer.add(body)
+            self._put(body, end)
+            self._packer = packer
 
     def _put(self, body: bytes, end: bytes) -> None:
         """Write in place of the last end."""
@@ -200,17 +211,30 @@ class JsonLines:
         self._file.undo()
 
     def close(self) -> None:
-        """See it to the disk, and close it.
+        """See it to the disk, and close it, unless a thread is in the middle of a line.
 
         Raises:
             OutputError: not all of it may be there.
         """
+        if not self._in_use.acquire(blocking=False):
+            if self._file.is_regular:
+                raise OutputError(
+                    f"{self.name} may not be complete: a line was still being written"
+                )
+            return
+        try:
+            self._close()
+        finally:
+            self._in_use.release()
+
+    def _close(self) -> None:
         try:
             try:
                 self._check()
                 if self._packer is not None and not self._size:
                     self._put(*self._packer.add(b"")[:2])  # an empty file is no gzip file
             finally:
+                self._is_closed = True
                 self._file.close()
         except OSError as exc:
             raise OutputError(f"{self.name} may not be complete: {exc.strerror}") from None

@@ -96,10 +96,24 @@ def is_one_file(first: str, second: str) -> bool:
     if os.path.realpath(first) == os.path.realpath(second):
         return True
     try:
-        one, other = (os.fstat(1) if each == STDOUT else os.stat(each) for each in (first, second))  # noqa: PTH116
+        one, other = _stat_output(first), _stat_output(second)
     except OSError:
         return False
     return stat.S_ISREG(one.st_mode) and os.path.samestat(one, other)
+
+
+def feeds_itself(source: str, output: str) -> bool:
+    """True if what is read from `source` is the regular file that `output` is; ``-`` is both."""
+    try:
+        one = os.fstat(0) if source == STDOUT else os.stat(source)  # noqa: PTH116
+        other = _stat_output(output)
+    except OSError:
+        return False
+    return stat.S_ISREG(one.st_mode) and os.path.samestat(one, other)
+
+
+def _stat_output(path: str) -> os.stat_result:
+    return os.fstat(1) if path == STDOUT else os.stat(path)  # noqa: PTH116
 
 
 class Output(io.RawIOBase):

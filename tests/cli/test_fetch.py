@@ -573,6 +573,37 @@ async def test_one_file_for_both(run: Run, api: Sandbox, out: Path) -> None:
     assert out.read_bytes() == b""
 
 
+@pytest.mark.parametrize("stdin", [False, True], ids=["a file", "standard input"])
+@pytest.mark.parametrize("files", [("e", "o"), ("o", "e")], ids=["errors", "output"])
+async def test_ids_from_a_file_that_is_written(
+    start: Start, tmp_path: Path, files: tuple[str, str], *, stdin: bool
+) -> None:
+    """Ids are not read from the errors file, which begins anew, nor from the output."""
+    ids, other = tmp_path / files[0], tmp_path / files[1]
+    ids.write_text('{"id":"x","error":{}}\n')
+    options = ["-e", "e", "-o", "o", "--resume", "-i"]
+    with ids.open() as file:
+        process = await start("fetch", *options, "-" if stdin else str(ids), stdin=file)
+    _, said = await process.communicate()
+    assert (process.returncode, ids.stat().st_size > 0, other.exists()) == (2, True, False)
+    assert b"the ids would be read from a file that is written to" in said
+
+
+async def test_going_on_with_a_pipe(
+    run: Run, api: Sandbox, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """A pipe has no earlier sessions: nothing is resumed with it, and no line says that it can."""
+    fifo = tmp_path / "pipe"
+    os.mkfifo(fifo)
+    reading = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    done = await run("fetch", *api.ids(1), "-o", "pipe", "--resume")
+    assert (done.code, "pipe is no regular file" in done.err) == (2, True)
+    wrong = environment | {"RAYDOCS_API_TOKEN": "old"}
+    done = await run("fetch", *api.ids(1), "-o", "pipe", env=wrong)
+    os.close(reading)
+    assert (done.code, "To go on" in done.err) == (4, False)
+
+
 async def test_an_unfinished_session_that_cannot_be_dropped(
     run: Run, api: Sandbox, out: Path, tmp_path: Path
 ) -> None:

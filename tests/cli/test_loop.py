@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from raydocs_async.cli._loop import call_blocking, run
+from raydocs_async.cli._signals import STOPPER
 
 
 async def test_a_call_that_is_under_way() -> None:
@@ -44,6 +45,32 @@ async def test_a_call_that_is_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(asyncio.CancelledError):
         await calling
     may_end.set()
+
+
+def test_a_signal_between_two_lines() -> None:
+    """A signal's handler runs in the middle of anything, and cancels nothing before it is over."""
+
+    async def main() -> None:
+        """Get a signal while the future that the task waits for is being completed."""
+        loop = asyncio.get_running_loop()
+        waiting: asyncio.Future[str] = loop.create_future()
+
+        def complete() -> None:
+            """Do what the loop's own callbacks do, and asyncio's, interrupted after its check."""
+            if not waiting.done():
+                assert STOPPER.cancel is not None
+                STOPPER.cancel()
+                waiting.set_result("complete")
+                completed.append(True)
+
+        loop.call_soon(complete)
+        await waiting
+        await asyncio.sleep(10)
+
+    completed: list[bool] = []
+    with pytest.raises(KeyboardInterrupt):
+        run(main())
+    assert completed == [True]
 
 
 def test_errors_of_calls() -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import resource
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +228,69 @@ def test_interrupted_in_a_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> N
             lines.write(record(B))
     lines.close()
     assert path.read_bytes() == LINE_A
+
+
+class SlowDisk:
+    """Writes half of a record, and the rest when it may."""
+
+    def __init__(self) -> None:
+        self.is_halfway = threading.Event()
+        self.may_go_on = threading.Event()
+
+    def write(self, file: io.RawIOBase, data: bytes) -> None:
+        """Stands in for `write_all`."""
+        file.write(data[:10])
+        self.is_halfway.set()
+        assert self.may_go_on.wait(10)
+        file.write(data[10:])
+
+
+@pytest.fixture
+def slow_disk(monkeypatch: pytest.MonkeyPatch) -> SlowDisk:
+    """What a write meets from then on."""
+    disk = SlowDisk()
+    monkeypatch.setattr(_output, "write_all", disk.write)
+    return disk
+
+
+def test_closed_in_a_line(path: Path, slow_disk: SlowDisk) -> None:
+    """A write that an interrupt has left behind in its thread is not taken for another process."""
+    lines = JsonLines.open(str(path), SessionLine)
+    writing = threading.Thread(target=lines.write, args=(record(A),))
+    writing.start()
+    assert slow_disk.is_halfway.wait(10)
+    with pytest.raises(OutputError, match="may not be complete: a line was still being written"):
+        lines.close()
+    slow_disk.may_go_on.set()
+    writing.join()
+    lines.close()
+    assert path.read_bytes() == LINE_A
+
+
+def test_a_stream_closed_in_a_line(tmp_path: Path, slow_disk: SlowDisk) -> None:
+    """A pipe that nobody reads says nothing about what has been read from it."""
+    fifo = tmp_path / "pipe"
+    os.mkfifo(fifo)
+    reading = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    lines = JsonLines.open(str(fifo), SessionLine)
+    writing = threading.Thread(target=lines.write, args=(record(A),))
+    writing.start()
+    assert slow_disk.is_halfway.wait(10)
+    lines.close()
+    slow_disk.may_go_on.set()
+    writing.join()
+    lines.close()
+    assert os.read(reading, 1000) == LINE_A
+    os.close(reading)
+
+
+def test_written_after_the_close(path: Path) -> None:
+    """A record that an interrupt has left behind in its thread does not follow the close."""
+    lines = JsonLines.open(str(path), SessionLine)
+    lines.close()
+    with pytest.raises(OutputError, match="is closed"):
+        lines.write(record(A))
+    assert path.read_bytes() == b""
 
 
 @pytest.mark.parametrize("change", ["moved", "deleted", "replaced", "longer", "shorter"])
