@@ -5,14 +5,16 @@ in each lane, and single calls go before bulk work. A ticket is in flight around
 never while its caller sleeps.
 
 A `KeyboardInterrupt` may be raised between any two lines, also in a loop that is run again
-afterwards. So a ticket is made by the caller that will own it, before the tracker counts it, and
-giving it back twice does no harm; and an interrupted turn of the queue is done again.
+afterwards, and a waiter may be cancelled there. So a ticket is made by the caller that will own it,
+before the tracker counts it, and giving it back twice does no harm; and an interrupted turn of the
+queue is done again.
 """
 
 import asyncio
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from attrs import frozen
 
@@ -27,6 +29,13 @@ from raydocs_async.errors import ConfigurationError
 from raydocs_async.events import RateLimitEvent
 
 MAX_IN_FLIGHT = 32
+
+
+def _answer(waiting: "asyncio.Future[Ticket | Wait]", answer: Ticket | Wait) -> None:
+    # At Ctrl-C, `asyncio.run` cancels the main task in the signal's handler: between any two lines,
+    # and so also between a look at the future and this one.
+    with suppress(asyncio.InvalidStateError):
+        waiting.set_result(answer)
 
 
 @frozen
@@ -175,7 +184,7 @@ class RateLimiter(Limiter):
                     if wait is not None:
                         self._wake_at(wait.until, now)
                         return
-                    answer.set_result(waiter.ticket)
+                    _answer(answer, waiter.ticket)
                 del waiters[answer]
         self._drop_idle_timer()
 
@@ -218,7 +227,7 @@ class RateLimiter(Limiter):
                 if not self._is_too_late(opens_at, waiter.deadline, now):
                     ahead += 1
                 elif not answer.done():
-                    answer.set_result(Wait(opens_at))
+                    _answer(answer, Wait(opens_at))
                     del waiters[answer]
 
     def _is_too_late(self, opens_at: float, deadline: float, now: float) -> bool:

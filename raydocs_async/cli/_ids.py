@@ -5,16 +5,18 @@ import codecs
 import os
 import stat
 import zlib
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Set
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Set
 from itertools import chain
 from pathlib import Path
-from typing import Final, Self, TypeAlias
+from typing import Any, Final, Self, TypeAlias, TypeVar
 
 from attrs import define, field, frozen
 
 from raydocs_async.cli._exit import CannotStart
 from raydocs_async.cli._printable import printable
 from raydocs_async.cli._streams import read_some
+
+T = TypeVar("T")
 
 LONGEST_LINE: Final = 1024
 """Bytes that are read of a line; an id has 36, and a longer line cannot be one."""
@@ -140,7 +142,7 @@ class IdPipe:
 
     async def __aiter__(self) -> AsyncIterator[Id]:
         number = 0
-        async for line in split_lines(chunks(self.fd), self.name):
+        async for line in split_lines(chunks(self.fd, self.name), self.name):
             number += 1
             if (found := parse_line(line, f"{self.name}:{number}")) is not None:
                 yield found
@@ -229,10 +231,18 @@ def _open(path: str) -> IdFile | IdPipe:
 
 def _lines_in(path: Path, name: str) -> Iterator[bytes]:
     splitter = LineSplitter(name)
-    with path.open("rb", buffering=0) as file:
-        while piece := file.read(_CHUNK):
+    with _naming(name, lambda: path.open("rb", buffering=0)) as file:
+        while piece := _naming(name, file.read, _CHUNK):
             yield from splitter.feed(piece)
     yield from splitter.close()
+
+
+def _naming(name: str, function: Callable[..., T], *args: Any) -> T:
+    """Make a call; its `OSError` names the input, of which there can be many."""
+    try:
+        return function(*args)
+    except OSError as exc:
+        raise OSError(f"{name} cannot be read: {exc.strerror}") from None
 
 
 async def split_lines(pieces: AsyncIterable[bytes], name: str) -> AsyncIterator[bytes]:
@@ -249,14 +259,14 @@ async def split_lines(pieces: AsyncIterable[bytes], name: str) -> AsyncIterator[
         yield line
 
 
-async def chunks(fd: int) -> AsyncIterator[bytes]:
+async def chunks(fd: int, name: str) -> AsyncIterator[bytes]:
     """What comes out of a pipe or a terminal, read in a thread no faster than it is asked for.
 
     A thread is what works everywhere, and leaves the descriptor blocking, as those who share it
     expect it.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: it cannot be read; the error calls it by `name`.
     """
-    while piece := await asyncio.to_thread(read_some, fd, _CHUNK):
+    while piece := await asyncio.to_thread(_naming, name, read_some, fd, _CHUNK):
         yield piece

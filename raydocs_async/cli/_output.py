@@ -274,6 +274,8 @@ def _judge(file: File, packed: GzipReader, found: Scan) -> None:
     if found.has_none and not packed.is_torn and not _is_all_holes(file):
         raise CannotStart(f"{file.name} was not written by this command")
     found.is_cut = True
+    if not packed.is_torn:
+        file.notes.append(f"{file.name}: damaged; dropped what follows the last readable line")
 
 
 def _is_all_holes(file: File) -> bool:

@@ -279,10 +279,10 @@ async def test_a_closed_pipe(start: Start, ids_file: Path) -> None:
 
 
 async def test_input_that_cannot_be_read(run: Run) -> None:
-    """Input that turns out to be unreadable stops the job, in words."""
+    """Input that turns out to be unreadable stops the job, in words that name it."""
     done = await run("fetch", "-i", "/proc/self/mem")
     assert done.code == 1
-    assert "Stopped: [Errno 5] Input/output error" in done.err
+    assert "Stopped: /proc/self/mem cannot be read: Input/output error" in done.err
     assert "Traceback" not in done.err
 
 

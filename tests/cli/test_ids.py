@@ -237,15 +237,15 @@ async def test_a_pipe_beside_a_file(tmp_path: Path) -> None:
 
 async def test_a_pipe_that_cannot_be_read() -> None:
     """An error of reading is the reader's."""
-    with pytest.raises(OSError, match="Bad file descriptor"):
-        await anext(aiter(chunks(-1)))
+    with pytest.raises(OSError, match="standard input cannot be read: Bad file descriptor"):
+        await anext(aiter(chunks(-1, "standard input")))
 
 
 async def test_a_reader_that_nobody_waits_for(caplog: pytest.LogCaptureFixture) -> None:
     """A pipe is read no further than it was asked for, and a reader left behind does no harm."""
     reading, writing = os.pipe()
     os.write(writing, b"a\n")
-    taken = aiter(chunks(reading))
+    taken = aiter(chunks(reading, "standard input"))
     assert await anext(taken) == b"a\n"
     os.write(writing, b"b\n")
     assert os.read(reading, 10) == b"b\n"

@@ -473,6 +473,17 @@ def test_a_holed_compressed_file(packed: Path) -> None:
     assert gzip.decompress(packed.read_bytes()) == LINE_A
 
 
+def test_a_damaged_compressed_file(packed: Path) -> None:
+    """A file that is readable up to some place is kept up to there, and a note says so."""
+    content = whole()
+    packed.write_bytes(content + b"something else")
+    lines = JsonLines.open(str(packed), SessionLine, resume=True)
+    lines.begin()
+    assert lines.take_notes() == [f"{packed}: damaged; dropped what follows the last readable line"]
+    lines.close()
+    assert gzip.decompress(packed.read_bytes()) == gzip.decompress(content)
+
+
 def test_a_compressed_hole(packed: Path) -> None:
     """A file of NULs alone begins anew."""
     packed.write_bytes(b"\0" * 4096)
