@@ -4,12 +4,14 @@ A `Stream` runs a fixed number of workers. Each worker takes the next id, fetche
 hands over the outcome. An id that was taken holds a place until the consumer has taken its outcome,
 so that a slow consumer stops the workers, and the input is read no faster than needed.
 
-Three things can go wrong, and each has its own end:
+Four things can go wrong, and each has its own end:
 
 - *One id fails* (a 404, an invalid id, a reply that does not fit, or all its attempts while other
   ids get through): the id's outcome is `Failed`.
 - *Every id would fail* (401, 403, a closed client, a rate limit shut for longer than `max_wait`):
   the stream ends with that error, once, after everything that is finished has been handed over.
+- *The ids' source raises*: the ids that it has given come to their outcomes, and the stream ends
+  with that exception.
 - *The service is down*: no id is taken, and those in flight wait for its return (`_patience`). If
   that takes longer than `max_wait`, the stream ends with the last error, once, and the ids in
   flight count as not fetched.
@@ -207,10 +209,10 @@ class Workers(Generic[M]):
     def _on_worker_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self._changed.set()
-        # A cancellation that is not the stream's own came out of the ids, which end with it.
+        # A cancellation that is not the stream's own would look like the end of the ids.
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is not None and not self._cancelled:
-            self._fatal = error
+            self._fatal = error if self._fatal is None else self._fatal
             self.cancel()
 
     def _pop(self) -> Outcome[M] | None:
@@ -230,6 +232,11 @@ class Workers(Generic[M]):
             try:
                 number, given = await self._take()
             except StopAsyncIteration:
+                return
+            except (Exception, asyncio.CancelledError) as exc:
+                if self._cancelled:
+                    raise
+                self._fatal = exc  # the source's; the ids that it has given are fetched yet
                 return
             if self._may_grow():
                 # Not at once: with an eager task factory each would run within the one before.

@@ -229,6 +229,7 @@ class RaydocsClient(BaseClient):
             RaydocsError: while iterating, once, for what would fail for every id: 401, 403, a
                 rate limit shut for longer than ``max_wait``, an outage that takes longer than
                 that, a closed client. Everything finished before has been yielded.
+            Exception: what `ids` raises, after the outcomes of the ids before that.
         """
         return self._stream(SESSION, ids, concurrency=concurrency, ordered=ordered)
 

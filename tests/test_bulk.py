@@ -223,6 +223,22 @@ async def test_an_input_that_raises_ends_the_stream_with_that() -> None:
         await collect(Stub().stream(ids()))
 
 
+@pytest.mark.parametrize("kind", [ZeroDivisionError, asyncio.CancelledError])
+@pytest.mark.parametrize("ordered", [False, True], ids=["as they come", "ordered"])
+async def test_an_input_that_raises_loses_no_id(kind: type[BaseException], ordered: bool) -> None:
+    """C15: the ids that it has given before have their outcomes, then comes its exception."""
+
+    def ids() -> Iterator[str]:
+        yield from numbers(3)
+        raise kind
+
+    stub, outcomes = Stub(), list[Outcome]()
+    with pytest.raises(kind):  # noqa: PT012  (the outcomes are kept when it raises)
+        async for outcome in stub.stream(ids(), ordered=ordered):
+            outcomes.append(outcome)
+    assert sorted(str(each.session_id) for each in outcomes) == numbers(3)
+
+
 async def test_leaving_the_block_cancels_what_is_under_way() -> None:
     """C14: after ``async with`` nothing is in flight."""
     stub = Stub()
