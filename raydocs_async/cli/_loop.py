@@ -1,6 +1,7 @@
 """The event loop of a command, which can be left at any time."""
 
 import asyncio
+import errno
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -49,11 +50,16 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
 
     Raises:
         KeyboardInterrupt: a signal has ended it.
+        OSError: the system, or a container's limit, allows no more threads.
     """
     try:
         return asyncio.run(_interruptible(coroutine))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
+    except RuntimeError as exc:  # of a call of ours, or of asyncio when it closes the loop
+        if "start new thread" not in str(exc):
+            raise
+        raise OSError(errno.EAGAIN, "no thread can be started; is there a limit?") from None
 
 
 async def _interruptible(coroutine: Coroutine[Any, Any, T]) -> T:

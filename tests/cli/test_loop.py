@@ -84,6 +84,29 @@ def test_errors_of_calls() -> None:
     assert run(main()) == 1
 
 
+def test_no_room_for_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container's bound on threads is one of the system's errors, as a full disk is."""
+
+    def refuse(thread: threading.Thread) -> None:
+        """Do as `Thread.start` at such a bound."""
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(OSError, match="no thread can be started"):
+        run(call_blocking(int, "1"))
+
+
+def test_another_runtime_error() -> None:
+    """A fault of the program keeps its traceback."""
+
+    async def main() -> None:
+        """Fail."""
+        raise RuntimeError("a fault")
+
+    with pytest.raises(RuntimeError, match="a fault"):
+        run(main())
+
+
 def test_a_thread_that_never_ends() -> None:
     """A call that never returns keeps neither the loop nor the process."""
 
