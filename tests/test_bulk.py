@@ -21,6 +21,8 @@ from raydocs_async import (
     AuthenticationError,
     ClientClosedError,
     ConfigurationError,
+    Failed,
+    Fetched,
     InvalidIdError,
     NotFoundError,
     PermissionDeniedError,
@@ -29,6 +31,7 @@ from raydocs_async import (
     RateLimitStatus,
     RaydocsClient,
     RaydocsError,
+    Session,
 )
 from raydocs_async._progress import estimate
 from tests.support.jobs import (
@@ -232,11 +235,11 @@ async def test_an_input_that_raises_loses_no_id(kind: type[BaseException], order
         yield from numbers(3)
         raise kind
 
-    stub, outcomes = Stub(), list[object]()
+    stub, outcomes = Stub(), list[Fetched[Session] | Failed]()
     with pytest.raises(kind):  # noqa: PT012  (the outcomes are kept when it raises)
         async for outcome in stub.stream(ids(), ordered=ordered):
             outcomes.append(outcome)
-    assert sorted(str(each.session_id) for each in outcomes) == numbers(3)
+    assert sorted(str(each.id) for each in outcomes) == numbers(3)
 
 
 async def test_leaving_the_block_cancels_what_is_under_way() -> None:
