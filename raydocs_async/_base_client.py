@@ -85,8 +85,15 @@ class BaseClient:
         _settings.hook("on_event", on_event)
         self._limiter = _limiter(rate_limit, max_connections)
         self._bulk_terms = Terms(retry, RetryQuota(), random.random, self._limiter.max_wait)
+        self._redactor = Redactor(token)
         self._engine = _engine(
-            self._connection, token, self._limiter, retry, transport=transport, on_event=on_event
+            self._connection,
+            token,
+            self._limiter,
+            retry,
+            redactor=self._redactor,
+            transport=transport,
+            on_event=on_event,
         )
 
     def __repr__(self) -> str:
@@ -139,13 +146,13 @@ class BaseClient:
         self, endpoint: Endpoint[M], value: object, timeout: float | Default | None
     ) -> M:
         """Fetch the resource with the id `value`, before all bulk work."""
-        return await self._call(endpoint, endpoint.request(value), timeout)
+        return await self._call(endpoint, endpoint.request(value, self._redactor), timeout)
 
     def _pages(
         self, endpoint: Endpoint[Listed[Item]], value: object, timeout: float | Default | None
     ) -> AsyncIterator[Item]:
         """Iterate over a list of the resource with the id `value`, page by page."""
-        cursor = PageCursor[Item](endpoint.request(value))
+        cursor = PageCursor[Item](endpoint.request(value, self._redactor))
 
         async def iterate() -> AsyncIterator[Item]:
             while cursor.request is not None:
@@ -173,7 +180,13 @@ class BaseClient:
                 endpoint, request, timeout=None, lane=Lane.BULK, patience=patience
             )
 
-        fetcher = Fetcher(endpoint, fetch, self._bulk_terms, lambda: self.rate_limit_status)
+        fetcher = Fetcher(
+            endpoint,
+            lambda value: endpoint.request(value, self._redactor),
+            fetch,
+            self._bulk_terms,
+            lambda: self.rate_limit_status,
+        )
         return open_stream(ids, fetcher, concurrency=concurrency, ordered=ordered)
 
 
@@ -190,6 +203,7 @@ def _engine(
     limiter: Limiter,
     policy: RetryPolicy,
     *,
+    redactor: Redactor,
     transport: Transport | None,
     on_event: Hook | None,
 ) -> Engine:
@@ -202,7 +216,7 @@ def _engine(
         limiter=limiter,
         deadlines=deadlines,
         policy=policy,
-        redactor=Redactor(token),
+        redactor=redactor,
         rand=random.random,
         sleep=asyncio.sleep,
         on_event=on_event,

@@ -63,6 +63,8 @@ class Fetcher(Generic[M]):
     """A client's way to fetch one kind of resource in bulk."""
 
     endpoint: Endpoint[M]
+    request: Callable[[object], Request]
+    """Makes the request for an id, or raises `InvalidIdError`."""
     fetch: Fetch[M]
     """Sends a request in the bulk lane; returns errors instead of raising them."""
     terms: Terms
@@ -74,7 +76,7 @@ class Workers(Generic[M]):
 
     def __init__(self, ids: Ids, fetcher: Fetcher[M], concurrency: int, *, ordered: bool) -> None:
         self._ids = IdReader(ids)
-        self._endpoint = fetcher.endpoint
+        self._request = fetcher.request
         self._watch = Watch(fetcher.fetch, fetcher.terms, self._update_room)
         self._status = fetcher.status
         self._ordered = ordered
@@ -266,7 +268,7 @@ class Workers(Generic[M]):
 
     async def _outcome(self, given: Any) -> Outcome[M]:
         try:
-            request = self._endpoint.request(given)
+            request = self._request(given)
         except InvalidIdError as exc:
             return Failed(given, exc.with_traceback(None))
         completed = await self._coalesced(request)

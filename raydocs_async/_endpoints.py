@@ -13,6 +13,7 @@ from attrs import field, frozen
 
 from raydocs_async._exchange import Request
 from raydocs_async._pages import ChunkPage, DocumentPage, Listed, ResultPage, items_of
+from raydocs_async._redact import Redactor
 from raydocs_async.errors import InvalidIdError
 from raydocs_async.models import Chunk, Document, Result, Session
 
@@ -22,6 +23,8 @@ _HEX = "[0-9a-fA-F]"
 _usual_form = re.compile(f"{_HEX}{{8}}-(?:{_HEX}{{4}}-){{3}}{_HEX}{{12}}").fullmatch
 _EXCERPT = 60
 """Characters of an invalid id that its error shows."""
+_QUOTED = 4096
+"""Characters of an invalid id that are looked at, which no token exceeds."""
 
 
 def _has_requested_id(model: Any, request: Request) -> bool:
@@ -54,16 +57,17 @@ class Endpoint(Generic[M]):
     answers: Callable[[M, Request], bool] = field(default=_has_requested_id, repr=False)
     """True if the model answers the request: a pooled connection may deliver another's reply."""
 
-    def request(self, value: object) -> Request:
+    def request(self, value: object, redactor: Redactor | None = None) -> Request:
         """Return the request for one resource.
 
         Args:
             value: The id: a UUID, or its usual form of 36 characters.
+            redactor: Hides the token, should it be given as the id by mistake.
 
         Raises:
             InvalidIdError: `value` is not such an id.
         """
-        parsed = parse_id(value, self.noun.rpartition(" ")[2])
+        parsed = parse_id(value, self.noun.rpartition(" ")[2], redactor)
         # The form of `str(UUID)` has nothing to encode, and nothing that a URL would normalise.
         return Request(self.path.format(id=parsed), self.noun, parsed)
 
@@ -91,7 +95,7 @@ CHUNKS: Final[Endpoint[Listed[Chunk]]] = Endpoint(
 )
 
 
-def parse_id(value: object, noun: str) -> UUID:
+def parse_id(value: object, noun: str, redactor: Redactor | None = None) -> UUID:
     """Accept a UUID, or its 36-character form in either case, and nothing else.
 
     `uuid.UUID` itself also accepts braces, ``urn:uuid:``, underscores and full-width digits; the
@@ -100,6 +104,7 @@ def parse_id(value: object, noun: str) -> UUID:
     Args:
         value: The id as the caller gave it.
         noun: The resource's noun, for the error.
+        redactor: Hides the token in the error.
 
     Raises:
         InvalidIdError: `value` has another form or type; the message shows its beginning.
@@ -108,7 +113,11 @@ def parse_id(value: object, noun: str) -> UUID:
         return value
     if isinstance(value, str) and _usual_form(value):
         return UUID(value)
-    shown = repr(value)[:_EXCERPT] if isinstance(value, str) else type(value).__name__
+    shown = type(value).__name__
+    if isinstance(value, str):
+        quoted = repr(value[:_QUOTED])
+        # Before the cut, or the rest of a longer token would not be known for one.
+        shown = (redactor.line(quoted, len(quoted)) if redactor else quoted)[:_EXCERPT]
     raise InvalidIdError(
         f"not a {noun} id: {shown}; write a UUID like 770e8400-e29b-41d4-a716-446655440000"
     )

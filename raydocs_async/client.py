@@ -308,7 +308,7 @@ class RaydocsClient(BaseClient):
         """
         _settings.seconds("interval", interval)
         _settings.optional_seconds("timeout", timeout)
-        request = SESSION.request(session_id)
+        request = SESSION.request(session_id, self._redactor)
         clock = running_loop().time
         deadline = math.inf if timeout is None else clock() + timeout
         seen, error = _Unshown[Session | None](None), None

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from raydocs_async import (
     ConfigurationError,
     Fetched,
+    InvalidIdError,
     RateLimit,
     RaydocsClient,
     RaydocsError,
@@ -253,6 +254,19 @@ def test_reprs_do_not_tell_the_token() -> None:
     for thing in (client, transport):
         assert TOKEN not in f"{thing!r} {thing} {vars(thing)}"
     assert TOKEN not in repr(vars(transport)["_headers"])
+
+
+@pytest.mark.parametrize("name", ["get_session", "get_chunks", "wait_for_session"])
+async def test_a_token_in_the_place_of_an_id(name: str) -> None:
+    """S3: arguments that were swapped do not show the token, not even the rest of a long one."""
+    token = TOKEN * 9
+    async with RaydocsClient(token, base_url="http://127.0.0.1:1") as client:
+        with pytest.raises(InvalidIdError) as caught:
+            await getattr(client, name)(f"Bearer {token}")
+        (failed,) = [outcome async for outcome in client.stream_sessions([token])]
+    for error in (caught.value, failed.error):
+        assert isinstance(error, InvalidIdError)
+        assert "5ecr3t" not in f"{error} {error!r}"
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))

@@ -110,7 +110,7 @@ class Stub:
     def stream(self, ids: Any, *, concurrency: int = 4, ordered: bool = False) -> Stream[Session]:
         """A stream on it."""
         terms = Terms(self.policy, self.quota, lambda: 0.5, self.max_wait)
-        fetcher = Fetcher(SESSION, self.fetch, terms, lambda: OPEN)
+        fetcher = Fetcher(SESSION, SESSION.request, self.fetch, terms, lambda: OPEN)
         return open_stream(ids, fetcher, concurrency=concurrency, ordered=ordered)
 
 
