@@ -143,7 +143,10 @@ class BaseClient:
         return self._limiter.status(running_loop().time())
 
     async def _fetch(
-        self, endpoint: Endpoint[M], value: object, timeout: float | Default | None
+        self,
+        endpoint: Endpoint[M],
+        value: object,
+        timeout: float | Default | None = Default.CLIENT,
     ) -> M:
         """Fetch the resource with the id `value`, before all bulk work."""
         return await self._call(endpoint, endpoint.request(value, self._redactor), timeout)

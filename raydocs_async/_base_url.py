@@ -8,7 +8,8 @@ from ipaddress import ip_address
 
 from yarl import URL
 
-from raydocs_async.errors import ConfigurationError
+from raydocs_async._secret import Secret
+from raydocs_async.errors import ConfigurationError, FileError
 
 REMEDY = "use https, or allow_http=True if you mean it"
 
@@ -55,6 +56,20 @@ def _check_name(host: str, *, borrowed: bool) -> None:
             f"base_url is http to {host}, and where http_session would look that name up is not "
             f"known; give a loopback address such as 127.0.0.1 for it, {REMEDY}"
         )
+
+
+def parse_file_url(value: str) -> Secret:
+    """Accept the signed URL of a file: https, or plain http to this machine.
+
+    Raises:
+        FileError: it is anything else; the message does not show it.
+    """
+    url = _parse_url(value)
+    if url is None or not url.host or url.scheme not in ("http", "https"):
+        raise FileError("the service gave no usable URL for the file")
+    if url.scheme == "http" and not is_loopback(url.host):
+        raise FileError("the service gave a plain http URL for the file, which is not followed")
+    return Secret(value)
 
 
 def is_loopback(address: str) -> bool:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from attrs import field, frozen
 
-from raydocs_async._exchange import Request
+from raydocs_async._exchange import Request, Response
 from raydocs_async._pages import ChunkPage, DocumentPage, Listed, ResultPage, items_of
 from raydocs_async._redact import Redactor
 from raydocs_async.errors import InvalidIdError
@@ -30,6 +30,18 @@ _QUOTED = 4096
 def _has_requested_id(model: Any, request: Request) -> bool:
     found: object = model.id
     return found == request.id
+
+
+def _any_answers(_: Any, __: Request) -> bool:
+    """Accept any reply: nothing in it says what it is of."""
+    return True
+
+
+@frozen
+class FileUrl:
+    """Where a document's file is, for ten minutes. Whoever has the URL has the file."""
+
+    url: str = field(repr=False)
 
 
 def _all_belong(owner: str) -> Callable[[Listed[Any], Request], bool]:
@@ -92,6 +104,14 @@ CHUNKS: Final[Endpoint[Listed[Chunk]]] = Endpoint(
     f"{DOCUMENT.path}/chunks",
     ChunkPage | tuple[Chunk, ...],
     _all_belong("document_id"),
+)
+DOCUMENT_URL: Final[Endpoint[FileUrl]] = Endpoint(
+    "url of document", f"{DOCUMENT.path}/url", FileUrl, _any_answers
+)
+FILE: Final[Endpoint[Response]] = Endpoint("file of document", "", Response, _any_answers)
+"""The document's file, which a signed URL leads to."""
+EXPORT: Final[Endpoint[Response]] = Endpoint(
+    "export of result", f"{RESULT.path}/export/excel", Response, _any_answers
 )
 
 

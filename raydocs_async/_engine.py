@@ -21,6 +21,7 @@ import attrs
 from attrs import define, field
 
 from raydocs_async._affinity import Home, current_task, running_loop
+from raydocs_async._call import Call
 from raydocs_async._classify import (
     Done,
     Permanent,
@@ -39,6 +40,7 @@ from raydocs_async._headers import Unseen
 from raydocs_async._hook import Announcer
 from raydocs_async._journal import Journal
 from raydocs_async._limits import Limiter
+from raydocs_async._limits._unlimited import UNLIMITED
 from raydocs_async._limits._values import Lane, Ticket, Wait
 from raydocs_async._outcome import Completed
 from raydocs_async._redact import Redactor
@@ -64,25 +66,6 @@ M = TypeVar("M")
 
 CLOSE_PATIENCE = 5.0
 """Seconds that `Engine.close` waits for calls that it has cancelled, which normally end at once."""
-
-
-@define(eq=False)
-class _Call:
-    """Mutable state of one call."""
-
-    request: Request
-    endpoint: Endpoint[Any]
-    lane: Lane
-    deadline: float
-    """In the event loop's seconds."""
-    patience: Patience | None
-    journal: Journal
-    phase: str = "waiting for the rate limit"
-    """The current activity, for the message of a call that exceeds its deadline."""
-    ticket: Ticket | Wait | None = None
-    """The rate limit's last answer."""
-    sent_at: float = -math.inf
-    """When the last request was sent, in the event loop's seconds."""
 
 
 @define
@@ -174,7 +157,8 @@ class Engine:
         self._calls += 1
         journal = Journal(self._calls, request, self._announce, running_loop().time)
         deadline = math.inf if timeout is None else journal.started + timeout
-        call = _Call(request, endpoint, lane, deadline, patience, journal)
+        limiter = self._limiter if request.url is None else UNLIMITED
+        call = Call(request, endpoint, lane, deadline, patience, journal, limiter)
         verdict = await self._run_with_events(call)
         history, sent_at = tuple(journal.attempts), call.sent_at
         if isinstance(verdict, _Decoded):
@@ -213,7 +197,7 @@ class Engine:
             async with asyncio.timeout(CLOSE_PATIENCE):
                 await self._transport.close()
 
-    async def _run_with_events(self, call: _Call) -> _Verdict:
+    async def _run_with_events(self, call: Call) -> _Verdict:
         """Run the call between the events of its start and its end."""
         error: str | None = None
         try:
@@ -228,7 +212,7 @@ class Engine:
         finally:
             call.journal.end(error)
 
-    async def _run_until_deadline(self, call: _Call) -> _Verdict:
+    async def _run_until_deadline(self, call: Call) -> _Verdict:
         """Run the call; a deadline that passes, or a client that is closed, becomes its error."""
         scope = self._deadlines.until(call.deadline)
         try:
@@ -240,7 +224,7 @@ class Engine:
         except BaseException:
             # An interrupt may have come between any two lines; settling twice does no harm.
             if isinstance(call.ticket, Ticket):
-                self._limiter.settle(call.ticket, Unseen())
+                call.limiter.settle(call.ticket, Unseen())
             raise
         finally:
             self._deadlines.remove(scope)  # as the block did, unless an interrupt hit its very end
@@ -249,7 +233,7 @@ class Engine:
         seconds = call.deadline - call.journal.started
         return Permanent(APITimeoutError(f"no answer within {seconds:g} s; still {call.phase}"))
 
-    async def _attempt_with_retries(self, call: _Call) -> _Verdict:
+    async def _attempt_with_retries(self, call: Call) -> _Verdict:
         verdict = await self._attempt(call)
         if isinstance(verdict, Retry):
             verdict = await self._retry(call, verdict)
@@ -257,7 +241,7 @@ class Engine:
             self._quota.refund(self._now())
         return verdict
 
-    async def _retry(self, call: _Call, verdict: Retry) -> _Verdict:
+    async def _retry(self, call: Call, verdict: Retry) -> _Verdict:
         """Make the attempts after the first one."""
 
         async def sleep(seconds: float) -> None:
@@ -269,7 +253,7 @@ class Engine:
             return await self._retry_by_policy(call, verdict, sleep)
         return await self._retry_patiently(call, verdict, call.patience, sleep)
 
-    async def _retry_by_policy(self, call: _Call, verdict: Retry, sleep: Sleep) -> _Verdict:
+    async def _retry_by_policy(self, call: Call, verdict: Retry, sleep: Sleep) -> _Verdict:
         """Let tenacity take over after the first attempt, which did not need it."""
         first: list[_Verdict] = [verdict]
 
@@ -281,7 +265,7 @@ class Engine:
         return last
 
     async def _retry_patiently(
-        self, call: _Call, verdict: Retry, patience: Patience, sleep: Sleep
+        self, call: Call, verdict: Retry, patience: Patience, sleep: Sleep
     ) -> _Verdict:
         call.phase = "backing off"
         while await patience(FailedAttempt(call.sent_at, verdict.after), sleep):
@@ -291,11 +275,11 @@ class Engine:
             verdict, call.phase = following, "backing off"
         return verdict
 
-    async def _attempt(self, call: _Call) -> _Verdict:
+    async def _attempt(self, call: Call) -> _Verdict:
         """Make one attempt by the retry policy's count; a 429 repeats its exchange."""
         while True:
             call.phase = "waiting for the rate limit"
-            call.ticket = await self._limiter.acquire(call.lane, call.deadline)
+            call.ticket = await call.limiter.acquire(call.lane, call.deadline)
             if isinstance(call.ticket, Wait):
                 opens_in = call.ticket.until - self._now()
                 return classify_wait(opens_in, call.journal.last_status)
@@ -307,17 +291,17 @@ class Engine:
             if not isinstance(verdict, Throttled):
                 return verdict
 
-    async def _exchange(self, call: _Call, ticket: Ticket) -> Response | Failure:
+    async def _exchange(self, call: Call, ticket: Ticket) -> Response | Failure:
         """Send the request, and settle its ticket in every case."""
         try:
             call.phase, call.sent_at = "waiting for the reply", ticket.sent_at
             call.journal.start_attempt(ticket.sent_at)
             reply = await self._transport.send(call.request, call.deadline)
         except BaseException:
-            self._limiter.settle(ticket, Unseen())
+            call.limiter.settle(ticket, Unseen())
             call.journal.end_attempt(ticket.sent_at, error="interrupted")
             raise
-        for event in self._limiter.settle(ticket, observe(reply), self._pause):
+        for event in call.limiter.settle(ticket, observe(reply), self._pause):
             call.journal.report_rate_limit(event)
         return reply
 
@@ -326,7 +310,7 @@ class Engine:
         return silence(self._policy, refusals, self._rand)
 
     async def _evaluate(
-        self, call: _Call, reply: Response | Failure
+        self, call: Call, reply: Response | Failure
     ) -> _Decoded | Retry | Throttled | Permanent:
         verdict = classify(reply, self._redactor)
         if not isinstance(verdict, Done):
@@ -338,7 +322,9 @@ class Engine:
             return Retry(APIConnectionError(f"the reply was about another {call.request.resource}"))
         return read
 
-    def _read(self, call: _Call, response: Response) -> _Verdict:
+    def _read(self, call: Call, response: Response) -> _Verdict:
+        if call.request.sink is not None:
+            return _Decoded(response)
         try:
             return _Decoded(decode(response.body, call.endpoint.model))
         except APIResponseValidationError as exc:

@@ -12,6 +12,22 @@ from uuid import UUID
 from attrs import Factory, field, frozen
 
 from raydocs_async._headers import RateLimitHeaders
+from raydocs_async._secret import Secret
+
+
+class Sink(Protocol):
+    """Takes the body of a 200 reply in pieces, so that it need not fit into memory."""
+
+    async def begin(self, length: int | None, media_type: str) -> None:
+        """Begin anew: another attempt may have written a part before.
+
+        Args:
+            length: The body's length in bytes, if the reply says it.
+            media_type: The reply's Content-Type, without parameters.
+        """
+
+    async def write(self, piece: bytes) -> None:
+        """Take the next piece."""
 
 
 @frozen
@@ -24,6 +40,10 @@ class Request:
     """The noun of the requested resource, such as ``session``."""
     id: UUID
     """The id of the requested resource."""
+    sink: Sink | None = field(default=None, eq=False, repr=False)
+    """Takes the body of a 200 reply, which is then empty in the `Response`."""
+    url: Secret | None = field(default=None, repr=False)
+    """A signed URL, to use instead of `path`: without the token, and outside of the rate limit."""
 
 
 async def _have_no_connection() -> None:

@@ -29,6 +29,7 @@ from raydocs_async.errors import AuthenticationError as AuthenticationError
 from raydocs_async.errors import BadRequestError as BadRequestError
 from raydocs_async.errors import ClientClosedError as ClientClosedError
 from raydocs_async.errors import ConfigurationError as ConfigurationError
+from raydocs_async.errors import FileError as FileError
 from raydocs_async.errors import InternalServerError as InternalServerError
 from raydocs_async.errors import InvalidIdError as InvalidIdError
 from raydocs_async.errors import NotFoundError as NotFoundError

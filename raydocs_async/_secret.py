@@ -1,4 +1,4 @@
-"""Strings that are sent as they are and never shown."""
+"""Strings that are sent as they are and never shown: the token, and signed URLs."""
 
 from typing import Final, NoReturn
 
@@ -18,4 +18,4 @@ class Secret(str):
         return REDACTED
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("an API token cannot be pickled or copied into another process")
+        raise TypeError("a secret cannot be pickled or copied into another process")

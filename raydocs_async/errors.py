@@ -140,6 +140,10 @@ class WaitTimeoutError(RaydocsError):
     """The resource as it was last seen; ``None`` if it never was."""
 
 
+class FileError(RaydocsError):
+    """A file could not be fetched whole or not be written; nothing was left behind."""
+
+
 class APIConnectionError(RaydocsError):
     """No usable reply, after all attempts."""
 

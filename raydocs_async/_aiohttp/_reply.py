@@ -5,6 +5,8 @@ import asyncio
 import aiohttp
 from attrs import define, field
 
+from raydocs_async._exchange import Sink
+
 ERROR_BODY_LIMIT = 64 * 1024
 """Bytes read of a body that only explains an error."""
 ERROR_BODY_TIMEOUT = 5.0
@@ -38,6 +40,21 @@ class Reply:
         except BaseException:
             self.response.close()  # what is left of the body must not be read as the next reply
             raise
+
+    async def save(self, sink: Sink) -> bytes:
+        """Hand the body to `sink`, piece by piece, and return the empty rest."""
+        response = self.response
+        try:
+            length = (
+                response.content_length if not response.headers.get("Content-Encoding") else None
+            )
+            await sink.begin(length, response.content_type)
+            while piece := await response.content.readany():
+                await sink.write(piece)
+        except BaseException:
+            response.close()
+            raise
+        return b""
 
     def _add(self, chunk: bytes) -> bool:
         self.chunks.append(chunk)

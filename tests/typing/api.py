@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any, assert_type
 from uuid import UUID
 
@@ -85,6 +86,8 @@ async def calls(client: RaydocsClient, session_id: UUID) -> None:
     assert_type(await client.get_result(session_id), Result)
     assert_type(await client.get_document(session_id), Document)
     assert_type(await client.get_chunks(session_id), tuple[Chunk, ...])
+    assert_type(await client.download_document(session_id, "a.pdf", overwrite=True), Path)
+    assert_type(await client.export_result(session_id, Path("a.xlsx"), timeout=9), Path)
     assert_type(client.iter_documents(session_id), AsyncIterator[Document])
     assert_type(client.iter_results(session_id), AsyncIterator[Result])
     assert_type(client.stream_results([session_id]), Stream[Result])

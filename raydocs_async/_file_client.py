@@ -1,0 +1,129 @@
+"""The client's methods that save files."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import UUID
+
+from attrs import evolve
+
+from raydocs_async import _settings
+from raydocs_async._base_client import BaseClient
+from raydocs_async._base_url import parse_file_url
+from raydocs_async._endpoints import DOCUMENT, DOCUMENT_URL, EXPORT, FILE
+from raydocs_async._exchange import Request
+from raydocs_async._file_sink import Expected, FileSink, OnProgress
+from raydocs_async._limits._values import Lane
+from raydocs_async.errors import APIStatusError, FileError, PermissionDeniedError
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+class FileClient(BaseClient):
+    """Saves the files of documents, and results as spreadsheets."""
+
+    async def download_document(
+        self,
+        document_id: str | UUID,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        timeout: float | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Path:
+        """Save the file of a document, whole or not at all.
+
+        The bytes go to a temporary file beside `path`, which is renamed in the end. The file's
+        length and checksum are compared with the document's, where it has them. This takes two
+        hits of the rate limit; the file comes from a storage that the rate limit does not count.
+
+        Args:
+            document_id: The document's id, in a form that `get_session` takes.
+            path: Where to save the file. The server's own name for it plays no part.
+            overwrite: Replace a file that is there.
+            timeout: Seconds for the file; ``None`` for no end, but a silence of
+                ``attempt_timeout`` ends an attempt.
+            on_progress: Called with the bytes so far, and all of them or ``None``.
+
+        Returns:
+            `path`, as a `Path`.
+
+        Raises:
+            ConfigurationError: `path` is a directory, or there already; nothing was sent.
+            FileError: the file is not the document's, or cannot be written.
+            RaydocsError: as `get_session`, for a document.
+
+        Source: the API reference, ``GET /extractions/documents/{documentId}/url``.
+        """
+        _settings.optional_seconds("timeout", timeout)
+        request = FILE.request(document_id, self._redactor)
+        sink = FileSink(path, overwrite=overwrite, on_progress=on_progress)
+        sink.check_target()
+        document = await self._fetch(DOCUMENT, document_id)
+        sink.expected = Expected(document.size, document.sha256)
+        async with _saving(request, sink):
+            try:
+                await self._save_file(request, sink, timeout)
+            except PermissionDeniedError:  # the URL has expired, perhaps while the file came
+                await self._save_file(request, sink, timeout)
+        return sink.target
+
+    async def export_result(
+        self,
+        result_id: str | UUID,
+        path: str | os.PathLike[str],
+        *,
+        overwrite: bool = False,
+        timeout: float | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Path:
+        """Save a result as an Excel file with its data, audit trail and metadata.
+
+        Args:
+            result_id: The result's id, in a form that `get_session` takes.
+            path: As for `download_document`.
+            overwrite: As for `download_document`.
+            timeout: As for `download_document`.
+            on_progress: As for `download_document`.
+
+        Returns:
+            `path`, as a `Path`.
+
+        Raises:
+            RaydocsError: as `download_document`, for a result.
+
+        Source: the API reference, ``GET /extractions/results/{resultId}/export/excel``.
+        """
+        _settings.optional_seconds("timeout", timeout)
+        request = EXPORT.request(result_id, self._redactor)
+        expected = Expected(media_type=XLSX)
+        sink = FileSink(path, overwrite=overwrite, expected=expected, on_progress=on_progress)
+        async with _saving(request, sink):
+            request = evolve(request, sink=sink)
+            await self._engine.call(EXPORT, request, timeout=timeout, lane=Lane.SINGLE)
+        return sink.target
+
+    async def _save_file(self, request: Request, sink: FileSink, timeout: float | None) -> None:
+        """Fetch a signed URL, and with it the file."""
+        url = parse_file_url((await self._fetch(DOCUMENT_URL, request.id)).url)
+        request = evolve(request, url=url, sink=sink)
+        await self._engine.call(FILE, request, timeout=timeout, lane=Lane.SINGLE)
+
+
+@asynccontextmanager
+async def _saving(request: Request, sink: FileSink) -> AsyncIterator[None]:
+    """Keep the file in the end; errors of the file or its storage name the resource."""
+    try:
+        async with sink:
+            yield
+            await sink.keep()
+    except FileError as exc:
+        error = exc
+    except APIStatusError as exc:
+        if exc.resource != FILE.noun:
+            raise
+        error = FileError(f"the file's storage answered HTTP {exc.status}", status=exc.status)
+    else:
+        return
+    raise evolve(error, resource=request.resource, resource_id=str(request.id))

@@ -1,0 +1,189 @@
+"""A file that is put in its place whole, or not at all.
+
+The bytes go into a temporary file beside the target, which is renamed when all of them are there
+and are the right ones. A crash leaves at most a file ``.….part``, and never half a target.
+"""
+
+import asyncio
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self, TypeAlias
+
+from attrs import frozen
+
+from raydocs_async.errors import ConfigurationError, FileError
+
+OnProgress: TypeAlias = Callable[[int, int | None], object]
+"""Called with the bytes so far, and with all of them, if that is known."""
+
+_RENAMES_TO_NEW_ONLY = os.name == "nt"
+"""Windows refuses to rename a file to a name that exists; elsewhere it replaces what is there."""
+_is_sha256 = re.compile(r"[0-9a-fA-F]{64}").fullmatch
+
+
+@frozen
+class Expected:
+    """Facts about a file that its bytes have to match; ``None`` where nothing is known."""
+
+    size: int | None = None
+    sha256: str | None = None
+    media_type: str | None = None
+
+
+class FileSink:
+    """Writes one file, as a context manager that leaves the file or nothing.
+
+    Args:
+        target: Where the file is to be.
+        overwrite: Replace a file that is there.
+        expected: Facts to check.
+        on_progress: Called after each piece.
+    """
+
+    def __init__(
+        self,
+        target: str | os.PathLike[str],
+        *,
+        overwrite: bool,
+        expected: Expected = Expected(),
+        on_progress: OnProgress | None = None,
+    ) -> None:
+        self.target = Path(target)
+        self._overwrite = overwrite
+        self.expected = expected
+        self._on_progress = on_progress
+        self._part = self.target.parent / f".{secrets.token_hex(8)}.part"
+        self._file: BinaryIO | None = None
+        self._size, self._total, self._sha256 = 0, expected.size, hashlib.sha256()
+
+    def check_target(self) -> None:
+        """Refuse a target that cannot work, before anything is sent.
+
+        Raises:
+            ConfigurationError: the target is a directory, is there already and may not be
+                overwritten, or is in a directory that does not exist.
+        """
+        if self.target.is_dir():
+            raise ConfigurationError(f"{self.target} is a directory; name a file in it")
+        if not self.target.parent.is_dir():
+            raise ConfigurationError(f"there is no directory {self.target.parent}; make it first")
+        if self.target.exists() and not self._overwrite:
+            raise ConfigurationError(f"{self.target} is there already; allow it by overwrite=True")
+
+    async def __aenter__(self) -> Self:
+        self.check_target()
+        self._file = await self._blocking(_create, self._part)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        # Not in a thread: a cancellation must not leave the file behind.
+        with suppress(OSError):  # of a write that has failed already
+            self._open.close()
+        self._part.unlink(missing_ok=True)
+
+    async def begin(self, length: int | None, media_type: str) -> None:
+        """Begin anew, for the body of a reply.
+
+        Raises:
+            FileError: the reply is of another type or length than expected.
+        """
+        expected = self.expected
+        if expected.media_type not in (None, media_type):
+            came = media_type or "no type"
+            raise FileError(f"the reply is of {came}, not of {expected.media_type}")
+        if None not in (length, expected.size) and length != expected.size:
+            raise self._misfit(f"{length} bytes", f"{expected.size}")
+        self._size, self._sha256 = 0, hashlib.sha256()
+        self._total = length if expected.size is None else expected.size
+        await self._blocking(self._open.truncate, 0)
+        await self._blocking(self._open.seek, 0)
+
+    async def write(self, piece: bytes) -> None:
+        """Take the next piece.
+
+        Raises:
+            FileError: there are more bytes than expected, or they cannot be written.
+        """
+        self._size += len(piece)
+        if self.expected.size is not None and self._size > self.expected.size:
+            raise self._misfit("more bytes", f"{self.expected.size}")
+        self._sha256.update(piece)
+        await self._blocking(self._open.write, piece)
+        if self._on_progress is not None:
+            self._on_progress(self._size, self._total)
+
+    async def keep(self) -> Path:
+        """Check the whole file, and put it in its place.
+
+        Raises:
+            FileError: the file is not the expected one, or cannot be written.
+        """
+        if self.expected.size not in (None, self._size):
+            raise self._misfit(f"{self._size} bytes", f"{self.expected.size}")
+        sha256 = self.expected.sha256
+        if sha256 and _is_sha256(sha256) and sha256.lower() != self._sha256.hexdigest():
+            raise self._misfit("another checksum", "the document's sha256")
+        await self._blocking(_sync, self._open)
+        await self._blocking(self._put_in_place)
+        return self.target
+
+    @property
+    def _open(self) -> BinaryIO:
+        assert self._file is not None  # within the context
+        return self._file
+
+    def _put_in_place(self) -> None:
+        if self._overwrite:
+            self._part.replace(self.target)
+        else:
+            _rename_to_new(self._part, self.target)
+
+    def _misfit(self, found: str, expected: str) -> FileError:
+        return FileError(f"the file has {found} instead of {expected}; nothing was kept")
+
+    async def _blocking(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a function of the file system in a thread, and put its failure in words."""
+        try:
+            return await asyncio.to_thread(function, *args)
+        except FileExistsError:
+            reason = "it was made by another program meanwhile"
+        except OSError as exc:
+            reason = exc.strerror or type(exc).__name__
+        raise FileError(f"{self.target} cannot be written: {reason}; nothing was kept")
+
+
+def _create(path: Path) -> BinaryIO:
+    return path.open("xb")
+
+
+def _sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _rename_to_new(source: Path, target: Path) -> None:
+    """Rename, unless there is a file of that name; no other program can come in between."""
+    if _RENAMES_TO_NEW_ONLY:
+        source.rename(target)
+        return
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if target.exists():
+            raise FileExistsError(target) from None
+        source.rename(target)
+    else:
+        source.unlink()

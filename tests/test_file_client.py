@@ -1,0 +1,474 @@
+"""Files: saved whole or not at all, by a signed URL that nobody sees."""
+
+import asyncio
+import errno
+import hashlib
+import json
+import logging
+import resource
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import aiohttp
+import pytest
+
+from raydocs_async import (
+    APIConnectionError,
+    APITimeoutError,
+    AuthenticationError,
+    ConfigurationError,
+    FileError,
+    InvalidIdError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimit,
+    RaydocsClient,
+    RaydocsError,
+    RetryPolicy,
+)
+from raydocs_async._file_client import XLSX
+from tests.support.clients import SESSION_ID, TOKEN, client_for
+from tests.support.wire import Answer, End, Received, WireServer, reply
+
+pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
+
+PDF = b"%PDF-1.7 " + bytes(range(256)) * 1000
+SIGNATURE = "S1GNATURE-5ecr3t"
+ID = SESSION_ID
+
+
+class Service:
+    """The API and the storage behind one address; `file` answers for the storage."""
+
+    def __init__(self, **document: Any) -> None:
+        self.document = {
+            "id": ID,
+            "filename": "../../evil.pdf",
+            "status": "ready",
+            "size": len(PDF),
+            "sha256": hashlib.sha256(PDF).hexdigest(),
+        } | document
+        self.files: Iterator[Answer] = iter(())
+        self.url = ""
+        self.address = ""
+
+    def __call__(self, received: Received) -> Answer:
+        """Answer one request."""
+        target = received.target
+        if target.startswith("/files/"):
+            return next(self.files, reply(PDF, headers={"Content-Type": "application/pdf"}))
+        if target.endswith("/url"):
+            url = self.url or f"{self.address}/files/{ID}?X-Amz-Signature={SIGNATURE}"
+            return reply(json.dumps({"url": url, "expires_at": "soon"}).encode())
+        return reply(json.dumps(self.document).encode())
+
+
+class Running:
+    """A service, its server, and a client of it."""
+
+    def __init__(self, service: Service, **options: Any) -> None:
+        self.service, self.options = service, options
+
+    async def __aenter__(self) -> tuple[WireServer, RaydocsClient]:
+        self.server = await WireServer(self.service).__aenter__()
+        self.service.address = self.server.url
+        self.client = client_for(self.server.url, **self.options)
+        return self.server, self.client
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.client.close()
+        await self.server.__aexit__(None, None, None)
+
+
+def files_in(directory: Path) -> list[str]:
+    """All files, hidden ones included."""
+    return sorted(each.name for each in directory.iterdir())
+
+
+# -- download ----------------------------------------------------------------------------------
+
+
+async def test_a_document_is_saved(tmp_path: Path) -> None:
+    """The file is where the caller wants it, whatever the server calls it, and nothing else is."""
+    async with Running(Service()) as (server, client):
+        path = await client.download_document(ID, str(tmp_path / "a.pdf"))
+    assert path == tmp_path / "a.pdf"
+    assert path.read_bytes() == PDF
+    assert files_in(tmp_path) == ["a.pdf"]
+    assert [each.target.partition("?")[0] for each in server.requests] == [
+        f"/extractions/documents/{ID}",
+        f"/extractions/documents/{ID}/url",
+        f"/files/{ID}",
+    ]
+
+
+async def test_the_storage_gets_no_token(tmp_path: Path) -> None:
+    """S1: the storage is asked without our token, even by a session that has one of its own."""
+    headers = {"Authorization": "Bearer other"}
+    async with (
+        aiohttp.ClientSession(headers=headers) as session,
+        Running(Service(), http_session=session) as (server, client),
+    ):
+        await client.download_document(ID, tmp_path / "a.pdf")
+    *api, storage = (each.headers.get("authorization") for each in server.requests)
+    assert (api, storage) == ([f"Bearer {TOKEN}"] * 2, None)
+
+
+async def test_the_limit_counts_two_hits(tmp_path: Path) -> None:
+    """The storage is outside of the rate limit, also when that is used up."""
+    limit = RateLimit(requests=2, max_wait=0.001)
+    async with Running(Service(), rate_limit=limit) as (_, client):
+        await client.download_document(ID, tmp_path / "a.pdf")
+        assert client.rate_limit_status.remaining == 0
+
+
+async def test_an_expired_url_is_renewed_once(tmp_path: Path) -> None:
+    """A 403 of the storage is the end of the URL; a new one is asked for."""
+    service = Service()
+    service.files = iter([reply(SIGNATURE.encode(), status="403 Forbidden")])
+    async with Running(service) as (server, client):
+        await client.download_document(ID, tmp_path / "a.pdf")
+    assert (tmp_path / "a.pdf").read_bytes() == PDF
+    assert len(server.requests) == 5
+
+
+async def test_a_url_that_is_always_refused(tmp_path: Path) -> None:
+    """A second 403 in a row is an error of the file, not of the token."""
+    service = Service()
+    service.files = iter([reply(SIGNATURE.encode(), status="403 Forbidden")] * 2)
+    async with Running(service) as (_, client):
+        with pytest.raises(FileError) as caught:
+            await client.download_document(ID, tmp_path / "a.pdf")
+    assert str(caught.value) == f"file of document {ID}: the file's storage answered HTTP 403"
+    assert files_in(tmp_path) == []
+
+
+async def test_a_download_that_breaks_off_begins_anew(tmp_path: Path) -> None:
+    """A cut, a reset and a 503 are retried, and nothing of the first attempts is in the file."""
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(PDF)}\r\n\r\n".encode()
+    service = Service()
+    service.files = iter(
+        [(head + b"x" * 1000, End.CLOSE), (head + b"y", End.RESET), reply(status="503 Down")]
+    )
+    policy = RetryPolicy(attempts=4, initial=1e-9)
+    async with Running(service, retry=policy) as (_, client):
+        await client.download_document(ID, tmp_path / "a.pdf")
+    assert (tmp_path / "a.pdf").read_bytes() == PDF
+
+
+async def test_a_download_that_always_breaks_off(tmp_path: Path) -> None:
+    """After the last attempt the error says so, and no part is left."""
+    service = Service(size=None)
+    service.files = iter([(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx", End.CLOSE)])
+    async with Running(service) as (_, client):
+        with pytest.raises(APIConnectionError, match=f"^file of document {ID}: the answer was cut"):
+            await client.download_document(ID, tmp_path / "a.pdf")
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.looptime
+async def test_silence_ends_an_attempt(tmp_path: Path) -> None:
+    """A storage that falls silent is given up after the attempt's time-out; slow is fine."""
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(PDF)}\r\n\r\n".encode()
+    service = Service()
+    service.files = iter([(head + b"x", End.HANG)])
+    async with Running(service, attempt_timeout=5.0) as (_, client):
+        with pytest.raises(APITimeoutError):
+            await client.download_document(ID, tmp_path / "a.pdf")
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ({"sha256": "0" * 64}, "the file has another checksum instead of the document's sha256"),
+        ({"size": len(PDF) + 1}, f"the file has {len(PDF)} bytes instead of {len(PDF) + 1}"),
+        ({"size": 5}, f"the file has {len(PDF)} bytes instead of 5"),
+    ],
+)
+async def test_another_file(tmp_path: Path, document: dict[str, Any], message: str) -> None:
+    """A file that is not the document's is not kept."""
+    async with Running(Service(**document)) as (_, client):
+        with pytest.raises(FileError) as caught:
+            await client.download_document(ID, tmp_path / "a.pdf")
+    assert caught.value.message == f"{message}; nothing was kept"
+    assert (caught.value.resource, caught.value.resource_id) == ("file of document", ID)
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("size", [3, len(PDF) + 1])
+async def test_another_length_than_the_document_has(tmp_path: Path, size: int) -> None:
+    """Without a Content-Length the bytes themselves are counted, and reading stops in time."""
+    service = Service(size=size, sha256=None)
+    service.files = iter([(b"HTTP/1.1 200 OK\r\n\r\n" + PDF, End.CLOSE)])
+    async with Running(service) as (_, client):
+        with pytest.raises(FileError, match="bytes instead of"):
+            await client.download_document(ID, tmp_path / "a.pdf")
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("sha256", [None, "", "md5:abc", hashlib.sha256(PDF).hexdigest().upper()])
+async def test_a_document_that_tells_little(tmp_path: Path, sha256: str | None) -> None:
+    """What the document does not tell is not checked; a checksum counts in either case."""
+    async with Running(Service(size=None, sha256=sha256)) as (_, client):
+        await client.download_document(ID, tmp_path / "a.pdf")
+    assert (tmp_path / "a.pdf").read_bytes() == PDF
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"http://storage.example/a?{SIGNATURE}",
+        f"ftp://127.0.0.1/a?{SIGNATURE}",
+        f"/files/a?{SIGNATURE}",
+        f"file:///etc/passwd?{SIGNATURE}",
+        f"http://localhost:1/?{SIGNATURE}",
+        f"https://[::1/?{SIGNATURE}",
+        "",
+    ],
+)
+async def test_an_unusable_url(tmp_path: Path, url: str) -> None:
+    """S5: only https is followed, or plain http to a loopback address; the URL is not shown."""
+    service = Service()
+    service.url = url or " "
+    async with Running(service) as (server, client):
+        with pytest.raises(FileError, match="the service gave") as caught:
+            await client.download_document(ID, tmp_path / "a.pdf")
+    assert SIGNATURE not in f"{caught.value!r}"
+    assert len(server.requests) == 2
+
+
+async def test_a_redirect_is_not_followed(tmp_path: Path) -> None:
+    """S5: a storage that sends elsewhere is an error."""
+    service = Service()
+    service.files = iter([reply(status="302 Found", headers={"Location": "http://127.0.0.1:1/"})])
+    async with Running(service) as (_, client):
+        with pytest.raises(FileError, match="the file's storage answered HTTP 302"):
+            await client.download_document(ID, tmp_path / "a.pdf")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        reply(SIGNATURE.encode(), status="403 Forbidden"),
+        reply(SIGNATURE.encode(), status="500 Oops"),
+        reply(b"", status=f"400 {SIGNATURE}"),
+        (f"HTTP/1.1 200 OK\r\nX: {SIGNATURE}\r\nContent-Length: 9\r\n\r\nx".encode(), End.CLOSE),
+        (f"nonsense {SIGNATURE}".encode(), End.CLOSE),
+        (End.RESET,),
+    ],
+)
+async def test_the_signed_url_is_a_secret(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, answer: Answer
+) -> None:
+    """S2: no message, log line, event or ``repr`` has the signature, whatever goes wrong."""
+    caplog.set_level(logging.DEBUG)
+    events: list[object] = []
+    service = Service()
+    service.files = iter([answer] * 9)
+    async with Running(service, on_event=events.append) as (_, client):
+        with pytest.raises(RaydocsError) as caught:
+            await client.download_document(ID, tmp_path / "a.pdf")
+    shown = f"{caught.value} {caught.value!r} {caught.value.attempts} {caught.value.body_excerpt}"
+    assert SIGNATURE not in f"{shown} {caplog.text} {events}"
+
+
+async def test_progress(tmp_path: Path) -> None:
+    """The callback has the bytes so far and all of them, up to the last one."""
+    seen: list[tuple[int, int | None]] = []
+    async with Running(Service()) as (_, client):
+        await client.download_document(
+            ID, tmp_path / "a.pdf", on_progress=lambda *at: seen.append(at)
+        )
+    assert seen[-1] == (len(PDF), len(PDF))
+    assert seen == sorted(seen)
+
+
+async def test_a_callback_that_raises(tmp_path: Path) -> None:
+    """C15: the caller's own exception comes out as it is, and nothing is left."""
+
+    def broken(_: int, __: int | None) -> None:
+        raise ZeroDivisionError
+
+    async with Running(Service()) as (_, client):
+        with pytest.raises(ZeroDivisionError):
+            await client.download_document(ID, tmp_path / "a.pdf", on_progress=broken)
+    assert files_in(tmp_path) == []
+
+
+async def test_a_cancelled_download_leaves_nothing(tmp_path: Path) -> None:
+    """C14: a caller who gives up finds neither a file nor a part of it."""
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(PDF)}\r\n\r\n".encode()
+    service, begun = Service(), asyncio.Event()
+    service.files = iter([(head + PDF[:1000], End.HANG)])
+    async with Running(service) as (_, client):
+        task = asyncio.create_task(
+            client.download_document(ID, tmp_path / "a.pdf", on_progress=lambda *_: begun.set())
+        )
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert files_in(tmp_path) == []
+
+
+# -- targets -----------------------------------------------------------------------------------
+
+
+def existing(directory: Path) -> Path:
+    """A file that is there."""
+    path = directory / "a.pdf"
+    path.write_text("mine")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (existing, r"a\.pdf is there already; allow it by overwrite=True"),
+        (lambda directory: directory, "is a directory; name a file in it"),
+        (lambda directory: directory / "no" / "a.pdf", r"there is no directory .*; make it first"),
+    ],
+)
+@pytest.mark.parametrize("name", ["download_document", "export_result"])
+async def test_a_target_that_cannot_work(
+    tmp_path: Path, target: Callable[[Path], Path], message: str, name: str
+) -> None:
+    """A bad target is refused before anything is sent, and stays as it is."""
+    path = target(tmp_path)
+    before = files_in(tmp_path)
+    async with Running(Service()) as (server, client):
+        with pytest.raises(ConfigurationError, match=message):
+            await getattr(client, name)(ID, path)
+    assert (server.requests, files_in(tmp_path)) == ([], before)
+
+
+async def test_overwriting(tmp_path: Path) -> None:
+    """With leave to, a file is replaced by the whole new one."""
+    path = existing(tmp_path)
+    async with Running(Service()) as (_, client):
+        await client.download_document(ID, path, overwrite=True)
+    assert path.read_bytes() == PDF
+    assert files_in(tmp_path) == ["a.pdf"]
+
+
+async def test_a_failure_leaves_the_old_file(tmp_path: Path) -> None:
+    """With leave to overwrite, an error leaves the old file as it was."""
+    path = existing(tmp_path)
+    async with Running(Service(sha256="0" * 64)) as (_, client):
+        with pytest.raises(FileError):
+            await client.download_document(ID, path, overwrite=True)
+    assert path.read_text() == "mine"
+
+
+async def test_a_target_that_comes_up_meanwhile(tmp_path: Path) -> None:
+    """A file that another program made during the download is not overwritten."""
+    path = tmp_path / "a.pdf"
+    async with Running(Service()) as (_, client):
+        with pytest.raises(FileError, match="it was made by another program meanwhile"):
+            await client.download_document(
+                ID, path, on_progress=lambda *_: path.write_text("theirs")
+            )
+    assert path.read_text() == "theirs"
+    assert files_in(tmp_path) == ["a.pdf"]
+
+
+@pytest.mark.parametrize("comes_up", [False, True])
+async def test_a_file_system_without_links(tmp_path: Path, comes_up: bool) -> None:
+    """Where hard links are not to be had the file is renamed, and none is overwritten either."""
+    path = tmp_path / "a.pdf"
+    no_links = OSError(errno.EPERM, "Operation not permitted")
+
+    def link(*_: object) -> None:
+        if comes_up:
+            path.write_text("theirs")
+        raise no_links
+
+    with mock.patch("os.link", link):
+        async with Running(Service()) as (_, client):
+            download = client.download_document(ID, path)
+            if comes_up:
+                with pytest.raises(FileError, match="by another program meanwhile"):
+                    await download
+            else:
+                await download
+    assert path.read_bytes() == (b"theirs" if comes_up else PDF)
+    assert files_in(tmp_path) == ["a.pdf"]
+
+
+async def test_windows_renames(tmp_path: Path) -> None:
+    """Windows refuses to rename to a name that exists, so that no link is needed."""
+    windows = mock.patch("raydocs_async._file_sink._RENAMES_TO_NEW_ONLY", True)
+    with windows, mock.patch("os.link", None):
+        async with Running(Service()) as (_, client):
+            path = await client.download_document(ID, tmp_path / "a.pdf")
+    assert path.read_bytes() == PDF
+
+
+@pytest.fixture
+def small_files() -> Iterator[None]:
+    """Lets no file grow past a megabyte, as a full disk would."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("small_files")
+async def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+    """The system's reason is named, and no part is left."""
+    service = Service(size=None, sha256=None)
+    service.files = iter([reply(b"x" * 3_000_000)])
+    async with Running(service) as (_, client):
+        with pytest.raises(FileError, match="cannot be written: File too large; nothing was kept"):
+            await client.download_document(ID, tmp_path / "a.pdf")
+    assert files_in(tmp_path) == []
+
+
+# -- export ------------------------------------------------------------------------------------
+
+
+async def test_a_result_is_exported(tmp_path: Path) -> None:
+    """The spreadsheet is saved as it came, and the request is one of the API's."""
+    answer = reply(b"PK-sheet", headers={"Content-Type": f"{XLSX}; charset=binary"})
+    async with WireServer(answer) as server, client_for(server.url) as client:
+        path = await client.export_result(ID, tmp_path / "a.xlsx")
+    assert path.read_bytes() == b"PK-sheet"
+    assert [each.target for each in server.requests] == [f"/extractions/results/{ID}/export/excel"]
+    assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
+
+
+async def test_a_reply_that_is_no_spreadsheet(tmp_path: Path) -> None:
+    """A 200 of another type, such as a login page, is not saved as a spreadsheet."""
+    answer = reply(b"<html>", headers={"Content-Type": "text/html"})
+    async with WireServer(answer) as server, client_for(server.url) as client:
+        with pytest.raises(FileError, match=f"^export of result {ID}: the reply is of text/html"):
+            await client.export_result(ID, tmp_path / "a.xlsx")
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(401, AuthenticationError), (403, PermissionDeniedError), (404, NotFoundError)],
+)
+@pytest.mark.parametrize("name", ["download_document", "export_result"])
+async def test_errors_of_the_api(
+    tmp_path: Path, name: str, status: int, error: type[RaydocsError]
+) -> None:
+    """An error of the API is the same one as of any other call, and nothing is left."""
+    async with WireServer(reply(status=f"{status} No")) as server, client_for(server.url) as client:
+        with pytest.raises(error):
+            await getattr(client, name)(ID, tmp_path / "a")
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "noun"), [("download_document", "document"), ("export_result", "result")]
+)
+async def test_an_invalid_id(tmp_path: Path, name: str, noun: str) -> None:
+    """An invalid id is refused before anything is sent."""
+    async with client_for("http://127.0.0.1:1") as client:
+        with pytest.raises(InvalidIdError, match=f"not a {noun} id"):
+            await getattr(client, name)("x", tmp_path / "a")
