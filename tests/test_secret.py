@@ -59,7 +59,7 @@ def test_secret_is_a_string() -> None:
     assert (Secret(TOKEN), hash(Secret(TOKEN))) == (TOKEN, hash(TOKEN))
 
 
-REFUSAL = r"^an API token cannot be pickled or copied into another process$"
+REFUSAL = r"^a secret cannot be pickled or copied into another process$"
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
