@@ -134,9 +134,10 @@ def examples(session: nox.Session) -> None:
 
 @nox.session(default=False, requires=["wheel"])
 def docs(session: nox.Session) -> None:
-    """Build the site into build/site, and run every code block of it and of the README."""
+    """Build the site into build/site; run and type-check the code of its pages and the README."""
     install_wheel(session, *group("docs"))
     session.run("mypy", "docs", env={"MYPYPATH": "docs"})
+    session.run("python", "docs/check_types.py")
     doctrees = str(Path(session.create_tmp(), "doctrees"))
     session.run("sphinx-build", "-q", "-E", "-W", "-n", "-d", doctrees, "docs", str(SITE))
     # The pages' own logging and clocks are not to be pytest's.

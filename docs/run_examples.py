@@ -59,7 +59,7 @@ class Page:
 
     def python(self, example: Example) -> None:
         """Run it in the names of the blocks before it."""
-        if file := saved(example):
+        if file := saved_name(example.parsed):
             Path(file).write_text(example.parsed, encoding="utf-8")
         source = pad(example.parsed, example.line + example.parsed.line_offset)
         code = compile(source, example.path, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, True)
@@ -73,7 +73,7 @@ class Page:
 
     def test(self, example: Example) -> None:
         """Let pytest run it."""
-        file = saved(example) or "test_example.py"
+        file = saved_name(example.parsed) or "test_example.py"
         Path(file).write_text(example.parsed, encoding="utf-8")
         # A configuration of its own keeps it from finding this project's, wherever the page is.
         Path("pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n", encoding="utf-8")
@@ -121,10 +121,15 @@ def free_port() -> str:
         return str(server.getsockname()[1])
 
 
-def saved(example: Example) -> str | None:
+def saved_name(source: str) -> str | None:
     """The name of the file that a block says it is."""
-    named = re.match(r"# (\w+\.py)\n", example.parsed)
+    named = re.match(r"# (\w+\.py)\n", source)
     return named and named[1]
+
+
+def is_test(source: str) -> bool:
+    """True for Python that pytest runs."""
+    return "def test_" in source
 
 
 def evaluate(example: Example) -> None:
@@ -132,7 +137,7 @@ def evaluate(example: Example) -> None:
     language, page = example.region.lexemes["language"], example.namespace["page"]
     source = example.parsed
     example.parsed = Lexeme(source.replace(PORT, page.port), source.offset, source.line_offset)
-    if language == "python" and "def test_" in example.parsed:
+    if language == "python" and is_test(example.parsed):
         language = "test"
     runs = {"python": page.python, "test": page.test, "sh": page.sh, "sql": page.sql}
     {**runs, "text": page.text}[language](example)
