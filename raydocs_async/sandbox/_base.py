@@ -49,7 +49,7 @@ class BaseSandbox:
 
     @property
     def forbidden_token(self) -> str:
-        """A valid token without the ability to read sessions: its requests get a 403."""
+        """A valid token without the ability to read sessions; its requests get a 403."""
         return self._application.forbidden_token
 
     def ids(self, n: int) -> list[str]:

@@ -111,7 +111,7 @@ class Sandbox(BaseSandbox):
 
     @property
     def url(self) -> str:
-        """The URL that it listens on: the client's base URL.
+        """The URL that it listens on, which is the client's base URL.
 
         Raises:
             RuntimeError: The sandbox is not running.
