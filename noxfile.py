@@ -15,6 +15,7 @@ DIST = Path(".nox/dist")
 INSTALLED = {"PYTHONSAFEPATH": "1"}
 """Keeps the source tree off `sys.path`, beside which the tests run."""
 SITE = Path("build/site")
+MEASUREMENTS = ["imports", "memory", "outages", "parsers", "ratelimit", "throughput"]
 
 nox.needs_version = ">=2025.10"
 nox.options.default_venv_backend = "virtualenv"
@@ -148,18 +149,12 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session(default=False, requires=["wheel"])
-def pictures(session: nox.Session) -> None:
-    """Draw the site's pictures anew: the layers, and the progress display of a real run."""
-    install_wheel(session)
-    session.run("python", "docs/pictures.py")
-
-
-@nox.session(default=False, requires=["wheel"])
-def hazards(session: nox.Session) -> None:
-    """Write the page of hazards, and of the tests that show them, anew."""
+def generated(session: nox.Session) -> None:
+    """Write the generated files of the site anew; other sessions fail when one is stale."""
     install_wheel(session, *group("tests"))
+    session.run("python", "docs/pictures.py")
     page = session.run("python", "tests/hazards_page.py", silent=True, stderr=None)
-    Path("docs/explanation/hostile.md").write_text(str(page), encoding="utf-8")
+    Path("docs/contributing/failure-handling.md").write_text(str(page), encoding="utf-8")
 
 
 @nox.session(python=PYTHONS[-1], default=False)
@@ -194,34 +189,13 @@ def audit(session: nox.Session) -> None:
 
 
 @nox.session(default=False, requires=["wheel"])
-def demo(session: nox.Session) -> None:
-    """Fetch a few hundred sessions from a sandbox, and show how it goes."""
-    install_wheel(session)
-    session.run("raydocs-async", "demo", *session.posargs)
-
-
-@nox.session(default=False, requires=["wheel"])
 def bench(session: nox.Session) -> None:
-    """Measure JSON libraries; what watches the tests is off."""
+    """Run one of the measurements in bench/, with its arguments: `nox -s bench -- throughput`."""
+    name, *arguments = session.posargs or [""]
+    if name not in MEASUREMENTS:
+        session.error(f"name one of them after --: {', '.join(MEASUREMENTS)}")
     install_wheel(session, *group("bench"))
-    quiet = ["-p", "no:randomly", "-p", "no:looptime"]
-    quiet += ["-o", "asyncio_debug=false", "-o", "timeout=0", "-o", "python_functions=bench_*"]
-    quiet += ["-o", "pythonpath=bench"]
-    session.run("python", "-m", "pytest", "bench", *quiet, *session.posargs, env=INSTALLED)
-
-
-@nox.session(default=False, requires=["wheel"])
-def throughput(session: nox.Session) -> None:
-    """Measure what a session costs, beside what people use instead; takes two minutes."""
-    install_wheel(session, *group("peers"))
-    session.run("python", "bench/throughput.py", *session.posargs)
-
-
-@nox.session(default=False, requires=["wheel"])
-def ratelimit(session: nox.Session) -> None:
-    """Compare with what people use instead, on one rate limit; takes five minutes."""
-    install_wheel(session, *group("peers"))
-    session.run("python", "bench/ratelimit.py", *session.posargs)
+    session.run("python", f"bench/{name}.py", *arguments)
 
 
 @nox.session(default=False, requires=["wheel"])

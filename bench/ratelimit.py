@@ -7,7 +7,7 @@ run one after the other. `--real` runs the service's own limit instead, once, fo
 `--only` runs what has NAME in its name. `--write-docs` puts the tables and the picture into the
 documentation. The exit code is 1 if the library misses one of its targets.
 
-The peers are in the dependency group ``peers``; how each is set up, and why, is in
+The peers are in the dependency group ``bench``; how each is set up, and why, is in
 ``bench/ratelimit_contenders.py``.
 """
 

@@ -1,7 +1,7 @@
 """Draws the site's pictures: ``python docs/pictures.py`` writes them into docs/_static.
 
-The modules' layers come from the contract in pyproject.toml, and the progress display is one of a
-real run of the command ``demo``, taken in its middle.
+The modules' layers come from the contract in pyproject.toml. A progress display is of a real job
+in its middle, on a virtual clock, so that it is the same each time.
 """
 
 import io
@@ -9,12 +9,15 @@ import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from unittest import mock
 
+import looptime
 from rich.console import Console
+from rich.live import Live as Region
 
-from raydocs_async import Progress
-from raydocs_async.cli import _demo, _progress
+from raydocs_async import Progress, RateLimit, RaydocsClient
+from raydocs_async.cli import _demo
+from raydocs_async.cli._progress import Live
+from raydocs_async.testing import FakeTransport
 
 STATIC = Path(__file__).parent / "_static"
 CONTRACTS = Path(__file__).parents[1] / "pyproject.toml"
@@ -25,6 +28,9 @@ text { font: 14px ui-monospace, Consolas, monospace; fill: #1f2933; text-anchor:
 rect { fill: #e3e9f0; stroke: #66727f }
 .paper { fill: #fff; stroke: none }
 """
+
+LATENCY = 0.03
+"""Seconds that a request takes."""
 
 
 def layers() -> str:
@@ -56,33 +62,67 @@ def _boxes(names: list[str], top: int) -> Iterator[str]:
         yield f'<text x="{left + width / 2:g}" y="{top + 20}">{name}</text>'
 
 
-class Photographer(_progress.Live):
-    """The display, which is also taken a picture of while the job waits for its third window."""
+class Photographer(Live):
+    """The display of a job, on a terminal of which a picture can be taken."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.picture = Console(record=True, width=80, file=io.StringIO(), force_terminal=True)
-        self.is_taken = False
+        self._console = Console(
+            record=True,
+            width=86,
+            file=io.StringIO(),
+            force_terminal=True,
+            get_time=lambda: 0.0,  # holds the spinner
+        )
+        self._region = Region(console=self._console, auto_refresh=False)
 
-    def update(self, progress: Progress, seconds: float) -> None:
-        """Take it at the right moment."""
-        super().update(progress, seconds)
-        window = progress.rate_limit
-        if not self.is_taken and progress.done > 100 and not window.remaining and progress.eta:
-            self.is_taken = True
-            self.picture.print(self._region.get_renderable())
+    def take(self, command: str, progress: Progress) -> str:
+        """Return the picture of the terminal in which `command` has come as far as `progress`."""
+        self.update(progress, seconds=0)
+        self._console.print(f"[bold]$ {command}[/]", highlight=False)
+        self._console.print(self._region.get_renderable())
+        svg = self._console.export_svg(title="raydocs-async", unique_id="progress")
+        return re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)  # they are on the network
 
 
-def progress() -> str:
-    """The terminal of a person who runs the demo."""
-    photographer = Photographer()
-    photographer.picture.print("[bold]$ raydocs-async demo[/]", highlight=False)
-    with mock.patch.object(_demo, "choose", return_value=photographer):
-        _demo.run(output=None, quiet=False)
-    svg = photographer.picture.export_svg(title="raydocs-async", unique_id="progress")
-    return re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)  # they are on the network
+async def _wait_for_window(sessions: int, limit: RateLimit, number: int) -> Progress:
+    """The progress of a job that has used up its first windows, as many as `number`."""
+    fake = FakeTransport(limit.requests, limit.per, latency=LATENCY)
+    async with (
+        RaydocsClient(fake.token, transport=fake, rate_limit=limit) as client,
+        client.stream_sessions(fake.ids(sessions)) as stream,
+    ):
+        async for _ in stream:
+            progress = stream.progress
+            if progress.done == number * limit.requests:
+                break
+    return progress
 
+
+def terminal(command: str, sessions: int, limit: RateLimit, number: int) -> str:
+    """The terminal of a person who runs `command`, while the job waits for its next window."""
+    loop = looptime.new_event_loop()
+    try:
+        progress = loop.run_until_complete(_wait_for_window(sessions, limit, number))
+    finally:
+        loop.close()
+    return Photographer().take(command, progress)
+
+
+def demo() -> str:
+    """The demo, without its faults."""
+    limit = RateLimit(requests=_demo.LIMIT, per=_demo.WINDOW)
+    return terminal("raydocs-async demo", _demo.SESSIONS, limit, number=2)
+
+
+def tutorial() -> str:
+    """The tutorial's job."""
+    command = "raydocs-async fetch -i ids.txt -o sessions.jsonl --rate-limit 100/2"
+    return terminal(command, 250, RateLimit(requests=100, per=2), number=1)
+
+
+PICTURES = {"layers.svg": layers, "demo.svg": demo, "fetch.svg": tutorial}
 
 if __name__ == "__main__":
-    (STATIC / "layers.svg").write_text(layers(), encoding="utf-8")
-    (STATIC / "progress.svg").write_text(progress(), encoding="utf-8")
+    for name, draw in PICTURES.items():
+        (STATIC / name).write_text(draw(), encoding="utf-8")

@@ -1,6 +1,6 @@
-"""Prints the page on hazards: what each is, what comes of it, and the tests that show it.
+"""Prints the page on hazards: each one with the library's answer and the tests that show it.
 
-    python tests/hazards_page.py > docs/explanation/hostile.md
+    python tests/hazards_page.py > docs/contributing/failure-handling.md
 
 A test shows the hazards that its docstring begins with (``N8, R15: …``), or else those that the
 name of its case begins with (``N8 FIN before any byte``). What the hazards are is in
@@ -22,17 +22,18 @@ Shown: TypeAlias = Mapping[str, Mapping[str, set[str]]]
 """Hazard → test → its cases."""
 
 INTRODUCTION = """\
-# Failure handling
+# Failure handling, hazard by hazard
 
-<!-- Made by `nox -s hazards` from tests/hazards.toml and the tests; a test fails if it is not. -->
+<!-- Made by `nox -s generated` from tests/hazards.toml and the tests; a test fails if it is not. -->
 
-What servers, networks and callers do, and what the library does then; every case has a test that
-fails without the defence.
-*Typed* means the right subclass of `RaydocsError`, with a message that a person can act on; *tried
-again* means within the retry policy and the deadline.
-Where several answers would have been possible, *Chosen* tells which it is, and why.
+A hazard is something that a server, a network or a caller does.
+Each one is listed with the library's answer, and with the tests that fail without it.
 
-The tests that meet a socket run on asyncio's own event loop and on uvloop.
+*Typed* means raised as the right subclass of `RaydocsError`, with a message that says what to do.
+*Tried again* means within the retry policy and the deadline.
+*Chosen* gives the reason for an answer where several were possible.
+
+The tests that use a socket run on asyncio's own event loop and on uvloop.
 """
 
 _in_docstring = re.compile(r"([A-Z]\d+(?:, [A-Z]\d+)*): ").match

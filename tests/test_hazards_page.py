@@ -9,11 +9,11 @@ import pytest
 from tests.hazards_page import checked, claims, complaints, page
 
 SCRIPT = Path(__file__).parent / "hazards_page.py"
-PAGE = SCRIPT.parent.parent / "docs" / "explanation" / "hostile.md"
+PAGE = SCRIPT.parent.parent / "docs" / "contributing" / "failure-handling.md"
 
 
 def test_the_page_is_what_the_tests_show() -> None:
-    """No hazard is without a test, and the page is as `nox -s hazards` would write it."""
+    """No hazard is without a test, and the page is as `nox -s generated` would write it."""
     made = subprocess.run([sys.executable, SCRIPT], capture_output=True, text=True, check=False)
     assert (made.returncode, made.stderr) == (0, "")
     assert made.stdout == PAGE.read_text(encoding="utf-8")

@@ -1,13 +1,13 @@
 """Reading one realistic session (8 kB, 3 documents, 2 results): which JSON library, and how.
 
-    nox -s bench
+    python bench/parsers.py [OPTIONS OF PYTEST]
 
-The three
-converters differ in their JSON library alone, and are cattrs' own: without the strictness and the
-losslessness that `raydocs_async.converter` adds, which is the last row.
+The three converters differ in their JSON library alone, and are cattrs' own: without the strictness
+and the losslessness that `raydocs_async.converter` adds, which is the last row.
 """
 
 import json
+import sys
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -66,3 +66,11 @@ def bench_decoding(benchmark: BenchmarkFixture, decode: Callable[[], Any]) -> No
 def bench_structuring(benchmark: BenchmarkFixture, structure: Callable[[], Any]) -> None:
     """Bytes to typed values."""
     benchmark(structure)
+
+
+# What watches the tests is off: it would be measured, too.
+QUIET = ["-p", "no:randomly", "-p", "no:looptime"]
+QUIET += ["-o", "asyncio_debug=false", "-o", "timeout=0", "-o", "python_functions=bench_*"]
+
+if __name__ == "__main__":
+    sys.exit(pytest.main([__file__, *QUIET, "-o", "pythonpath=bench", *sys.argv[1:]]))
