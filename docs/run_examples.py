@@ -1,12 +1,14 @@
 """A pytest plugin that runs every code block of the documentation, a page from top to bottom.
 
 Each page has a sandbox, with its address and token in the environment, and a directory with the ids
-of some of its sessions in ``ids.txt``, unless the page makes that file by a sandbox of its own.
-``python`` may use ``await`` at the top, as in a notebook; a block with a test in it goes to
-pytest, and one that begins with ``# name.py`` is also saved as that, for later ones to import.
-``sh`` and ``sql`` are run as well, and ``text`` is what the block before it has printed, with
-``...`` for what differs from run to run. Another language is an error, so that nothing is left
-out by accident; on purpose, it is by ``<!-- skip: next "why" -->``.
+of some of its sessions in ``ids.txt``, unless the page makes that file by a sandbox of its own. For
+the pages for contributors, the directory has the project's ``tests``, too.
+
+``python`` may use ``await`` at the top, as in a notebook. A block that begins with ``# name.py`` is
+also saved as that, for later ones to import; one with a test in it goes to pytest. ``sh`` and
+``sql`` are run as well. A ``diff`` has to apply to the project. ``text`` is the output of the block
+before it, with ``...`` for parts that differ from run to run. Another language is an error, so that
+nothing is left out by accident; on purpose, it is by ``<!-- skip: next "why" -->``.
 """
 
 import ast
@@ -92,6 +94,12 @@ class Page:
         """Run it in memory, beside the page's files."""
         self.printed = str(duckdb.sql(example.parsed))
 
+    def diff(self, example: Example) -> None:
+        """Check that it applies to the project, so that the lines it changes are there."""
+        patch = Path("page.diff")
+        patch.write_text(example.parsed, encoding="utf-8")
+        self.run(["git", "-C", str(ROOT), "apply", "--check", str(patch.absolute())])
+
     def text(self, example: Example) -> None:
         """Compare it with what was printed."""
         if not MATCHES(example.parsed, self.printed, LOOSELY):
@@ -129,7 +137,7 @@ def saved_name(source: str) -> str | None:
 
 def is_test(source: str) -> bool:
     """True for Python that pytest runs."""
-    return "def test_" in source
+    return "def test_" in source or "\nclass Test" in source
 
 
 def evaluate(example: Example) -> None:
@@ -140,7 +148,7 @@ def evaluate(example: Example) -> None:
     if language == "python" and is_test(example.parsed):
         language = "test"
     runs = {"python": page.python, "test": page.test, "sh": page.sh, "sql": page.sql}
-    {**runs, "text": page.text}[language](example)
+    {**runs, "diff": page.diff, "text": page.text}[language](example)
 
 
 def parse(document: Document) -> Iterable[Region]:
@@ -162,10 +170,12 @@ def page(
         asyncio.Runner() as runner,
     ):
         patch.chdir(tmp_path_factory.mktemp("page"))
+        patch.syspath_prepend(Path.cwd())
         text = request.path.read_text(encoding="utf-8")
         if not re.search(r"^raydocs-async .*--ids ids\.txt", text, re.MULTILINE):  # in a block
             ids = "".join(f"{each}\n" for each in api.ids(12))
             Path("ids.txt").write_text(ids, encoding="utf-8")
+        Path("tests").symlink_to(ROOT / "tests")
         page = Page(runner)
         yield page
         for server in page.servers:

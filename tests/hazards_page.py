@@ -24,7 +24,7 @@ Shown: TypeAlias = Mapping[str, Mapping[str, set[str]]]
 INTRODUCTION = """\
 # Failure handling, hazard by hazard
 
-<!-- Made by `nox -s generated` from tests/hazards.toml and the tests; a test fails if it is not. -->
+<!-- `nox -s generated` makes this page from tests/hazards.toml and the tests. -->
 
 A hazard is something that a server, a network or a caller does.
 Each one is listed with the library's answer, and with the tests that fail without it.

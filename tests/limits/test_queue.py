@@ -17,6 +17,7 @@ from raydocs_async._headers import Unseen
 from raydocs_async._limits._period import Interval
 from raydocs_async._limits._values import Lane, Ticket, Wait
 from raydocs_async.sandbox import Throttle
+from tests.limits.promises import LimiterPromises
 from tests.support.windows import pausing
 
 pytestmark = pytest.mark.looptime
@@ -83,6 +84,14 @@ async def exhausted(*, limit: int = 3, per: float = 60.0, reserve: int = 0) -> R
     for left in range(limit - 2, reserve - 1, -1):
         settle(limiter, await acquire(limiter), reply(left, limit=limit))
     return limiter
+
+
+class TestPromises(LimiterPromises):
+    """The promises that each backend keeps."""
+
+    def make(self, max_wait: float) -> RateLimiter:
+        """Return a limiter with the defaults, which waits for the reply to the first request."""
+        return RateLimiter(RateLimit(max_wait=max_wait))
 
 
 async def test_a_job_takes_the_least_time_that_the_server_allows() -> None:
