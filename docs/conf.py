@@ -31,7 +31,7 @@ napoleon_custom_sections = ["Source"]
 default_role = "py:obj"
 nitpick_ignore_regex = [
     (r"py:obj", r"[a-z_]+"),
-    (r"py:class", r"raydocs_async\._\w+\.M(_co)?"),  # type variables
+    (r"py:class", r"raydocs_async\.\w+\.[A-Z](_co)?"),  # type variables
     # Other projects' names: their inventories are on the network, which a build does not need.
     (r"py:.*", r"(aiohttp|asyncio|collections|datetime|enum|types|uuid)\..*"),
 ]
