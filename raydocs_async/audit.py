@@ -36,7 +36,7 @@ class Evidence:
     page: int | None = None
     """The page, counted from 1."""
     chunk_id: UUID | None = None
-    """The ``id`` of the chunk, the part of the document that holds the text."""
+    """The `Chunk.id` of the part of the document that holds the text."""
 
     def find_chunk(self, chunks: Iterable[C]) -> C | None:
         """Return the chunk that holds the text, or ``None`` if it is not among `chunks`."""
