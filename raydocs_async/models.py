@@ -180,7 +180,7 @@ class Block(Model):
     id: AnyId = field(default=None, metadata=spelled("block_id"))
     """Its own id."""
     type: str | None = None
-    """The kind of part: ``"heading"``, ``"paragraph"``, ``"table"``, ``"table_row"`` and others."""
+    """The kind of part, such as ``"heading"``, ``"paragraph"``, ``"table"`` or ``"table_row"``."""
     content: str | None = field(default=None, repr=False)
     """The text."""
     page_ref: Any = field(default=None, hash=False)
