@@ -1,8 +1,10 @@
 """How Sphinx builds the site."""
 
+import builtins
 from importlib import metadata
 from typing import Any
 
+from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 
 project = "raydocs_async"
@@ -47,6 +49,7 @@ READABLE = {
 def setup(app: Sphinx) -> None:
     """Mend what is generated where it does not read well."""
     app.connect("autodoc-process-signature", mend_signature)
+    app.connect("doctree-read", unlink_builtins)
     app.connect("sphinx-click-process-arguments", drop_arguments)
     app.connect("sphinx-click-process-epilog", mend_epilog)
 
@@ -59,6 +62,14 @@ def mend_signature(app: Sphinx, what: str, *about: Any) -> tuple[str, str | None
     for shown, readable in READABLE.items():
         arguments = arguments.replace(shown, readable)
     return "" if what == "exception" else arguments, returns
+
+
+def unlink_builtins(app: Sphinx, tree: Any) -> None:
+    """Keep a built-in's name in a signature, such as `type`, from leading to a namesake of ours."""
+    for link in tree.findall(pending_xref):
+        if link["reftype"] == "class" and link["reftarget"] in vars(builtins):
+            # Sphinx searches for namesakes wherever the attribute exists, even if it is false.
+            link.attributes.pop("refspecific", None)
 
 
 def drop_arguments(app: Sphinx, context: object, lines: list[str]) -> None:
