@@ -20,7 +20,8 @@ from multidict import CIMultiDict
 
 from raydocs_async import RateLimit, RaydocsClient
 from raydocs_async._exchange import Request, Response
-from raydocs_async.sandbox._sessions import build_session, session_id
+from raydocs_async.sandbox._ids import session_id
+from raydocs_async.sandbox._sessions import build_session
 
 IDS = 1_000_000
 WARM_UP = 10_000

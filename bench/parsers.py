@@ -23,7 +23,8 @@ from obvious_models import Session
 from pytest_benchmark.fixture import BenchmarkFixture
 
 import raydocs_async
-from raydocs_async.sandbox._sessions import build_session, session_id
+from raydocs_async.sandbox._ids import session_id
+from raydocs_async.sandbox._sessions import build_session
 
 BODY = json.dumps(build_session(session_id(0))).encode()
 

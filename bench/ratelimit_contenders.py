@@ -30,7 +30,7 @@ from ratelimit_server import TOKEN
 from tenacity import retry, stop_after_attempt, wait_random_exponential
 
 from raydocs_async import RateLimit, RaydocsClient
-from raydocs_async.sandbox._sessions import session_id
+from raydocs_async.sandbox._ids import session_id
 
 LIMIT = 100
 WINDOW = 3.0

@@ -15,9 +15,10 @@ import attrs
 from aiohttp import web
 
 from raydocs_async.sandbox import Sandbox
-from raydocs_async.sandbox._application import Admission, ServerRequest
+from raydocs_async.sandbox._base import Exchange
+from raydocs_async.sandbox._clock import Clock
+from raydocs_async.sandbox._ids import session_id
 from raydocs_async.sandbox._replies import Reply
-from raydocs_async.sandbox._sessions import session_id
 
 TOKEN = "sandbox-token"
 SESSIONS = 1000
@@ -76,12 +77,10 @@ class BenchSandbox(Sandbox):
         )
         self.setup = setup
 
-    async def _answer(
-        self, request: web.BaseRequest, received: ServerRequest, admission: Admission | Reply
-    ) -> Reply:
+    async def _answer(self, exchange: Exchange, clock: Clock) -> Reply:
         if self.stats.accepted == self.setup.change_after:
             self.throttle.limit = self.setup.changed
-        return await super()._answer(request, received, admission)
+        return await super()._answer(exchange, clock)
 
     def _with_headers(self, response: web.StreamResponse, reply: Reply) -> web.StreamResponse:
         response = super()._with_headers(response, reply)

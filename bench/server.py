@@ -9,7 +9,8 @@ import json
 import re
 import sys
 
-from raydocs_async.sandbox._sessions import build_session, session_id
+from raydocs_async.sandbox._ids import session_id
+from raydocs_async.sandbox._sessions import build_session
 
 BODY = json.dumps(build_session(session_id(0))).encode()
 _HEAD = (

@@ -20,7 +20,7 @@ import attrs
 from framework import Framework, framework
 
 from raydocs_async import Fetched, RateLimit, RaydocsClient
-from raydocs_async.sandbox._sessions import session_id
+from raydocs_async.sandbox._ids import session_id
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "rate-limit-benchmark.md"
 SESSIONS = 450

@@ -4,59 +4,17 @@ The order of the steps is the framework's own: routing, authentication, throttle
 look-up. Only a request that passes the throttle is counted, in the window of its peer's address.
 """
 
-from typing import NamedTuple
-
-from attrs import Factory, field, frozen
+from attrs import frozen
 
 from raydocs_async.sandbox import _replies
-from raydocs_async.sandbox._catalog import Catalog
-from raydocs_async.sandbox._faults import NO_FAULT, Fault, Kind, Origin, Plan
+from raydocs_async.sandbox._faults import Fault, Kind, Origin, Plan
 from raydocs_async.sandbox._replies import Reply
-from raydocs_async.sandbox._routes import Resource, find_resource
+from raydocs_async.sandbox._requests import Admission, ServerRequest, choose_fault
+from raydocs_async.sandbox._routes import Content, Query, Resource
 from raydocs_async.sandbox._stats import Stats
-from raydocs_async.sandbox._throttle import PEER, Throttle
+from raydocs_async.sandbox._throttle import Throttle
 
 _LOGIN = "/login"
-
-
-@frozen
-class ServerRequest:
-    """The parts of an HTTP request that the application reads."""
-
-    method: str
-    path: str
-    """The decoded path, without the query."""
-    authorization: str = field(repr=False)
-    accept: str
-    peer: str = PEER
-    """The address that the request comes from."""
-    host: str = ""
-    resource: Resource | None = field(
-        init=False,
-        default=Factory(lambda self: find_resource(self.path), takes_self=True),
-    )
-    """The resource that the path names; ``None`` if the path belongs to no route."""
-
-    @property
-    def login(self) -> str:
-        """The URL of the login page."""
-        return f"http://{self.host}{_LOGIN}"
-
-    @property
-    def token(self) -> str:
-        """The bearer token; empty if there is none."""
-        scheme, _, token = self.authorization.partition(" ")
-        return token if scheme.lower() == "bearer" else ""
-
-
-class Admission(NamedTuple):
-    """The throttle's and the fault plan's decision on a request that is to be answered."""
-
-    resource: Resource
-    fault: Fault
-    """The fault that hits the request; `NO_FAULT` if none does."""
-    hits: int | None
-    """The hits of the request's window, its own included; ``None`` if it was not counted."""
 
 
 @frozen
@@ -64,7 +22,7 @@ class Application:
     """The application behind one address. Each `now` is in seconds since the epoch."""
 
     throttle: Throttle
-    catalog: Catalog
+    content: Content
     plan: Plan
     stats: Stats
     token: str
@@ -85,7 +43,7 @@ class Application:
             return _replies.wrong_method(request.method, request.path, request.accept)
         if request.token not in {self.token, self.forbidden_token}:
             self.stats.unauthorized += 1
-            return _replies.unauthenticated(request.accept, request.login)
+            return _replies.unauthenticated(request.accept, request.base_url + _LOGIN)
         if self.throttle.refuses(now, request.peer):
             self.stats.throttled += 1
             headers = self.throttle.refused_headers(now, request.peer)
@@ -93,13 +51,9 @@ class Application:
         return None
 
     def _count(self, request: ServerRequest, resource: Resource, now: float) -> Admission:
-        fault = self.plan.take(resource.id)
-        if fault is None:
-            fault = NO_FAULT
-        else:
-            self.stats.faults += 1
+        fault = choose_fault(request.path, resource, self.plan, self.stats)
         if not fault.is_counted:
-            return Admission(resource, fault, None)
+            return Admission(resource, fault)
         self.stats.accepted += 1
         return Admission(resource, fault, self.throttle.hit(now, request.peer))
 
@@ -110,24 +64,25 @@ class Application:
         """
         resource, fault, hits = admission
         if fault.kind is Kind.REPLY:
-            reply = self._fail(request, resource, fault)
+            reply = self._fail(request, resource, fault, now)
         else:
-            reply = self._look_up(request, resource)
+            reply = self._look_up(request, resource, now)
         if fault.has_rate_limit:
             headers = self.throttle.passed_headers(now, request.peer, counted=hits)
             reply = reply.with_headers(headers)
         return reply.with_headers(dict(fault.headers))
 
-    def _look_up(self, request: ServerRequest, resource: Resource) -> Reply:
+    def _look_up(self, request: ServerRequest, resource: Resource, now: float) -> Reply:
         if request.token == self.forbidden_token:
             return _replies.error(403, request.accept)
-        body = resource.route.body(self.catalog, resource.id)
-        if body is None:
+        query = Query(resource.id, request.query, request.base_url, now)
+        reply = resource.route.reply(self.content, query)
+        if reply is None:
             self.stats.not_found += 1
             return _replies.not_found(resource.route.noun, resource.id, request.accept)
-        return Reply(200, body)
+        return reply
 
-    def _fail(self, request: ServerRequest, resource: Resource, fault: Fault) -> Reply:
+    def _fail(self, request: ServerRequest, resource: Resource, fault: Fault, now: float) -> Reply:
         """Return the fault's own body, or else the body that the server sends with its status."""
         if fault.payload is not None:
             return Reply(fault.code, fault.payload)
@@ -136,9 +91,9 @@ class Application:
         noun, accept = resource.route.noun, request.accept
         match fault.code:
             case 200:
-                return self._look_up(request, resource)
+                return self._look_up(request, resource, now)
             case 401:
-                return _replies.unauthenticated(accept, request.login)
+                return _replies.unauthenticated(accept, request.base_url + _LOGIN)
             case 404:
                 return _replies.not_found(noun, resource.id, accept)
             case 422:

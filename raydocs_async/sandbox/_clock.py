@@ -14,14 +14,19 @@ class Clock:
     """
 
     def __init__(self) -> None:
-        self._loop_time = asyncio.get_running_loop().time
-        self._loop_start = self._loop_time()
+        self._loop = asyncio.get_running_loop()
+        self._loop_start = self._loop.time()
         self.started_at = _wall_clock()
         """The time of construction, in seconds since the epoch."""
 
+    @property
+    def is_running(self) -> bool:
+        """True in the event loop of its construction."""
+        return asyncio.get_running_loop() is self._loop
+
     def now(self) -> float:
         """Return the time, in seconds since the epoch."""
-        return self.started_at + self._loop_time() - self._loop_start
+        return self.started_at + self._loop.time() - self._loop_start
 
 
 def _wall_clock() -> float:

@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from multidict import CIMultiDict
 
 from raydocs_async._exchange import Failure, FailureKind, Request, Response
-from raydocs_async.sandbox._application import Admission, ServerRequest
 from raydocs_async.sandbox._base import BaseSandbox
-from raydocs_async.sandbox._clock import Clock
-from raydocs_async.sandbox._faults import Chaos, Kind
-from raydocs_async.sandbox._replies import JSON, Reply
-from raydocs_async.sandbox._throttle import Store, Throttle
+from raydocs_async.sandbox._faults import Kind
+from raydocs_async.sandbox._replies import JSON
+from raydocs_async.sandbox._requests import ServerRequest
+from raydocs_async.sandbox._signing import FILES
 
 _STALL = 60.0
 """Seconds that a stall lasts: the client's default time-out of one attempt."""
+
+_BASE_URL = "https://sandbox.invalid"
+"""The URL of files. It is one of https, because clients refuse other URLs of foreign hosts."""
 
 _FAILURES: Mapping[Kind, Failure] = {
     Kind.CUT: Failure(FailureKind.CUT, "as the test asked for"),
@@ -39,56 +41,44 @@ class FakeTransport(BaseSandbox):
         window: Length of the throttle's window, in seconds.
         store: The store of the throttle's counts, which decides when a window really ends; see
             `raydocs_async.sandbox.Throttle`.
-        sessions: The number of built-in sessions; ``None`` is one for every UUID.
+        sessions: The number of built-in sessions; ``None`` is one for every UUID of version 4
+            or 5.
+        finish_within: Seconds from the first request until all built-in sessions are finished; each
+            finishes at a time of its own. By default all are finished from the start.
+        shapes: The shapes of chunks, lists and single documents: ``"newest"``, ``"older"`` or
+            ``"oldest"``.
+        per_page: The number of documents or results on one page of a list.
         latency: Duration of each accepted request, in seconds.
         chaos: Random faults.
         token: The value of `token`; the transport accepts any.
+        log_size: The number of latest requests to keep in `log`; 0 keeps none.
 
     Raises:
         ValueError: An argument is out of its range.
     """
 
-    def __init__(
-        self,
-        limit: int | None = 100,
-        window: float = 60.0,
-        *,
-        store: Store = "redis",
-        sessions: int | None = 1000,
-        latency: float = 0.0,
-        chaos: Chaos | None = None,
-        token: str = "fake-token",
-    ) -> None:
-        throttle = Throttle(limit, window, store)
-        super().__init__(throttle, sessions=sessions, latency=latency, chaos=chaos, token=token)
-        self._clock: Clock | None = None
-
     async def send(self, request: Request, deadline: float) -> Response | Failure:
         """Answer one request; the client itself keeps the `deadline`."""
-        clock = self._clock = self._clock or Clock()
-        received = ServerRequest("GET", request.path, f"Bearer {self.token}", JSON)
-        self.stats.requests += 1
-        admission = self._application.admit(received, clock.now())
-        if isinstance(admission, Reply):
-            answer: Reply | Failure = admission
-        else:
-            answer = await self._answer(received, admission, clock)
-        if isinstance(answer, Failure):
-            return answer
-        self.stats.statuses[answer.status] += 1
+        clock = self._clock
+        if clock is None or not clock.is_running:
+            clock = self._start_clock()
+        with self._exchange(self._read(request), clock) as exchange:
+            reply = await self._answer(exchange, clock)
+            kind = exchange.fault.kind
+            if kind is Kind.STALL:
+                await asyncio.sleep(_STALL)
+            if kind in _FAILURES:
+                return _FAILURES[kind]
+            exchange.status = reply.status
         # As aiohttp's, the names of headers are found in any letter case.
-        headers = CIMultiDict(self._headers(answer, clock.now()))
-        return Response(answer.status, headers, answer.body)
+        headers = CIMultiDict(self._headers(reply, clock.now()))
+        return Response(reply.status, headers, reply.body)
 
-    async def _answer(
-        self, request: ServerRequest, admission: Admission, clock: Clock
-    ) -> Reply | Failure:
-        fault = admission.fault
-        stall = _STALL if fault.kind is Kind.STALL else 0.0
-        await asyncio.sleep(self.latency + fault.seconds + stall)
-        failure = _FAILURES.get(fault.kind)
-        return failure or self._application.respond(request, admission, clock.now())
+    def _read(self, request: Request) -> ServerRequest:
+        path, _, query = request.path.removeprefix(_BASE_URL).partition("?")
+        # As a client's own transport, it sends no token to the storage.
+        authorization = "" if path.startswith(FILES) else f"Bearer {self.token}"
+        return ServerRequest("GET", path, authorization, JSON, base_url=_BASE_URL, query=query)
 
     async def close(self) -> None:
-        """Forget the event loop's clock, so that another client may use another loop."""
-        self._clock = None
+        """Do nothing: there is no connection, and other clients may use the transport later."""

@@ -208,19 +208,20 @@ class Plan:
         """Append `faults` to the script: they hit the next requests, one each."""
         self._script.extend(faults)
 
-    def script_for(self, resource_id: str, faults: Iterable[Fault]) -> None:
-        """Append `faults` to the script of one id, in any letter case."""
-        self._scripts.setdefault(resource_id.lower(), deque()).extend(faults)
+    def script_for(self, target: str, faults: Iterable[Fault]) -> None:
+        """Append `faults` to the script of one id or path, in any letter case."""
+        self._scripts.setdefault(target.lower(), deque()).extend(faults)
 
     def clear(self) -> None:
         """Drop the scripted faults that have not been taken."""
         self._script.clear()
         self._scripts.clear()
 
-    def take(self, resource_id: str) -> Fault | None:
-        """Remove and return the fault for a request for `resource_id`, if one is due."""
-        if own := self._scripts.get(resource_id.lower()):
-            return own.popleft()
+    def take(self, resource_id: str, path: str) -> Fault | None:
+        """Remove and return the fault for a request for `resource_id` at `path`, if one is due."""
+        for target in (path, resource_id) if self._scripts else ():
+            if own := self._scripts.get(target.lower()):
+                return own.popleft()
         if self._script:
             return self._script.popleft()
         # A request that the script hits draws no random number, so a script shifts random faults

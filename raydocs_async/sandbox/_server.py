@@ -8,19 +8,18 @@ import asyncio
 import os
 import socket
 import struct
-from collections import deque
 from types import TracebackType
 from typing import Self
 
 from aiohttp import web
 
-from raydocs_async.sandbox._application import Admission, ServerRequest
 from raydocs_async.sandbox._base import BaseSandbox
+from raydocs_async.sandbox._chunks import Shapes
 from raydocs_async.sandbox._clock import Clock
 from raydocs_async.sandbox._faults import Chaos, Kind
 from raydocs_async.sandbox._replies import Reply
-from raydocs_async.sandbox._stats import LogEntry
-from raydocs_async.sandbox._throttle import PEER, Store, Throttle
+from raydocs_async.sandbox._requests import ServerRequest
+from raydocs_async.sandbox._throttle import PEER, Store
 
 _BACKLOG = 1024
 _GRACE = 0.05
@@ -42,13 +41,19 @@ class Sandbox(BaseSandbox):
         window: Length of the throttle's window, in seconds, 60 as documented.
         store: The store of the throttle's counts, which decides when a window really ends; see
             `Throttle`.
-        sessions: The number of built-in sessions; ``None`` is one for every UUID.
+        sessions: The number of built-in sessions; ``None`` is one for every UUID of version 4
+            or 5.
+        finish_within: Seconds from the first start until all built-in sessions are finished; each
+            finishes at a time of its own. By default all are finished from the start.
+        shapes: The shapes of chunks, lists and single documents, of which the API's documentation
+            shows several: ``"newest"``, ``"older"`` or ``"oldest"``.
+        per_page: The number of documents or results on one page of a list.
         latency: Duration of each accepted request, in seconds; see also `Sandbox.latency`.
         chaos: Random faults.
         token: The bearer token that the sandbox accepts.
+        log_size: The number of latest requests to keep in `log`; 0 keeps none.
         host: The address to listen on.
         port: The port to listen on; 0 is any free port.
-        log_size: The number of latest requests to keep in `log`; 0 keeps none.
 
     Raises:
         ValueError: An argument is out of its range.
@@ -61,22 +66,29 @@ class Sandbox(BaseSandbox):
         *,
         store: Store = "redis",
         sessions: int | None = 1000,
+        finish_within: float | None = None,
+        shapes: Shapes = "newest",
+        per_page: int = 15,
         latency: float = 0.0,
         chaos: Chaos | None = None,
         token: str = "sandbox-token",
+        log_size: int = 10_000,
         host: str = "127.0.0.1",
         port: int = 0,
-        log_size: int = 10_000,
     ) -> None:
         super().__init__(
-            Throttle(limit, window, store),
+            limit,
+            window,
+            store=store,
             sessions=sessions,
+            finish_within=finish_within,
+            shapes=shapes,
+            per_page=per_page,
             latency=latency,
             chaos=chaos,
             token=token,
+            log_size=log_size,
         )
-        self.log: deque[LogEntry] = deque(maxlen=log_size)
-        """The latest finished requests, the oldest first."""
         self._address = (host, port)
         self._active: set[asyncio.Transport] = set()
         self._runner: web.ServerRunner | None = None
@@ -88,7 +100,7 @@ class Sandbox(BaseSandbox):
     async def __aenter__(self) -> Self:
         if self._runner is not None:
             raise RuntimeError("the sandbox is running already")
-        self._clock = Clock()
+        self._start_clock()
         # Without the cancellation, a stalled request would outlive its client.
         server = web.Server(self._serve, handler_cancellation=True, access_log=None)
         runner = web.ServerRunner(server, shutdown_timeout=_GRACE)
@@ -111,7 +123,7 @@ class Sandbox(BaseSandbox):
 
     @property
     def url(self) -> str:
-        """The URL that it listens on, which is the client's base URL.
+        """The URL that it listens on, which is the base URL for clients.
 
         Raises:
             RuntimeError: The sandbox is not running.
@@ -127,56 +139,20 @@ class Sandbox(BaseSandbox):
             RuntimeError: The sandbox is not running.
         """
         self._running()
-        return self._clock.now()
+        return self._time().now()
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer one request, count it, and log it."""
-        # Up to its count there is no `await`: the check and the count of a request are atomic
-        # here, and only `Throttle.workers` simulates a server on which they are not.
-        received = _read(request)
-        arrived = self._clock.now()
-        admission = self._application.admit(received, arrived)
-        window = self.throttle.number(received.peer)
-        status: int | None = None
-        transport = self._enter(request)
-        try:
-            reply = await self._answer(request, received, admission)
-            status = reply.status
-        finally:
-            # A client that gives up cancels this handler, and is logged without a status.
-            self._active.remove(transport)
-            self._record(received, arrived, status, window)
-        self.stats.statuses[reply.status] += 1
-        return self._with_headers(web.Response(status=reply.status, body=reply.body), reply)
-
-    def _enter(self, request: web.BaseRequest) -> asyncio.Transport:
         transport = _transport(request)
         self._active.add(transport)
-        self.stats.requests += 1
-        self.stats.peak_in_flight = max(self.stats.peak_in_flight, len(self._active))
-        return transport
-
-    def _record(
-        self, request: ServerRequest, arrived: float, status: int | None, window: int
-    ) -> None:
-        noun, resource_id = None, None
-        if request.resource is not None:
-            noun, resource_id = request.resource.route.noun, request.resource.id
-        since_start = arrived - self._clock.started_at
-        self.log.append(LogEntry(since_start, request.path, noun, resource_id, status, window))
-
-    async def _answer(
-        self, request: web.BaseRequest, received: ServerRequest, admission: Admission | Reply
-    ) -> Reply:
-        if isinstance(admission, Reply):
-            return admission
-        fault = admission.fault
-        if seconds := self.latency + fault.seconds:
-            await asyncio.sleep(seconds)
-        reply = self._application.respond(received, admission, self._clock.now())
-        if fault.kind in _BROKEN:
-            await self._break(request, reply, fault.kind)
-        return reply
+        try:
+            with self._exchange(_read(request), self._time()) as exchange:
+                reply = await self._answer(exchange, self._time())
+                if exchange.fault.kind in _BROKEN:
+                    await self._break(request, reply, exchange.fault.kind)
+                exchange.status = reply.status
+        finally:
+            self._active.remove(transport)
+        return self._with_headers(web.Response(status=reply.status, body=reply.body), reply)
 
     async def _break(self, request: web.BaseRequest, reply: Reply, kind: Kind) -> None:
         """Break the connection, and never return: its end cancels this handler."""
@@ -201,8 +177,12 @@ class Sandbox(BaseSandbox):
 
     def _with_headers(self, response: web.StreamResponse, reply: Reply) -> web.StreamResponse:
         """Add the headers of `reply`, and those that every reply has."""
-        response.headers.update(self._headers(reply, self._clock.now()))
+        response.headers.update(self._headers(reply, self._time().now()))
         return response
+
+    def _time(self) -> Clock:
+        assert self._clock is not None  # it starts with the server
+        return self._clock
 
     def _running(self) -> web.ServerRunner:
         if self._runner is None:
@@ -222,7 +202,8 @@ def _read(request: web.BaseRequest) -> ServerRequest:
         headers.get("Authorization", ""),
         headers.get("Accept", ""),
         request.remote or PEER,
-        request.host,
+        f"http://{request.host}",
+        request.rel_url.raw_query_string,
     )
 
 

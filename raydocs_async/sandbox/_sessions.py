@@ -1,93 +1,141 @@
-"""The built-in sessions: finished ones, each computed from its id alone.
+"""The built-in sessions, each computed from its id alone.
 
 The same id gives the same session in every process and on every machine, so a test can compare a
 reply with `build_session`. Names and order of the fields are those of the API's reference; times
-have Laravel's form.
+have Laravel's form. What the audit quotes stands in the chunks, and in the files, of the documents.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-_NAMESPACE = UUID("6f1d7f0e-52d5-5b0c-9a53-4d3f0c1a7b2e")
+from attrs import Factory, field, frozen
+
+from raydocs_async.sandbox._ids import NAMESPACE, part_ids
+from raydocs_async.sandbox._invoices import Chunk, Field, build_invoice, print_invoice
+from raydocs_async.sandbox._pdf import build_pdf
+from raydocs_async.sandbox._schedule import Stage
+
 _EPOCH = datetime(2026, 1, 1, 8, tzinfo=UTC)
 _WORKSPACE = 123
-_SUPPLIERS = ("Acme Tools Ltd", "Boulangerie Dupré", "Müller & Söhne GmbH", "Studio Ōkami")
-_ITEMS = ("Consulting, senior", "Hosting, yearly", "Paper, A4", "Travel", "Licence, 10 seats")
-_CURRENCIES = ("EUR", "GBP", "USD")
-_EXCERPT = "as printed below the heading"
+
+_PARTS = ((0, 0, 2), (0, 1, 2), (1, 0, 1))
+"""For each document: the number of its result, its place among the result's documents, and their
+number."""
 
 
-def session_id(index: int) -> str:
-    """Return the id of the built-in session number `index`, counted from 0."""
-    return str(uuid5(_NAMESPACE, f"session-{index}"))
+@frozen
+class BuiltDocument:
+    """A document of a built-in session, with its content."""
+
+    id: UUID
+    filename: str
+    chunks: Sequence[Chunk]
+    file: bytes = field(init=False, default=Factory(lambda self: _print(self.chunks), True))
+    """The document as a PDF."""
+
+    def chunk_id(self, index: int) -> str:
+        """Return the id of the chunk number `index`, counted from 0."""
+        return str(uuid5(self.id, f"chunk-{index}"))
 
 
-def build_session(session_id: str) -> dict[str, Any]:
-    """Return a finished session of about 8 kB of JSON, with 3 documents and 2 results.
+def build_session(session_id: str, stage: Stage = Stage.FINISHED) -> dict[str, Any]:
+    """Return a session of about 8 kB of JSON, with 3 documents and 2 results.
 
     Args:
-        session_id: A UUID in its usual form; it determines everything else.
+        session_id: A UUID in its usual form; it determines everything but the progress.
+        stage: The progress of its documents and results.
 
     Raises:
         ValueError: `session_id` is not a UUID.
     """
     root = UUID(session_id)
-    documents = [_document(root, number) for number in range(3)]
+    invoices = [build_invoice(id_) for id_ in part_ids(root, "results")]
+    built = [_build_document(root, number, invoices) for number in range(len(_PARTS))]
+    documents = [_document(root, number, each, stage) for number, each in enumerate(built)]
+    results = []
+    for number, data in enumerate(invoices):
+        own = [index for index, (result, *_) in enumerate(_PARTS) if result == number]
+        result = _result(root, number, stage)
+        result["document_refs"] = [_reference(documents[index]) for index in own]
+        if stage is Stage.FINISHED:
+            result["data"] = data
+            result["audit_data"] = _audit(data, _sources(built[index] for index in own))
+        results.append(result)
     return {
         "id": session_id,
         "name": f"Invoices {root.int % 1000:03d}",
-        "extraction_template_id": str(uuid5(_NAMESPACE, f"template-{root.int % 7}")),
+        "extraction_template_id": str(uuid5(NAMESPACE, f"template-{root.int % 7}")),
         "settings": {"language": "en", "page_range": None, "reasoning": True},
-        "status": "completed",
+        "status": stage.session,
         "created_at": _time(root, 0),
         "updated_at": _time(root, 95),
         "documents": documents,
-        "results": [_result(root, 0, documents[:2]), _result(root, 1, documents[2:])],
+        "results": results,
     }
 
 
-def _document(root: UUID, number: int) -> dict[str, Any]:
-    document_id = uuid5(root, f"document-{number}")
+def build_document(session: UUID, number: int) -> BuiltDocument:
+    """Return a document of the built-in session with id `session`, counted from 0."""
+    invoices = [build_invoice(id_) for id_ in part_ids(session, "results")]
+    return _build_document(session, number, invoices)
+
+
+def _build_document(
+    root: UUID, number: int, invoices: Sequence[Mapping[str, Any]]
+) -> BuiltDocument:
+    result, part, parts = _PARTS[number]
+    filename = f"invoice-{root.int % 9973:04d}-{number + 1}.pdf"
+    chunks = print_invoice(invoices[result], filename, part, parts)
+    return BuiltDocument(part_ids(root, "documents")[number], filename, chunks)
+
+
+def _print(chunks: Iterable[Chunk]) -> bytes:
+    pages: dict[int, list[str]] = {}
+    for chunk in chunks:
+        pages.setdefault(chunk.page, []).extend(block.text for block in chunk.blocks)
+    return build_pdf([pages.get(number, []) for number in range(1, max(pages) + 1)])
+
+
+def _document(root: UUID, number: int, built: BuiltDocument, stage: Stage) -> dict[str, Any]:
     return {
-        "id": str(document_id),
+        "id": str(built.id),
         "workspace_id": _WORKSPACE,
-        "filename": f"invoice-{root.int % 9973:04d}-{number + 1}.pdf",
+        "filename": built.filename,
         "mime": "application/pdf",
-        "size": 40_000 + document_id.int % 900_000,
-        "sha256": hashlib.sha256(document_id.bytes).hexdigest(),
-        "status": "ready",
+        "size": len(built.file),
+        "sha256": hashlib.sha256(built.file).hexdigest(),
+        "status": stage.document,
         "source_type": "upload",
-        "source_url": f"https://files.example.com/uploads/{document_id}",
-        "parsings": [_parsing(root, number, attempt) for attempt in range(1 + number % 2)],
+        "source_url": f"https://files.example.com/uploads/{built.id}",
+        "parsings": [_parsing(root, number, attempt, stage) for attempt in range(1 + number % 2)],
         "created_at": _time(root, 1 + number),
     }
 
 
-def _parsing(root: UUID, number: int, attempt: int) -> dict[str, Any]:
+def _parsing(root: UUID, number: int, attempt: int, stage: Stage) -> dict[str, Any]:
     parsing_id = uuid5(root, f"parsing-{number}-{attempt}")
     return {
         "id": str(parsing_id),
         "config_hash": parsing_id.hex,
-        "status": "ready",
+        "status": stage.parsing,
         "parser_version": f"2.{attempt}.0",
         "updated_at": _time(root, 30 + 5 * number + attempt),
     }
 
 
-def _result(root: UUID, number: int, documents: list[dict[str, Any]]) -> dict[str, Any]:
-    result_id = uuid5(root, f"result-{number}")
-    data = _invoice(result_id)
+def _result(root: UUID, number: int, stage: Stage) -> dict[str, Any]:
+    """Return a result, as yet without documents and data, but with its fields in their order."""
     return {
-        "id": str(result_id),
+        "id": str(part_ids(root, "results")[number]),
         "extraction_session_id": str(root),
-        "status": "completed",
+        "status": stage.result,
         "config_hash": uuid5(root, "config").hex,
-        "document_refs": [_reference(document) for document in documents],
-        "data": data,
-        "audit_data": _audit(data, str(uuid5(result_id, "chunk"))),
+        "document_refs": [],
+        "data": None,
+        "audit_data": None,
         "created_at": _time(root, 60 + number),
         "updated_at": _time(root, 90 + number),
     }
@@ -107,40 +155,27 @@ def _reference(document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _invoice(seed: UUID) -> dict[str, Any]:
-    lines = [_line(seed.int >> shift) for shift in (8, 16)]
-    return {
-        "supplier": {
-            "name": _pick(_SUPPLIERS, seed.int),
-            "vat_number": f"FR{seed.int % 10**11:011d}",
-        },
-        "invoice": {
-            "number": f"{seed.int % 10**6:06d}",
-            "currency": _pick(_CURRENCIES, seed.int),
-            "total": round(sum(line["amount"] for line in lines), 2),
-            "paid": seed.int % 2 == 0,
-        },
-        "lines": lines,
-    }
+def _sources(documents: Iterable[BuiltDocument]) -> dict[Field, list[dict[str, Any]]]:
+    """Return the places in `documents` where each field is printed."""
+    found: dict[Field, list[dict[str, Any]]] = {}
+    for document in documents:
+        for index, chunk in enumerate(document.chunks):
+            chunk_id = document.chunk_id(index)
+            for block in chunk.blocks:
+                source = {"chunk_id": chunk_id, "text": block.text, "page": chunk.page}
+                for each in block.fields:
+                    found.setdefault(each, []).append(source)
+    return found
 
 
-def _line(seed: int) -> dict[str, Any]:
-    return {"description": _pick(_ITEMS, seed), "amount": seed % 1_000_000 / 100}
-
-
-def _audit(value: Any, chunk_id: str) -> Any:
-    """Return the audit of `value`: the same shape, with reasoning and sources at each leaf."""
+def _audit(value: Any, sources: Mapping[Field, Any], path: Field = ()) -> Any:
+    """Return the audit of `value`: the same shape, with reasoning and sources at each field."""
     match value:
         case dict():
-            return {key: _audit(item, chunk_id) for key, item in value.items()}
+            return {key: _audit(item, sources, (*path, key)) for key, item in value.items()}
         case list():
-            return [_audit(item, chunk_id) for item in value]
-    source = {"chunk_id": chunk_id, "text": f"{value} {_EXCERPT}", "page": 1}
-    return {"reasoning": "Read directly from the document.", "sources": [source]}
-
-
-def _pick(choices: tuple[str, ...], seed: int) -> str:
-    return choices[seed % len(choices)]
+            return [_audit(item, sources, (*path, index)) for index, item in enumerate(value)]
+    return {"reasoning": "Read directly from the document.", "sources": sources[path]}
 
 
 def _time(root: UUID, seconds: int) -> str:

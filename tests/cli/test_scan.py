@@ -23,8 +23,8 @@ from raydocs_async.cli._scan import (
     read_lines,
     scan,
 )
+from raydocs_async.sandbox._ids import session_id as make_id
 from raydocs_async.sandbox._sessions import build_session
-from raydocs_async.sandbox._sessions import session_id as make_id
 
 REST = {"documents": [], "name": "Ünïcode", "status": "completed"}
 

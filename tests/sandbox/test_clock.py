@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from email.utils import parsedate_to_datetime
 
 import aiohttp
@@ -59,3 +60,15 @@ async def test_virtual_time() -> None:
     clock = Clock()
     await asyncio.sleep(3600)
     assert clock.now() - clock.started_at == pytest.approx(3600)
+
+
+async def test_is_running() -> None:
+    """A clock runs in the event loop that it was made in, and in no other."""
+    clock = Clock()
+    assert clock.is_running
+
+    async def look() -> bool:
+        return clock.is_running
+
+    with ThreadPoolExecutor() as threads:
+        assert not threads.submit(lambda: asyncio.run(look())).result()

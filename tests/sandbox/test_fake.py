@@ -1,7 +1,9 @@
 """The sandbox as a transport, without sockets and in virtual time."""
 
 import asyncio
-from uuid import uuid4
+import hashlib
+import json
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -14,10 +16,13 @@ from raydocs_async import (
     RaydocsClient,
     RetryPolicy,
 )
+from raydocs_async._exchange import Request, Response
 from raydocs_async.sandbox import Fault
 from raydocs_async.sandbox._fake import FakeTransport
 from raydocs_async.testing import build_session_json
 from tests.support.clients import ONCE, SESSION_ID
+
+PATH = f"/extractions/sessions/{SESSION_ID}"
 
 virtual = pytest.mark.looptime
 
@@ -111,3 +116,75 @@ def test_one_fake_for_several_event_loops() -> None:
     asyncio.run(fetch())
     asyncio.run(fetch())
     assert fake.stats.statuses[200] == 2
+
+
+async def ask(fake: FakeTransport, path: str) -> Response:
+    """The fake's reply to a request for a path."""
+    reply = await fake.send(Request(path, "any", UUID(SESSION_ID)), 60.0)
+    assert isinstance(reply, Response)
+    return reply
+
+
+@virtual
+async def test_one_clock_for_several_clients() -> None:
+    """The fake's time goes on when a client is closed."""
+    fake = FakeTransport(limit=1, window=3600)
+    for status in (200, 429):
+        assert (await ask(fake, f"/extractions/sessions/{fake.ids(1)[0]}")).status == status
+        await fake.close()
+        await asyncio.sleep(1800)
+    await asyncio.sleep(1)
+    assert (await ask(fake, f"/extractions/sessions/{fake.ids(1)[0]}")).status == 200
+
+
+@virtual
+async def test_sessions_finish() -> None:
+    """Sessions finish on a virtual clock, and a client can wait for one."""
+    fake = FakeTransport(finish_within=1200)
+    (session_id,) = fake.ids(1)
+    async with fake_client(fake) as client:
+        assert (await client.get_session(session_id)).status == "pending"
+        session = await client.wait_for_session(session_id, timeout=1300)
+    assert session.is_finished
+    assert str(session.results[0].id) == fake.session(session_id)["results"][0]["id"]
+
+
+async def test_every_resource() -> None:
+    """The fake has every resource that the sandbox has."""
+    fake = FakeTransport()
+    session = fake.session(fake.ids(1)[0])
+    document, result = session["documents"][0]["id"], session["results"][0]["id"]
+    paths = [
+        f"/extractions/sessions/{session['id']}/documents?page=1",
+        f"/extractions/sessions/{session['id']}/results",
+        f"/extractions/results/{result}",
+        f"/extractions/results/{result}/export/excel",
+        f"/extractions/documents/{document}",
+        f"/extractions/documents/{document}/chunks",
+    ]
+    assert {(await ask(fake, path)).status for path in paths} == {200}
+
+
+async def test_file() -> None:
+    """The signed URL of a document leads to its file."""
+    fake = FakeTransport()
+    document = fake.session(fake.ids(1)[0])["documents"][0]
+    answer = json.loads((await ask(fake, f"/extractions/documents/{document['id']}/url")).body)
+    reply = await ask(fake, answer["url"])
+    assert hashlib.sha256(reply.body).hexdigest() == document["sha256"]
+    assert fake.stats.accepted == 1
+
+
+async def test_records() -> None:
+    """The fake counts and logs requests as the sandbox does."""
+    fake = FakeTransport(log_size=2)
+    fake.script_for(SESSION_ID, Fault.cut())
+    for _ in range(2):
+        reply = await fake.send(Request(PATH, "session", UUID(SESSION_ID)), 60.0)
+    assert isinstance(reply, Response)
+    assert (fake.stats.requests, fake.stats.peak_in_flight) == (2, 1)
+    assert fake.stats.statuses == {404: 1}
+    assert [entry[1:] for entry in fake.log] == [
+        (PATH, "session", SESSION_ID, None, 1),
+        (PATH, "session", SESSION_ID, 404, 1),
+    ]

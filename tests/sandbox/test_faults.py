@@ -15,7 +15,7 @@ ERROR = Fault.status(500)
 
 def drawn(plan: Plan, n: int = 1000) -> list[Fault | None]:
     """What happens to `n` requests for one session."""
-    return [plan.take("some-id") for _ in range(n)]
+    return [plan.take("some-id", "/path") for _ in range(n)]
 
 
 def test_values() -> None:
@@ -133,7 +133,16 @@ def test_script_for() -> None:
     plan.script([ERROR])
     plan.script_for("Some-Id", [Fault.cut(), Fault.stall()])
     asked = ["some-id", "other", "SOME-ID", "some-id"]
-    assert [plan.take(id_) for id_ in asked] == [Fault.cut(), ERROR, Fault.stall(), None]
+    assert [plan.take(id_, "/path") for id_ in asked] == [Fault.cut(), ERROR, Fault.stall(), None]
+
+
+def test_script_for_a_path() -> None:
+    """The faults of a path hit its requests alone, before those of its id."""
+    plan = Plan()
+    plan.script_for("Some-Id", [Fault.cut()])
+    plan.script_for("/Files/some-id", [Fault.stall()])
+    asked = ["/other/some-id", "/files/SOME-ID", "/files/some-id"]
+    assert [plan.take("some-id", path) for path in asked] == [Fault.cut(), Fault.stall(), None]
 
 
 def test_script_goes_before_chaos() -> None:

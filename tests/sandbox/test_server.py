@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable
@@ -443,3 +444,95 @@ def test_no_sessions() -> None:
     """A sandbox may start empty."""
     with pytest.raises(ValueError, match="0 exist"):
         Sandbox(sessions=0).ids(1)
+
+
+async def url_of(http: aiohttp.ClientSession, document_id: str) -> str:
+    """The signed URL of a document's file."""
+    reply = await get(http, f"/extractions/documents/{document_id}/url")
+    url: str = (await reply.json())["url"]
+    return url
+
+
+async def test_file(api: Sandbox, http: aiohttp.ClientSession) -> None:
+    """A document's URL leads to its file, which needs no token and costs no hit."""
+    document = api.session(api.ids(1)[0])["documents"][0]
+    url = await url_of(http, document["id"])
+    async with aiohttp.ClientSession() as anonymous, anonymous.get(url) as reply:
+        file = await reply.read()
+    assert hashlib.sha256(file).hexdigest() == document["sha256"]
+    assert not [name for name in reply.headers if name.startswith("X-RateLimit")]
+    assert api.throttle.hits(api.now) == api.stats.accepted == 1
+    assert [(entry.resource, entry.resource_id) for entry in api.log] == [
+        ("document", document["id"]),
+        ("file", document["id"]),
+    ]
+
+
+async def test_file_with_a_token(api: Sandbox, http: aiohttp.ClientSession) -> None:
+    """A request for a file with the API's token is refused, as the storage does."""
+    url = await url_of(http, api.session(api.ids(1)[0])["documents"][0]["id"])
+    assert await statuses(http, url) == [400]
+
+
+@pytest.mark.looptime
+async def test_file_expires(connect: Connect) -> None:
+    """A signed URL leads nowhere after ten minutes of the server's time."""
+    async with Sandbox() as api, aiohttp.ClientSession() as anonymous:
+        url = await url_of(connect(api), api.session(api.ids(1)[0])["documents"][0]["id"])
+        await asyncio.sleep(598)
+        assert await statuses(anonymous, url) == [200]
+        await asyncio.sleep(3)
+        assert await statuses(anonymous, url) == [403]
+
+
+async def test_a_cut_file(api: Sandbox, http: aiohttp.ClientSession) -> None:
+    """A fault for the path of a file hits its download, and not the request for its URL."""
+    document_id = api.session(api.ids(1)[0])["documents"][0]["id"]
+    api.script_for(f"/files/{document_id}", Fault.cut())
+    url = await url_of(http, document_id)
+    async with aiohttp.ClientSession() as anonymous:
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await get(anonymous, url)
+        assert await statuses(anonymous, url) == [200]
+
+
+async def test_pages(connect: Connect) -> None:
+    """The query of a list's URL chooses its page."""
+    async with Sandbox(per_page=2) as api:
+        (session_id,) = api.ids(1)
+        reply = await get(connect(api), f"{session_id}/documents?page=2")
+        assert (await reply.json())["data"] == api.session(session_id)["documents"][2:]
+
+
+async def test_shapes(connect: Connect) -> None:
+    """A sandbox serves older shapes when it is configured so."""
+    async with Sandbox(shapes="oldest") as api:
+        (session_id,) = api.ids(1)
+        reply = await get(connect(api), f"{session_id}/documents")
+        assert await reply.json() == api.session(session_id)["documents"]
+
+
+@pytest.mark.looptime
+async def test_sessions_finish(connect: Connect) -> None:
+    """Sessions finish one after another on the server's clock, and then they stay finished."""
+    finished = []
+    async with Sandbox(finish_within=1000) as api:
+        http = connect(api)
+        for _ in range(5):
+            bodies = [await (await get(http, each)).json() for each in api.ids(10)]
+            assert bodies == [api.session(each) for each in api.ids(10)]
+            finished.append(sum(body["status"] == "completed" for body in bodies))
+            await asyncio.sleep(275)
+    assert finished[0] == 0 < finished[1] < finished[2] < finished[3] <= finished[4] == 10
+
+
+async def test_not_started() -> None:
+    """A sandbox that has not started has sessions as they will be at its start."""
+    api = Sandbox(finish_within=1)
+    assert api.session(api.ids(1)[0])["status"] == "pending"
+
+
+def test_bad_finish() -> None:
+    """Sessions finish within a positive time."""
+    with pytest.raises(ValueError, match="finish_within"):
+        Sandbox(finish_within=0)

@@ -1,13 +1,17 @@
 """The built-in sessions: like the service's own, and the same every time."""
 
+import hashlib
 import re
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
 import msgspec
 import pytest
 
-from raydocs_async.sandbox._sessions import build_session, session_id
+from raydocs_async.sandbox._ids import session_id
+from raydocs_async.sandbox._schedule import Stage
+from raydocs_async.sandbox._sessions import build_document, build_session
 
 REFERENCE_KEYS = {
     "session": (
@@ -30,7 +34,10 @@ REFERENCE_KEYS = {
 def shape(value: Any) -> Any:
     """The groups and lists of `value`, its fields left out."""
     match value:
-        case {"reasoning": str(), "sources": [{"chunk_id": str(), "text": str(), "page": int()}]}:
+        case {
+            "reasoning": str(),
+            "sources": [{"chunk_id": str(), "text": str(), "page": int()}, *_],
+        }:
             return None
         case dict():
             return {key: shape(item) for key, item in value.items()}
@@ -39,22 +46,28 @@ def shape(value: Any) -> Any:
     return None
 
 
+OF_RESULT = {0: (0, 1), 1: (2,)}
+"""The numbers of each result's documents."""
+
+
+def sources(audit: Any) -> Iterator[dict[str, Any]]:
+    """All sources in an audit."""
+    match audit:
+        case {"sources": list(found)}:
+            yield from found
+        case dict():
+            for item in audit.values():
+                yield from sources(item)
+        case _:
+            assert isinstance(audit, list)
+            for item in audit:
+                yield from sources(item)
+
+
 @pytest.fixture
 def session() -> dict[str, Any]:
     """One built-in session."""
     return build_session(session_id(0))
-
-
-def test_ids_differ() -> None:
-    """Each index has an id of its own, a UUID."""
-    ids = [session_id(index) for index in range(1000)]
-    assert len(set(ids)) == 1000
-    assert all(str(UUID(id_)) == id_ for id_ in ids)
-
-
-def test_ids_are_stable() -> None:
-    """An index keeps its id from one release to the next."""
-    assert session_id(0) == "57e53be9-2a0f-5f16-b0ab-4a868c897d59"
 
 
 def test_same_every_time() -> None:
@@ -122,6 +135,85 @@ def test_audit_mirrors_data(session: dict[str, Any]) -> None:
     for result in session["results"]:
         assert shape(result["audit_data"]) == shape(result["data"])
         assert list(result["audit_data"]["invoice"]["total"]) == ["reasoning", "sources"]
+
+
+@pytest.mark.parametrize("index", range(4))
+def test_sources_stand_in_chunks(index: int) -> None:
+    """Each source's text stands in its chunk, on its page, in a document of the result."""
+    session = build_session(session_id(index))
+    for number, result in enumerate(session["results"]):
+        documents = [build_document(UUID(session["id"]), n) for n in OF_RESULT[number]]
+        assert [ref["documentId"] for ref in result["document_refs"]] == [
+            str(document.id) for document in documents
+        ]
+        chunks = {
+            document.chunk_id(n): chunk
+            for document in documents
+            for n, chunk in enumerate(document.chunks)
+        }
+        for source in sources(result["audit_data"]):
+            chunk = chunks[source["chunk_id"]]
+            assert source["text"] in chunk.text
+            assert source["page"] == chunk.page
+
+
+def test_sources_print_the_value(session: dict[str, Any]) -> None:
+    """A source's text has the extracted value in it."""
+    result = session["results"][0]
+    total, record = result["data"]["invoice"]["total"], result["audit_data"]["invoice"]["total"]
+    assert record["sources"][0]["text"] == f"Total: {total}"
+    second, record = result["data"]["lines"][1], result["audit_data"]["lines"][1]["amount"]
+    assert record["sources"][0]["text"] == f"{second['description']} | {second['amount']}"
+
+
+def test_files(session: dict[str, Any]) -> None:
+    """Size and digest of a document are those of its file."""
+    for number, document in enumerate(session["documents"]):
+        built = build_document(UUID(session["id"]), number)
+        assert (str(built.id), built.filename) == (document["id"], document["filename"])
+        assert len(built.file) == document["size"]
+        assert hashlib.sha256(built.file).hexdigest() == document["sha256"]
+
+
+def test_files_hold_the_chunks(session: dict[str, Any]) -> None:
+    """Each page of a file shows the texts of the chunks on that page."""
+    for number in range(3):
+        built = build_document(UUID(session["id"]), number)
+        pages = built.file.split(b"BT ")[1:]
+        for chunk in built.chunks:
+            for block in chunk.blocks:
+                assert b"(%b)Tj" % block.text.encode("cp1252") in pages[chunk.page - 1]
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_stages(stage: Stage) -> None:
+    """A session at a stage has that stage's statuses, and results only when it is finished."""
+    session = build_session(session_id(0), stage)
+    parsings = [parsing for document in session["documents"] for parsing in document["parsings"]]
+    assert session["status"] == stage.session
+    assert {each["status"] for each in session["documents"]} == {stage.document}
+    assert {each["status"] for each in parsings} == {stage.parsing}
+    assert {each["status"] for each in session["results"]} == {stage.result}
+    filled = {
+        each[key] is not None for each in session["results"] for key in ("data", "audit_data")
+    }
+    assert filled == {stage is Stage.FINISHED}
+
+
+def test_stages_change_nothing_else() -> None:
+    """A session keeps its ids, files and times through all stages."""
+    changing = {"status", "data", "audit_data"}
+
+    def rest(value: Any) -> Any:
+        match value:
+            case dict():
+                return {key: rest(item) for key, item in value.items() if key not in changing}
+            case list():
+                return [rest(item) for item in value]
+        return value
+
+    first, *others = (rest(build_session(session_id(0), stage)) for stage in Stage)
+    assert others == [first] * 3
 
 
 def test_times(session: dict[str, Any]) -> None:

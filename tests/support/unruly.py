@@ -20,7 +20,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import ClassVar
 
-from raydocs_async.sandbox._sessions import build_session, session_id
+from raydocs_async.sandbox._ids import session_id
+from raydocs_async.sandbox._sessions import build_session
 
 SHARE = 0.02
 """How many of the requests it misbehaves with."""
