@@ -10,7 +10,7 @@ from raydocs_async.sandbox import _replies
 from raydocs_async.sandbox._faults import Fault, Kind, Origin, Plan
 from raydocs_async.sandbox._replies import Reply
 from raydocs_async.sandbox._requests import Admission, ServerRequest, choose_fault
-from raydocs_async.sandbox._routes import Content, Query, Resource
+from raydocs_async.sandbox._routes import Context, Query, Resource
 from raydocs_async.sandbox._stats import Stats
 from raydocs_async.sandbox._throttle import Throttle
 
@@ -22,7 +22,7 @@ class Application:
     """The application behind one address. Each `now` is in seconds since the epoch."""
 
     throttle: Throttle
-    content: Content
+    context: Context
     plan: Plan
     stats: Stats
     token: str
@@ -41,6 +41,7 @@ class Application:
             return _replies.options()
         if request.method not in {"GET", "HEAD"}:
             return _replies.wrong_method(request.method, request.path, request.accept)
+        # Before the throttle: a 401 costs no hit, and is never a 429.
         if request.token not in {self.token, self.forbidden_token}:
             self.stats.unauthorized += 1
             return _replies.unauthenticated(request.accept, request.base_url + _LOGIN)
@@ -51,6 +52,7 @@ class Application:
         return None
 
     def _count(self, request: ServerRequest, resource: Resource, now: float) -> Admission:
+        # Chosen at arrival: with a latency, replies are made in another order than requests arrive.
         fault = choose_fault(request.path, resource, self.plan, self.stats)
         if not fault.is_counted:
             return Admission(resource, fault)
@@ -70,13 +72,14 @@ class Application:
         if fault.has_rate_limit:
             headers = self.throttle.passed_headers(now, request.peer, counted=hits)
             reply = reply.with_headers(headers)
+        # Last, because a fault may replace the rate-limit headers by wrong ones.
         return reply.with_headers(dict(fault.headers))
 
     def _look_up(self, request: ServerRequest, resource: Resource, now: float) -> Reply:
         if request.token == self.forbidden_token:
             return _replies.error(403, request.accept)
         query = Query(resource.id, request.query, request.base_url, now)
-        reply = resource.route.reply(self.content, query)
+        reply = resource.route.reply(self.context, query)
         if reply is None:
             self.stats.not_found += 1
             return _replies.not_found(resource.route.noun, resource.id, request.accept)

@@ -19,7 +19,7 @@ from raydocs_async.sandbox._clock import Clock
 from raydocs_async.sandbox._faults import NO_FAULT, Chaos, Fault, Plan
 from raydocs_async.sandbox._replies import Reply
 from raydocs_async.sandbox._requests import Admission, ServerRequest
-from raydocs_async.sandbox._routes import FILE, Content
+from raydocs_async.sandbox._routes import FILE, Context
 from raydocs_async.sandbox._schedule import Schedule
 from raydocs_async.sandbox._signing import Signer
 from raydocs_async.sandbox._stats import LogEntry, Stats
@@ -73,11 +73,11 @@ class BaseSandbox:
         self._schedule = Schedule(finish_within)
         self._catalog = Catalog(sessions, self._schedule)
         self._plan = Plan(chaos)
-        content = Content(self._catalog, Signer(token.encode()), shapes, per_page)
+        context = Context(self._catalog, Signer(token.encode()), shapes, per_page)
         self._application = Application(
-            self.throttle, content, self._plan, self.stats, token, f"{token}-forbidden"
+            self.throttle, context, self._plan, self.stats, token, f"{token}-forbidden"
         )
-        self._storage = Storage(content, self._plan, self.stats)
+        self._storage = Storage(context, self._plan, self.stats)
         self._clock: Clock | None = None
         self._in_flight = 0
         self._request_ids = count(1)
@@ -106,6 +106,7 @@ class BaseSandbox:
         Raises:
             KeyError: No session has this id.
         """
+        # Before the start any time will do, because no session has progressed.
         now = 0.0 if self._clock is None else self._clock.now()
         body = self._catalog.session(session_id, now)
         if body is None:

@@ -45,6 +45,7 @@ class Catalog:
         self._put: dict[str, bytes] = {}
         self._put_parts: dict[tuple[PartKind, str], str] = {}
         self._built = lru_cache(_CACHED_SESSIONS)(build_session)
+        # Whole sessions are cached as bytes: decoded, one takes three times as much memory.
         self._encoded = lru_cache(CACHED_BODIES)(
             lambda key, stage: msgspec.json.encode(build_session(key, stage))
         )
@@ -98,10 +99,11 @@ class Catalog:
         """Return a document or a result, or ``None`` if none has this id."""
         key = part_id.lower()
         owner = self._find_session(kind, key)
+        # The session may have been replaced since, so the part is looked for in it, too.
         parts = self.parts(owner, kind, now) if owner else None
         return next((part for part in parts or () if _key(part) == key), None)
 
-    def content(self, document_id: str) -> BuiltDocument | None:
+    def built_document(self, document_id: str) -> BuiltDocument | None:
         """Return the content of a document.
 
         Documents with the id of a built-in document have a content, also in sessions that were
@@ -117,6 +119,7 @@ class Catalog:
 
     def _find_session(self, kind: PartKind, key: str) -> str | None:
         """Return the id of the session with this document or result, if there is one."""
+        # A part that was put goes first: a session of one's own may hold a built-in document.
         if (kind, key) in self._put_parts:
             return self._put_parts[kind, key]
         part = parse(key)

@@ -60,6 +60,7 @@ class FakeTransport(BaseSandbox):
     async def send(self, request: Request, deadline: float) -> Response | Failure:
         """Answer one request; the client itself keeps the `deadline`."""
         clock = self._clock
+        # A test's own event loop brings its own clock; the clock of an earlier loop has stopped.
         if clock is None or not clock.is_running:
             clock = self._start_clock()
         with self._exchange(self._read(request), clock) as exchange:

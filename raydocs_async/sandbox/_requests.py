@@ -25,6 +25,7 @@ class ServerRequest:
     """The URL under which the client reached the server."""
     query: str = field(default="", repr=False)
     """The query of the URL, without its question mark."""
+    # Found once: admission, reply and log entry need it.
     resource: Resource | None = field(
         init=False,
         default=Factory(lambda self: find_resource(self.path), takes_self=True),

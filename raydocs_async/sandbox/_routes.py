@@ -7,11 +7,12 @@ import hashlib
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 from urllib.parse import parse_qs
 
 import msgspec
-from attrs import frozen
+from attrs import field, frozen
+from attrs.validators import ge, in_
 
 from raydocs_async.sandbox._catalog import Catalog
 from raydocs_async.sandbox._chunks import Shapes, build_chunks
@@ -21,13 +22,17 @@ from raydocs_async.sandbox._signing import FILES, Signer
 
 
 @frozen
-class Content:
-    """The sources of all replies, and the form in which the API sends them."""
+class Context:
+    """The objects and options that all replies are made with.
+
+    Raises:
+        ValueError: `shapes` or `per_page` is out of its range.
+    """
 
     catalog: Catalog
     signer: Signer
-    shapes: Shapes
-    per_page: int
+    shapes: Shapes = field(validator=in_(get_args(Shapes)))
+    per_page: int = field(validator=ge(1))
 
 
 class Query(NamedTuple):
@@ -51,7 +56,7 @@ class Route:
     """The kind of resource that the id belongs to, such as ``session``."""
     path: str
     """The path, with ``{id}`` in the id's place."""
-    reply: Callable[[Content, Query], Reply | None]
+    reply: Callable[[Context, Query], Reply | None]
     """Returns the reply for an id, or ``None`` if no resource has this id."""
 
 
@@ -63,28 +68,28 @@ class Resource(NamedTuple):
     """The id as it was requested, well-formed or not."""
 
 
-def _session(content: Content, query: Query) -> Reply | None:
-    body = content.catalog.session(query.id, query.now)
+def _session(context: Context, query: Query) -> Reply | None:
+    body = context.catalog.session(query.id, query.now)
     return None if body is None else Reply(200, body)
 
 
-def _session_documents(content: Content, query: Query) -> Reply | None:
-    return _page(content, query, content.catalog.parts(query.id, "documents", query.now))
+def _session_documents(context: Context, query: Query) -> Reply | None:
+    return _page(context, query, context.catalog.parts(query.id, "documents", query.now))
 
 
-def _session_results(content: Content, query: Query) -> Reply | None:
-    results = content.catalog.parts(query.id, "results", query.now)
+def _session_results(context: Context, query: Query) -> Reply | None:
+    results = context.catalog.parts(query.id, "results", query.now)
     if results is not None:
         results = [_without(result, "data", "audit_data") for result in results]
-    return _page(content, query, results)
+    return _page(context, query, results)
 
 
-def _result(content: Content, query: Query) -> Reply | None:
-    return _json(content.catalog.part("results", query.id, query.now))
+def _result(context: Context, query: Query) -> Reply | None:
+    return _json(context.catalog.part("results", query.id, query.now))
 
 
-def _result_export(content: Content, query: Query) -> Reply | None:
-    result = content.catalog.part("results", query.id, query.now)
+def _result_export(context: Context, query: Query) -> Reply | None:
+    result = context.catalog.part("results", query.id, query.now)
     if result is None:
         return None
     headers = {
@@ -94,28 +99,28 @@ def _result_export(content: Content, query: Query) -> Reply | None:
     return Reply(200, export_result(result), headers)
 
 
-def _document(content: Content, query: Query) -> Reply | None:
-    document = content.catalog.part("documents", query.id, query.now)
-    if document is not None and content.shapes != "newest":
+def _document(context: Context, query: Query) -> Reply | None:
+    document = context.catalog.part("documents", query.id, query.now)
+    if document is not None and context.shapes != "newest":
         document = _without(document, "mime", "size", "sha256", "parsings")
     return _json(document)
 
 
-def _document_chunks(content: Content, query: Query) -> Reply | None:
-    document = content.catalog.part("documents", query.id, query.now)
-    built = content.catalog.content(query.id)
+def _document_chunks(context: Context, query: Query) -> Reply | None:
+    document = context.catalog.part("documents", query.id, query.now)
+    built = context.catalog.built_document(query.id)
     # Chunks exist only when the processing of the document is over.
     if document is None or built is None or document.get("status") != "ready":
         return None
-    chunks = build_chunks(built, content.shapes)
-    return _json({"data": chunks} if content.shapes == "newest" else chunks)
+    chunks = build_chunks(built, context.shapes)
+    return _json({"data": chunks} if context.shapes == "newest" else chunks)
 
 
-def _document_url(content: Content, query: Query) -> Reply | None:
-    document = content.catalog.part("documents", query.id, query.now)
-    if document is None or content.catalog.content(query.id) is None:
+def _document_url(context: Context, query: Query) -> Reply | None:
+    document = context.catalog.part("documents", query.id, query.now)
+    if document is None or context.catalog.built_document(query.id) is None:
         return None
-    return _json(content.signer.sign(query.base_url, query.id.lower(), query.now))
+    return _json(context.signer.sign(query.base_url, query.id.lower(), query.now))
 
 
 ROUTES = (
@@ -130,8 +135,8 @@ ROUTES = (
 )
 
 
-def _file(content: Content, query: Query) -> Reply | None:
-    built = content.catalog.content(query.id)
+def _file(context: Context, query: Query) -> Reply | None:
+    built = context.catalog.built_document(query.id)
     if built is None:
         return None
     etag = hashlib.md5(built.file, usedforsecurity=False).hexdigest()
@@ -142,16 +147,16 @@ FILE = Route("file", f"{FILES}{{id}}", _file)
 """The route of the storage, which the API's signed URLs lead to."""
 
 
-def _page(content: Content, query: Query, items: Sequence[Any] | None) -> Reply | None:
+def _page(context: Context, query: Query, items: Sequence[Any] | None) -> Reply | None:
     """Return the page that `query` asks for, or all items in the shapes without pages."""
     if items is None:
         return None
-    match content.shapes:
+    match context.shapes:
         case "oldest":
             return _json(items)
         case "older":
             return _json({"data": items})
-    size, number = content.per_page, _page_number(query.query)
+    size, number = context.per_page, _page_number(query.query)
     meta = {
         "current_page": number,
         "last_page": max(1, math.ceil(len(items) / size)),

@@ -50,6 +50,7 @@ class Schedule:
 
     def start(self, now: float) -> None:
         """Start the progress at `now`, unless it was started before."""
+        # A sandbox may be closed and started again, and its sessions must not become unfinished.
         if self._started_at is None:
             self._started_at = now
 

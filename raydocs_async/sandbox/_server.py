@@ -202,6 +202,7 @@ def _read(request: web.BaseRequest) -> ServerRequest:
         headers.get("Authorization", ""),
         headers.get("Accept", ""),
         request.remote or PEER,
+        # Not `Sandbox.url`: signed URLs must lead back by the name under which the client came.
         f"http://{request.host}",
         request.rel_url.raw_query_string,
     )

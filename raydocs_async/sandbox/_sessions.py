@@ -58,6 +58,7 @@ def build_session(session_id: str, stage: Stage = Stage.FINISHED) -> dict[str, A
     results = []
     for number, data in enumerate(invoices):
         own = [index for index, (result, *_) in enumerate(_PARTS) if result == number]
+        # A document's chunks lead to the audit, so the documents are built before the results.
         result = _result(root, number, stage)
         result["document_refs"] = [_reference(documents[index]) for index in own]
         if stage is Stage.FINISHED:
@@ -162,6 +163,7 @@ def _sources(documents: Iterable[BuiltDocument]) -> dict[Field, list[dict[str, A
         for index, chunk in enumerate(document.chunks):
             chunk_id = document.chunk_id(index)
             for block in chunk.blocks:
+                # One object for all fields of the block: it is only ever encoded.
                 source = {"chunk_id": chunk_id, "text": block.text, "page": chunk.page}
                 for each in block.fields:
                     found.setdefault(each, []).append(source)

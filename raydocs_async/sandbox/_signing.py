@@ -35,6 +35,7 @@ class Signer:
             document_id: The id of the document.
             now: The time, in seconds since the epoch.
         """
+        # The date has whole seconds, so a URL expires up to a second before ten minutes are over.
         query = {
             "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
             "X-Amz-Date": f"{datetime.fromtimestamp(now, UTC):{_DATE}}",

@@ -10,7 +10,7 @@ from attrs import frozen
 from raydocs_async.sandbox._faults import Kind, Plan
 from raydocs_async.sandbox._replies import Reply
 from raydocs_async.sandbox._requests import Admission, ServerRequest, choose_fault
-from raydocs_async.sandbox._routes import Content, Query, Resource
+from raydocs_async.sandbox._routes import Context, Query, Resource
 from raydocs_async.sandbox._stats import Stats
 
 _ERRORS = {
@@ -29,7 +29,7 @@ _TWO_MECHANISMS = (
 class Storage:
     """The files of all documents. Each `now` is in seconds since the epoch."""
 
-    content: Content
+    context: Context
     plan: Plan
     stats: Stats
 
@@ -40,7 +40,7 @@ class Storage:
             return _error(404)
         if request.authorization:
             return _error(400, ("InvalidArgument", _TWO_MECHANISMS))
-        signer = self.content.signer
+        signer = self.context.signer
         invalid = signer.check(request.method, resource.id, request.query, now)
         if invalid is not None:
             return _error(403, invalid)
@@ -59,7 +59,7 @@ class Storage:
 
     def _look_up(self, request: ServerRequest, resource: Resource, now: float) -> Reply:
         query = Query(resource.id, request.query, request.base_url, now)
-        reply = resource.route.reply(self.content, query)
+        reply = resource.route.reply(self.context, query)
         if reply is None:
             self.stats.not_found += 1
         return reply or _error(404)

@@ -12,7 +12,7 @@ from raydocs_async.sandbox._faults import NO_FAULT, Plan
 from raydocs_async.sandbox._ids import session_id
 from raydocs_async.sandbox._replies import HTML, JSON, Reply
 from raydocs_async.sandbox._requests import Admission, ServerRequest
-from raydocs_async.sandbox._routes import Content
+from raydocs_async.sandbox._routes import Context
 from raydocs_async.sandbox._schedule import Schedule
 from raydocs_async.sandbox._sessions import build_session
 from raydocs_async.sandbox._signing import Signer
@@ -22,7 +22,7 @@ from raydocs_async.sandbox._throttle import PEER
 NOW = 1_700_000_000.0
 PATH = "/extractions/sessions/"
 KNOWN = session_id(0)
-CONTENT = Content(Catalog(1, Schedule()), Signer(b"key"), "newest", 15)
+CONTEXT = Context(Catalog(1, Schedule()), Signer(b"key"), "newest", 15)
 
 
 def request(
@@ -70,7 +70,7 @@ def message(reply: Reply) -> Any:
 @pytest.fixture
 def app() -> Application:
     """An application with one session, and two hits a window."""
-    return Application(Throttle(2), CONTENT, Plan(), Stats(), "good", "forbidden")
+    return Application(Throttle(2), CONTEXT, Plan(), Stats(), "good", "forbidden")
 
 
 def test_good_request_is_not_refused(app: Application) -> None:
@@ -267,7 +267,7 @@ def test_each_peer_has_its_window(app: Application) -> None:
 def test_remaining_from_before_the_handler() -> None:
     """`ThrottleRequestsWithRedis` answers by the count as it was when it let the request in."""
     throttle = Throttle(5, store="redis-mw")
-    app = Application(throttle, CONTENT, Plan(), Stats(), "good", "forbidden")
+    app = Application(throttle, CONTEXT, Plan(), Stats(), "good", "forbidden")
     first = admitted(app, request())
     admitted(app, request())
     assert app.respond(request(), first, NOW).headers["X-RateLimit-Remaining"] == "4"

@@ -15,7 +15,7 @@ from raydocs_async.sandbox._replies import Reply
 from raydocs_async.sandbox._routes import (
     FILE,
     ROUTES,
-    Content,
+    Context,
     Query,
     Resource,
     Route,
@@ -35,24 +35,24 @@ DETAILS = {"mime", "size", "sha256", "parsings"}
 all_shapes = pytest.mark.parametrize("shapes", ["newest", "older", "oldest"])
 
 
-def content(
+def context(
     shapes: Shapes = "newest", per_page: int = 15, finish_within: float | None = None
-) -> Content:
+) -> Context:
     """The content of a sandbox that was started at `NOW`."""
     schedule = Schedule(finish_within)
     schedule.start(NOW)
-    return Content(Catalog(3, schedule), Signer(b"key"), shapes, per_page)
+    return Context(Catalog(3, schedule), Signer(b"key"), shapes, per_page)
 
 
-def reply(path: str, of: Content | None = None, now: float = NOW) -> Reply | None:
+def reply(path: str, of: Context | None = None, now: float = NOW) -> Reply | None:
     """The reply to a request for a path with a query; ``None`` is a 404."""
     path, _, query = path.partition("?")
     resource = find_resource(path)
     assert resource
-    return resource.route.reply(of or content(), Query(resource.id, query, "http://x", now))
+    return resource.route.reply(of or context(), Query(resource.id, query, "http://x", now))
 
 
-def body(path: str, of: Content | None = None, now: float = NOW) -> Any:
+def body(path: str, of: Context | None = None, now: float = NOW) -> Any:
     """The JSON of a reply; ``None`` for a 404."""
     found = reply(path, of, now)
     return None if found is None else json.loads(found.body)
@@ -114,14 +114,14 @@ def test_documents() -> None:
 )
 def test_pages(query: str, number: int, items: slice) -> None:
     """A list comes in pages; a page after the last is empty, and an invalid page is the first."""
-    page = body(f"{PATH}{SESSION['id']}/documents{query}", content(per_page=2))
+    page = body(f"{PATH}{SESSION['id']}/documents{query}", context(per_page=2))
     assert page["data"] == SESSION["documents"][items]
     assert page["meta"] == {"current_page": number, "last_page": 2, "per_page": 2, "total": 3}
 
 
 def test_an_empty_list() -> None:
     """A session without documents has one page, which is empty."""
-    own = content()
+    own = context()
     own.catalog.put({"id": "own"})
     assert body(f"{PATH}own/documents", own) == {
         "data": [],
@@ -132,7 +132,7 @@ def test_an_empty_list() -> None:
 @all_shapes
 def test_results(shapes: Shapes) -> None:
     """The list of a session's results leaves out their data and audit."""
-    found = body(f"{PATH}{SESSION['id']}/results", content(shapes))
+    found = body(f"{PATH}{SESSION['id']}/results", context(shapes))
     items = found if shapes == "oldest" else found["data"]
     without = [{**each} for each in SESSION["results"]]
     for each in without:
@@ -144,8 +144,8 @@ def test_older_lists() -> None:
     """Older lists have no pages, and the oldest are bare arrays."""
     documents = SESSION["documents"]
     path = f"{PATH}{SESSION['id']}/documents?page=2"
-    assert body(path, content("older", per_page=2)) == {"data": documents}
-    assert body(path, content("oldest", per_page=2)) == documents
+    assert body(path, context("older", per_page=2)) == {"data": documents}
+    assert body(path, context("oldest", per_page=2)) == documents
 
 
 @pytest.mark.parametrize("form", [str.upper, str.lower])
@@ -168,7 +168,7 @@ def test_export() -> None:
 @all_shapes
 def test_document(shapes: Shapes) -> None:
     """A document is served by its own id; older shapes lack some fields."""
-    found = body(f"/extractions/documents/{DOCUMENT['id']}", content(shapes))
+    found = body(f"/extractions/documents/{DOCUMENT['id']}", context(shapes))
     lacking = DETAILS if shapes != "newest" else set()
     assert found == {key: value for key, value in DOCUMENT.items() if key not in lacking}
 
@@ -176,14 +176,14 @@ def test_document(shapes: Shapes) -> None:
 @all_shapes
 def test_chunks(shapes: Shapes) -> None:
     """The newest chunks stand under `data`, all others in a bare array."""
-    found = body(f"/extractions/documents/{DOCUMENT['id']}/chunks", content(shapes))
+    found = body(f"/extractions/documents/{DOCUMENT['id']}/chunks", context(shapes))
     chunks = build_chunks(BUILT, shapes)
     assert found == ({"data": chunks} if shapes == "newest" else chunks)
 
 
 def test_no_chunks_yet() -> None:
     """The chunks of a document exist only when its processing is over."""
-    unfinished = content(finish_within=100)
+    unfinished = context(finish_within=100)
     path = f"/extractions/documents/{DOCUMENT['id']}"
     assert [body(f"{path}/chunks", unfinished, NOW + after) is None for after in (0, 100)] == [
         True,
@@ -209,7 +209,7 @@ def test_file() -> None:
 
 def test_finished_results() -> None:
     """A result gets its data when its session finishes."""
-    unfinished = content(finish_within=100)
+    unfinished = context(finish_within=100)
     path = f"/extractions/results/{RESULT['id']}"
     assert body(path, unfinished)["data"] is None
     assert body(path, unfinished, NOW + 100) == RESULT
@@ -218,7 +218,7 @@ def test_finished_results() -> None:
 @pytest.mark.parametrize("kind", ["results", "documents"])
 def test_parts_of_a_session_that_was_put(kind: str) -> None:
     """The documents and results of a session of one's own are served by their ids, too."""
-    own, session = content(), build_session_json(data=[{"total": 1}])
+    own, session = context(), build_session_json(data=[{"total": 1}])
     own.catalog.put(session)
     for part in session[kind]:
         assert body(f"/extractions/{kind}/{part['id']}", own) == part
@@ -226,7 +226,7 @@ def test_parts_of_a_session_that_was_put(kind: str) -> None:
 
 def test_content_of_a_session_that_was_put() -> None:
     """A session that was built for a test has chunks and files, as the built-in ones."""
-    own, session = content(), build_session_json()
+    own, session = context(), build_session_json()
     own.catalog.put(session)
     path = f"/extractions/documents/{session['documents'][0]['id']}"
     (source, *_) = session["results"][0]["audit_data"]["invoice"]["total"]["sources"]
@@ -237,7 +237,7 @@ def test_content_of_a_session_that_was_put() -> None:
 
 def test_no_content() -> None:
     """A document with an id of its own has no content: neither chunks nor a URL."""
-    own = content()
+    own = context()
     own.catalog.put({"id": str(uuid4()), "documents": [{"id": "mine", "status": "ready"}]})
     path = "/extractions/documents/mine"
     assert body(path, own) == {"id": "mine", "status": "ready"}
@@ -246,7 +246,7 @@ def test_no_content() -> None:
 
 def test_every_session_has_its_parts() -> None:
     """With a session for every UUID, its documents and results are found, too."""
-    endless = attrs.evolve(content(), catalog=Catalog(None, Schedule()))
+    endless = attrs.evolve(context(), catalog=Catalog(None, Schedule()))
     session = build_session(str(uuid4()))
     for kind in ("documents", "results"):
         for part in session[kind]:

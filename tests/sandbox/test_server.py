@@ -532,7 +532,10 @@ async def test_not_started() -> None:
     assert api.session(api.ids(1)[0])["status"] == "pending"
 
 
-def test_bad_finish() -> None:
-    """Sessions finish within a positive time."""
-    with pytest.raises(ValueError, match="finish_within"):
-        Sandbox(finish_within=0)
+@pytest.mark.parametrize(
+    ("name", "value"), [("finish_within", 0), ("per_page", 0), ("shapes", "new"), ("sessions", -1)]
+)
+def test_bad_arguments(name: str, value: Any) -> None:
+    """An argument out of its range is an error that names it."""
+    with pytest.raises(ValueError, match=name):
+        Sandbox(**{name: value})

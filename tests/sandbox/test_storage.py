@@ -12,7 +12,7 @@ from raydocs_async.sandbox._faults import Plan
 from raydocs_async.sandbox._ids import session_id
 from raydocs_async.sandbox._replies import Reply
 from raydocs_async.sandbox._requests import Admission, ServerRequest
-from raydocs_async.sandbox._routes import Content
+from raydocs_async.sandbox._routes import Context
 from raydocs_async.sandbox._schedule import Schedule
 from raydocs_async.sandbox._sessions import build_document
 from raydocs_async.sandbox._signing import Signer
@@ -34,7 +34,7 @@ def signed(document_id: str = str(DOCUMENT.id)) -> ServerRequest:
 @pytest.fixture
 def storage() -> Storage:
     """The storage of one session's files."""
-    return Storage(Content(Catalog(1, Schedule()), SIGNER, "newest", 15), Plan(), Stats())
+    return Storage(Context(Catalog(1, Schedule()), SIGNER, "newest", 15), Plan(), Stats())
 
 
 def answer(storage: Storage, request: ServerRequest, now: float = NOW) -> Reply:
