@@ -4,7 +4,7 @@ The order of the steps is the framework's own: routing, authentication, throttle
 look-up. Only a request that passes the throttle is counted, in the window of its peer's address.
 """
 
-from attrs import frozen
+from attrs import field, frozen
 
 from raydocs_async.sandbox import _replies
 from raydocs_async.sandbox._faults import Fault, Kind, Origin, Plan
@@ -25,8 +25,8 @@ class Application:
     context: Context
     plan: Plan
     stats: Stats
-    token: str
-    forbidden_token: str
+    token: str = field(repr=False)
+    forbidden_token: str = field(repr=False)
 
     def admit(self, request: ServerRequest, now: float) -> Admission | Reply:
         """Count a request and choose its fault, or return the reply that ends it before that."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlencode
 
-from attrs import frozen
+from attrs import field, frozen
 
 FILES = "/files/"
 """The path of all files, before the document's id."""
@@ -25,7 +25,7 @@ _DATE = "%Y%m%dT%H%M%SZ"
 class Signer:
     """Makes and checks signed URLs, with the secret `key`."""
 
-    key: bytes
+    key: bytes = field(repr=False)
 
     def sign(self, base_url: str, document_id: str, now: float) -> dict[str, str]:
         """Return the API's answer with a URL that leads to a document's file for ten minutes.

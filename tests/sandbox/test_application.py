@@ -287,3 +287,8 @@ def test_faulty_headers(app: Application) -> None:
     assert json.loads(reply.body) == build_session(KNOWN)
     assert reply.headers["x-ratelimit-remaining"] == "-5"
     assert "X-RateLimit-Remaining" not in reply.headers
+
+
+def test_repr(app: Application) -> None:
+    """Neither tokens nor the key of signed URLs are shown."""
+    assert not [secret for secret in ("good", "forbidden", "key") if secret in repr(app)]
