@@ -82,7 +82,7 @@ class Application:
         reply = resource.route.reply(self.context, query)
         if reply is None:
             self.stats.not_found += 1
-            return _replies.not_found(resource.route.noun, resource.id, request.accept)
+            return _replies.not_found(resource.route.owner, resource.id, request.accept)
         return reply
 
     def _fail(self, request: ServerRequest, resource: Resource, fault: Fault, now: float) -> Reply:
@@ -91,14 +91,14 @@ class Application:
             return Reply(fault.code, fault.payload)
         if fault.origin is Origin.GATEWAY:
             return _replies.gateway_error(fault.code)
-        noun, accept = resource.route.noun, request.accept
+        owner, accept = resource.route.owner, request.accept
         match fault.code:
             case 200:
                 return self._look_up(request, resource, now)
             case 401:
                 return _replies.unauthenticated(accept, request.base_url + _LOGIN)
             case 404:
-                return _replies.not_found(noun, resource.id, accept)
+                return _replies.not_found(owner, resource.id, accept)
             case 422:
-                return _replies.unprocessable(noun, accept)
+                return _replies.unprocessable(owner, accept)
         return _replies.error(fault.code, accept)

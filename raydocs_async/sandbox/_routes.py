@@ -53,11 +53,19 @@ class Route:
     """One path of the API, with an id in it."""
 
     noun: str
-    """The kind of resource that the id belongs to, such as ``session``."""
+    """The resource's name in log entries, such as ``session`` or ``documents of session``.
+
+    Its last word is the kind of resource that the id belongs to.
+    """
     path: str
     """The path, with ``{id}`` in the id's place."""
     reply: Callable[[Context, Query], Reply | None]
     """Returns the reply for an id, or ``None`` if no resource has this id."""
+
+    @property
+    def owner(self) -> str:
+        """The noun of the resource that the id belongs to."""
+        return self.noun.rpartition(" ")[2]
 
 
 class Resource(NamedTuple):
@@ -125,13 +133,13 @@ def _document_url(context: Context, query: Query) -> Reply | None:
 
 ROUTES = (
     Route("session", "/extractions/sessions/{id}", _session),
-    Route("session", "/extractions/sessions/{id}/documents", _session_documents),
-    Route("session", "/extractions/sessions/{id}/results", _session_results),
+    Route("documents of session", "/extractions/sessions/{id}/documents", _session_documents),
+    Route("results of session", "/extractions/sessions/{id}/results", _session_results),
     Route("result", "/extractions/results/{id}", _result),
-    Route("result", "/extractions/results/{id}/export/excel", _result_export),
+    Route("export of result", "/extractions/results/{id}/export/excel", _result_export),
     Route("document", "/extractions/documents/{id}", _document),
-    Route("document", "/extractions/documents/{id}/chunks", _document_chunks),
-    Route("document", "/extractions/documents/{id}/url", _document_url),
+    Route("chunks of document", "/extractions/documents/{id}/chunks", _document_chunks),
+    Route("url of document", "/extractions/documents/{id}/url", _document_url),
 )
 
 
@@ -143,7 +151,7 @@ def _file(context: Context, query: Query) -> Reply | None:
     return Reply(200, built.file, {"Content-Type": "application/pdf", "ETag": f'"{etag}"'})
 
 
-FILE = Route("file", f"{FILES}{{id}}", _file)
+FILE = Route("file of document", f"{FILES}{{id}}", _file)
 """The route of the storage, which the API's signed URLs lead to."""
 
 

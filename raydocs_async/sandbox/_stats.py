@@ -14,7 +14,8 @@ class LogEntry(NamedTuple):
     path: str
     """The requested path, decoded."""
     resource: str | None
-    """The noun of the requested resource, such as ``session``; ``None`` for an unknown path."""
+    """The noun of the requested resource, such as ``session`` or ``documents of session``; ``None``
+    for an unknown path."""
     resource_id: str | None
     """The requested id, as the client wrote it; ``None`` for an unknown path."""
     status: int | None

@@ -292,3 +292,9 @@ def test_faulty_headers(app: Application) -> None:
 def test_repr(app: Application) -> None:
     """Neither tokens nor the key of signed URLs are shown."""
     assert not [secret for secret in ("good", "forbidden", "key") if secret in repr(app)]
+
+
+def test_not_found_names_the_owner(app: Application) -> None:
+    """A 404 for a list names the resource that the id belongs to."""
+    reply = answer(app, request("nonsense/documents"))
+    assert message(reply) == "No query results for model [App\\Models\\ExtractionSession] nonsense"

@@ -17,7 +17,7 @@ from raydocs_async import (
     RetryPolicy,
 )
 from raydocs_async._exchange import Request, Response
-from raydocs_async.sandbox import Fault
+from raydocs_async.sandbox import Fault, Shapes
 from raydocs_async.sandbox._fake import FakeTransport
 from raydocs_async.testing import build_session_json
 from tests.support.clients import ONCE, SESSION_ID
@@ -188,3 +188,23 @@ async def test_records() -> None:
         (PATH, "session", SESSION_ID, None, 1),
         (PATH, "session", SESSION_ID, 404, 1),
     ]
+
+
+@pytest.mark.parametrize("shapes", ["newest", "older", "oldest"])
+async def test_a_client_reads_every_shape(shapes: Shapes) -> None:
+    """A client follows each value to its document's chunks, whatever shape they have."""
+    fake = FakeTransport(shapes=shapes, per_page=2)
+    (session_id,) = fake.ids(1)
+    async with fake_client(fake) as client:
+        documents = [each async for each in client.iter_documents(session_id)]
+        results = [each async for each in client.iter_results(session_id)]
+        chunks = [chunk for each in documents for chunk in await client.get_chunks(each.id)]
+        whole = [await client.get_result(each.id) for each in results]
+        assert (await client.get_document(documents[0].id)).filename == documents[0].filename
+    fields = [each for result in whole for each in result.fields()]
+    assert (len(documents), len(results), len(fields)) == (3, 2, 20)
+    for source in (source for each in fields for source in each.sources):
+        chunk = source.find_chunk(chunks)
+        assert chunk is not None
+        assert str(source.text) in chunk.text
+        assert source.page in chunk.pages

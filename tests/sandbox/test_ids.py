@@ -3,7 +3,7 @@
 from uuid import UUID, uuid5
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from raydocs_async.sandbox._ids import (
@@ -33,6 +33,7 @@ def test_ids_are_stable() -> None:
     assert session_id(0) == "57e53be9-2a0f-5f16-b0ab-4a868c897d59"
 
 
+@settings(deadline=None)
 @given(sessions, kinds)
 def test_a_part_leads_to_its_session(session: UUID, kind: PartKind) -> None:
     """Of all sessions that a part may belong to, exactly its own has the id of a session."""
@@ -41,6 +42,7 @@ def test_a_part_leads_to_its_session(session: UUID, kind: PartKind) -> None:
         assert owners == [str(session)]
 
 
+@settings(deadline=None)
 @given(sessions)
 def test_parts_are_no_sessions(session: UUID) -> None:
     """Documents and results have ids that differ from each other and from those of sessions."""

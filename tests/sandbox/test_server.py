@@ -463,8 +463,8 @@ async def test_file(api: Sandbox, http: aiohttp.ClientSession) -> None:
     assert not [name for name in reply.headers if name.startswith("X-RateLimit")]
     assert api.throttle.hits(api.now) == api.stats.accepted == 1
     assert [(entry.resource, entry.resource_id) for entry in api.log] == [
-        ("document", document["id"]),
-        ("file", document["id"]),
+        ("url of document", document["id"]),
+        ("file of document", document["id"]),
     ]
 
 
