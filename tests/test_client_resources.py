@@ -1,8 +1,10 @@
 """Every method that fetches one resource: the same promises, a row for each method."""
 
 import json
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -14,12 +16,15 @@ from raydocs_async import (
     APIResponseValidationError,
     Document,
     Fetched,
+    FileError,
     InvalidIdError,
     NotFoundError,
     RaydocsClient,
     Result,
     Session,
 )
+from raydocs_async.sandbox import Fault, Sandbox, Shapes
+from raydocs_async.testing import FakeTransport
 from tests.support.clients import OTHER_ID, SESSION_ID, client_for
 from tests.support.wire import Received, WireServer, document_json, reply, result_json, session_json
 
@@ -253,3 +258,79 @@ async def test_many_results() -> None:
     ]
     assert isinstance(outcomes[-1].error, InvalidIdError)
     assert outcomes[-1].error.message.startswith("not a result id: 'x'")
+
+
+# -- the sandbox, from a session to the quoted line ---------------------------------------------
+
+
+@pytest.mark.parametrize("shapes", ["newest", "older", "oldest"])
+async def test_each_source_leads_to_its_line(shapes: Shapes) -> None:
+    """From each extracted value to its chunk, and in it to the quoted text on the named page."""
+    async with (
+        Sandbox(sessions=2, limit=None, shapes=shapes) as api,
+        RaydocsClient(api.token, base_url=api.url) as client,
+    ):
+        session = await client.get_session(api.ids(1)[0])
+        chunks = [chunk for each in session.documents for chunk in await client.get_chunks(each.id)]
+        results = [await client.get_result(each.id) for each in session.results]
+    sources = [source for each in results for field in each.fields() for source in field.sources]
+    assert sources
+    for source in sources:
+        chunk = source.find_chunk(chunks)
+        assert chunk is not None
+        assert source.text is not None
+        assert source.text in chunk.text
+        assert source.page in chunk.pages
+
+
+@pytest.mark.parametrize("shapes", ["newest", "older", "oldest"])
+async def test_the_lists_of_a_session(shapes: Shapes) -> None:
+    """Documents and results, page by page or in one piece, are those of the session."""
+    async with (
+        Sandbox(sessions=2, limit=None, shapes=shapes, per_page=1) as api,
+        RaydocsClient(api.token, base_url=api.url) as client,
+    ):
+        session = await client.get_session(api.ids(1)[0])
+        documents = [each.id async for each in client.iter_documents(session.id)]
+        results = [each.id async for each in client.iter_results(session.id)]
+    assert documents == [each.id for each in session.documents]
+    assert results == [each.id for each in session.results]
+
+
+@pytest.mark.parametrize("fake", [False, True], ids=["by a socket", "without a socket"])
+async def test_files_of_the_sandbox(tmp_path: Path, fake: bool) -> None:
+    """A document's file passes its own checks, and a result is exported."""
+    async with open_api(fake) as (api, client):
+        session = await client.get_session(api.ids(1)[0])
+        pdf = await client.download_document(session.documents[0].id, tmp_path / "a.pdf")
+        sheet = await client.export_result(session.results[0].id, tmp_path / "a.xlsx")
+        with pytest.raises(NotFoundError):
+            await client.export_result(OTHER_ID, tmp_path / "b.xlsx")
+        api.script(
+            Fault.status(200),
+            Fault.status(200),
+            Fault.status(403),
+            Fault.status(200),
+            Fault.status(403),
+        )
+        with pytest.raises(FileError, match="the file's storage answered HTTP 403"):
+            await client.download_document(session.documents[0].id, tmp_path / "c.pdf")
+    assert (pdf.read_bytes()[:4], sheet.read_bytes()[:2]) == (b"%PDF", b"PK")
+    assert [each.name for each in (pdf, sheet)] == files_in(tmp_path)
+
+
+def files_in(directory: Path) -> list[str]:
+    """All files, hidden ones included."""
+    return sorted(each.name for each in directory.iterdir())
+
+
+@asynccontextmanager
+async def open_api(fake: bool) -> AsyncIterator[tuple[Sandbox | FakeTransport, RaydocsClient]]:
+    """A client of the sandbox, by a socket or without one."""
+    if fake:
+        transport = FakeTransport()
+        async with RaydocsClient(transport.token, transport=transport) as client:
+            yield transport, client
+    else:
+        async with Sandbox() as api, RaydocsClient(api.token, base_url=api.url) as client:
+            yield api, client

@@ -8,7 +8,7 @@ from multidict import CIMultiDict
 from raydocs_async._exchange import Failure, FailureKind, Request, Response
 from raydocs_async.sandbox._base import BaseSandbox
 from raydocs_async.sandbox._faults import Kind
-from raydocs_async.sandbox._replies import JSON
+from raydocs_async.sandbox._replies import JSON, Reply
 from raydocs_async.sandbox._requests import ServerRequest
 from raydocs_async.sandbox._signing import FILES
 
@@ -73,13 +73,23 @@ class FakeTransport(BaseSandbox):
             exchange.status = reply.status
         # As aiohttp's, the names of headers are found in any letter case.
         headers = CIMultiDict(self._headers(reply, clock.now()))
-        return Response(reply.status, headers, reply.body)
+        return Response(reply.status, headers, await _take_body(request, reply, headers))
 
     def _read(self, request: Request) -> ServerRequest:
-        path, _, query = request.path.removeprefix(_BASE_URL).partition("?")
+        path, _, query = (request.url or request.path).removeprefix(_BASE_URL).partition("?")
         # As a client's own transport, it sends no token to the storage.
         authorization = "" if path.startswith(FILES) else f"Bearer {self.token}"
         return ServerRequest("GET", path, authorization, JSON, base_url=_BASE_URL, query=query)
 
     async def close(self) -> None:
         """Do nothing: there is no connection, and other clients may use the transport later."""
+
+
+async def _take_body(request: Request, reply: Reply, headers: Mapping[str, str]) -> bytes:
+    """Return the body, or hand it to the request's sink, as a client's own transport does."""
+    if request.sink is None or reply.status != 200:
+        return b"" if request.url else reply.body
+    media_type = headers.get("Content-Type", "").partition(";")[0]
+    await request.sink.begin(len(reply.body), media_type)
+    await request.sink.write(reply.body)
+    return b""
