@@ -25,7 +25,7 @@ from raydocs_async._limits._queue import MAX_IN_FLIGHT, RateLimiter
 from raydocs_async._limits._values import Lane, RateLimit, RateLimitStatus
 from raydocs_async._outcome import Completed
 from raydocs_async._pages import HasId, Listed, PageCursor
-from raydocs_async._patience import Terms
+from raydocs_async._patience import Terms, Watch
 from raydocs_async._redact import Redactor
 from raydocs_async._retry import Patience, RetryPolicy, RetryQuota
 from raydocs_async._secret import Secret
@@ -186,8 +186,7 @@ class BaseClient:
         fetcher = Fetcher(
             endpoint,
             lambda value: endpoint.request(value, self._redactor),
-            fetch,
-            self._bulk_terms,
+            lambda on_change: Watch(fetch, self._bulk_terms, on_change),
             lambda: self.rate_limit_status,
         )
         return open_stream(ids, fetcher, concurrency=concurrency, ordered=ordered)

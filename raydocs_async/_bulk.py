@@ -21,7 +21,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sized
 from contextlib import suppress
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from attrs import frozen
@@ -31,9 +31,8 @@ from raydocs_async._endpoints import Endpoint
 from raydocs_async._exchange import Request
 from raydocs_async._ids import IdReader, Ids
 from raydocs_async._limits._values import RateLimitStatus
-from raydocs_async._outage import IDS_IN_DOUBT
+from raydocs_async._outage import IDS_IN_DOUBT, Health
 from raydocs_async._outcome import Completed, Failed, Fetched, Outcome
-from raydocs_async._patience import Fetch, Terms, Watch
 from raydocs_async._progress import Progress, estimate
 from raydocs_async.errors import (
     AuthenticationError,
@@ -58,6 +57,18 @@ _FATAL = (
 )
 
 
+class Watched(Protocol[M]):
+    """Fetches resources, and knows the service's health by their replies."""
+
+    health: Health[Request]
+    gave_up: bool
+    """True if an outage has taken too long, so that a temporary failure is every id's."""
+
+    async def fetch(self, request: Request) -> Completed[M]:
+        """Fetch a resource; errors are returned."""
+        ...
+
+
 @frozen
 class Fetcher(Generic[M]):
     """A client's way to fetch one kind of resource in bulk."""
@@ -65,10 +76,11 @@ class Fetcher(Generic[M]):
     endpoint: Endpoint[M]
     request: Callable[[object], Request]
     """Makes the request for an id, or raises `InvalidIdError`."""
-    fetch: Fetch[M]
-    """Sends a request in the bulk lane; returns errors instead of raising them."""
-    terms: Terms
+    watch: Callable[[Callable[[], None]], Watched[M]]
+    """Makes the object that fetches; its argument is to be called when the health changes."""
     status: Callable[[], RateLimitStatus]
+    estimate: Callable[[int, RateLimitStatus], float | None] = estimate
+    """Estimates the seconds until so many ids are done."""
 
 
 class Workers(Generic[M]):
@@ -77,7 +89,8 @@ class Workers(Generic[M]):
     def __init__(self, ids: Ids, fetcher: Fetcher[M], concurrency: int, *, ordered: bool) -> None:
         self._ids = IdReader(ids)
         self._request = fetcher.request
-        self._watch = Watch(fetcher.fetch, fetcher.terms, self._update_room)
+        self._watch = fetcher.watch(self._update_room)
+        self._estimate = fetcher.estimate
         self._status = fetcher.status
         self._ordered = ordered
         self._concurrency = concurrency
@@ -109,7 +122,7 @@ class Workers(Generic[M]):
             failed=self.failed,
             in_flight=self._taken - done,
             outage=self._watch.health.down_for(running_loop().time()),
-            eta=None if self._total is None else estimate(self._total - done, status),
+            eta=None if self._total is None else self._estimate(self._total - done, status),
             rate_limit=status,
         )
 

@@ -28,6 +28,7 @@ from raydocs_async._retry import (
     RetryQuota,
     Sleep,
     backoff,
+    never,
 )
 
 M = TypeVar("M")
@@ -80,7 +81,7 @@ class Watch(Generic[M]):
     async def probe(self) -> None:
         """Ask once for a resource that was found before, if there is one."""
         if (good := self.health.known_good) is not None:
-            completed = await self._noted(good, _give_up)
+            completed = await self._noted(good, never)
             if completed.transient:
                 self.failed(good, completed.sent_at, for_long=False)
 
@@ -189,11 +190,6 @@ class _Trial:
             self.pass_on()
         self._own += watch.health.proves(failed.sent_at)
         return not watch.gave_up and self._own < watch.terms.policy.attempts
-
-
-async def _give_up(failed: FailedAttempt, sleep: Sleep) -> bool:
-    """The patience of a probe."""
-    return False
 
 
 async def _wait_for(event: asyncio.Event, seconds: float) -> None:

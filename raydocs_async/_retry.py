@@ -106,6 +106,11 @@ class RetryQuota:
         return f"<RetryQuota {self._tokens:g} of {self.capacity:g}>"
 
 
+async def never(failed: "FailedAttempt", sleep: "Sleep") -> bool:
+    """Make no further attempt: the patience of callers that ask again themselves."""
+    return False
+
+
 SHORTEST_SILENCE = 1.0
 """Seconds after a 429 without Retry-After, at least: the framework's own are whole seconds."""
 

@@ -1,34 +1,29 @@
 """The client: what its parts offer, and many sessions or results at once."""
 
-import asyncio
-import math
 from typing import Any, Final, Generic, Literal, TypeVar, overload
 from uuid import UUID
 
 from attrs import define, field
 
 from raydocs_async import _settings
-from raydocs_async._affinity import running_loop
+from raydocs_async._bulk import Fetcher
 from raydocs_async._endpoints import RESULT, SESSION
+from raydocs_async._exchange import Request
 from raydocs_async._file_client import FileClient
 from raydocs_async._ids import Ids
 from raydocs_async._limits._values import Lane
 from raydocs_async._outcome import Completed, Fetched
 from raydocs_async._resource_client import ResourceClient
-from raydocs_async._stream import Stream
-from raydocs_async.errors import (
-    APITimeoutError,
-    RateLimitError,
-    RaydocsError,
-    WaitTimeoutError,
-)
+from raydocs_async._retry import never
+from raydocs_async._stream import Stream, open_stream
+from raydocs_async._waiting import Waiting
+from raydocs_async.errors import RaydocsError
 from raydocs_async.models import Result, Session
 
 T = TypeVar("T")
 
 CONCURRENCY: Final = 32
-LONGEST_INTERVAL: Final = 30.0
-"""Seconds between two looks at a session that is waited for, at most."""
+_ALL_AT_A_TIME: Final = 10**9
 
 
 @define
@@ -181,35 +176,61 @@ class RaydocsClient(ResourceClient, FileClient):
                 last look's error, if it failed, as its cause.
             RaydocsError: as `get_session`, for a failure that is not temporary.
         """
-        _settings.seconds("interval", interval)
+        async with self._open_waiting(
+            [session_id], timeout=timeout, interval=interval, lane=Lane.SINGLE
+        ) as stream:
+            outcome = await anext(stream)
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.session
+
+    def wait_for_sessions(
+        self, ids: Ids, *, timeout: float | None = 3600.0, interval: float = 2.0
+    ) -> Stream[Session]:
+        """Wait for many sessions, and yield each as soon as it is finished.
+
+        All of them are waited for at a time, and the window of the rate limit is the budget: with
+        many sessions each is looked at less often, and single calls go first. Outages are waited
+        out.
+
+        Args:
+            ids: Any iterable or async iterable of ids; it is read at once, as far as it goes.
+            timeout: Seconds to wait in all; ``None`` for no end.
+            interval: Seconds between two looks at one session, at least; see `wait_for_session`.
+
+        Returns:
+            An async iterator, as that of `stream_sessions`. It yields a `Failed` with a
+            `WaitTimeoutError` for each session that is not finished in time. The error has the
+            session as last seen, so unfinished sessions stay in memory.
+
+        Raises:
+            ConfigurationError: `timeout` or `interval` is not above 0, or `ids` is a single id.
+            RaydocsError: as `stream_sessions`.
+        """
+        return self._open_waiting(ids, timeout=timeout, interval=interval, lane=Lane.BULK)
+
+    def _open_waiting(
+        self, ids: Ids, *, timeout: float | None, interval: float, lane: Lane
+    ) -> Stream[Session]:
         _settings.optional_seconds("timeout", timeout)
-        request = SESSION.request(session_id, self._redactor)
-        clock = running_loop().time
-        deadline = math.inf if timeout is None else clock() + timeout
-        seen, error = _Unshown[Session | None](None), None
-        while (left := deadline - clock()) > 0:
-            look = await self._engine.complete(SESSION, request, timeout=left, lane=Lane.SINGLE)
-            seen.value, error = look.model or seen.value, look.error
-            if look.model is not None and look.model.is_finished:
-                return look.model
-            after = (error.retry_after if error is not None else None) or 0.0
-            too_late = clock() + after >= deadline
-            if error is not None and _ends_waiting(look, too_late=too_late):
-                raise error
-            if too_late:
-                break
-            await asyncio.sleep(min(max(interval, after), deadline - clock()))
-            interval = min(LONGEST_INTERVAL, 1.5 * interval)
-        said = f"; the last look failed: {error.message}" if error is not None else ""
-        raise WaitTimeoutError(
-            f"not finished within {timeout:g} s{said}",
-            resource=request.resource,
-            resource_id=str(request.id),
-            last_seen=seen.value,
-        ) from error
+        _settings.seconds("interval", interval)
 
+        async def look(request: Request, seconds: float | None) -> Completed[Session]:
+            return await self._engine.complete(
+                SESSION, request, timeout=seconds, lane=lane, patience=never
+            )
 
-def _ends_waiting(look: Completed[Session], *, too_late: bool) -> bool:
-    """Return True for an error that another look cannot mend, and that is not the wait's own."""
-    time_is_over = too_late and isinstance(look.error, APITimeoutError | RateLimitError)
-    return not look.transient and not time_is_over
+        fetcher = Fetcher(
+            SESSION,
+            lambda value: SESSION.request(value, self._redactor),
+            lambda on_change: Waiting(
+                look,
+                lambda: self.rate_limit_status,
+                timeout=timeout,
+                interval=interval,
+                on_change=on_change,
+            ),
+            lambda: self.rate_limit_status,
+            lambda _, __: None,  # when sessions finish is not for the rate limit to say
+        )
+        return open_stream(ids, fetcher, concurrency=_ALL_AT_A_TIME, ordered=False)

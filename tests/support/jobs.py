@@ -23,7 +23,7 @@ from raydocs_async._bulk import Fetcher
 from raydocs_async._endpoints import SESSION
 from raydocs_async._exchange import Request
 from raydocs_async._outcome import Completed, Outcome
-from raydocs_async._patience import Terms
+from raydocs_async._patience import Terms, Watch
 from raydocs_async._retry import FailedAttempt, Patience, RetryQuota
 from raydocs_async._stream import open_stream
 from raydocs_async.sandbox._sessions import build_session
@@ -110,7 +110,12 @@ class Stub:
     def stream(self, ids: Any, *, concurrency: int = 4, ordered: bool = False) -> Stream[Session]:
         """A stream on it."""
         terms = Terms(self.policy, self.quota, lambda: 0.5, self.max_wait)
-        fetcher = Fetcher(SESSION, SESSION.request, self.fetch, terms, lambda: OPEN)
+        fetcher = Fetcher(
+            SESSION,
+            SESSION.request,
+            lambda on_change: Watch(self.fetch, terms, on_change),
+            lambda: OPEN,
+        )
         return open_stream(ids, fetcher, concurrency=concurrency, ordered=ordered)
 
 

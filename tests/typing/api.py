@@ -115,6 +115,7 @@ async def bulk(client: RaydocsClient, ids: list[UUID], more: AsyncIterator[str])
     assert_type(
         await client.get_sessions(ids, return_exceptions=True), list[Session | RaydocsError]
     )
+    assert_type(client.wait_for_sessions(ids, timeout=None, interval=1), Stream[Session])
     session = await client.wait_for_session(ids[0], timeout=None, interval=5)
     assert_type(session, Session)
     assert_type(session.is_finished, bool)

@@ -1,0 +1,151 @@
+"""Waiting for many sessions, in virtual time: all are told, soon, and within the window."""
+
+import asyncio
+from collections import Counter
+from statistics import median
+
+import pytest
+
+from raydocs_async import (
+    AuthenticationError,
+    ConfigurationError,
+    Failed,
+    Fetched,
+    InvalidIdError,
+    NotFoundError,
+    RateLimit,
+    RaydocsClient,
+    WaitTimeoutError,
+)
+from raydocs_async.sandbox import Fault
+from raydocs_async.sandbox._schedule import Schedule
+from raydocs_async.testing import FakeTransport
+
+pytestmark = [pytest.mark.looptime, pytest.mark.usefixtures("no_task_left")]
+
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
+
+def now() -> float:
+    """The event loop's time, which is virtual here."""
+    return asyncio.get_running_loop().time()
+
+
+@pytest.mark.parametrize(("sessions", "most"), [(60, 0.5), (300, 1.5)])
+async def test_each_is_told_soon_after_its_end(sessions: int, most: float) -> None:
+    """Half of them within so many windows, and no window bears more than its requests."""
+    fake = FakeTransport(sessions=sessions, finish_within=1200.0, log_size=10**6)
+    ids = fake.ids(sessions)
+    begun, delays = now(), dict[str, float]()
+    async with RaydocsClient(fake.token, transport=fake) as client:
+        async for outcome in client.wait_for_sessions(ids):
+            assert isinstance(outcome, Fetched)
+            assert outcome.session.is_finished
+            end = begun + Schedule(1200.0).duration(str(outcome.id))
+            delays[str(outcome.id)] = now() - end
+    assert sorted(delays) == sorted(ids)
+    assert median(delays.values()) <= most * 60
+    assert fake.stats.throttled == 0
+    assert max(Counter(entry.window for entry in fake.log).values()) <= 100
+
+
+async def test_nothing_is_looked_at_twice_while_others_wait() -> None:
+    """With more sessions than a window has room for, looks go round.
+
+    Whoever comes into the queue between two looks at a session is looked at no more than twice.
+    """
+    fake = FakeTransport(20, sessions=50, finish_within=1e6, log_size=10**6)
+    async with RaydocsClient(fake.token, transport=fake) as client:
+        stream = client.wait_for_sessions(fake.ids(50), timeout=900)
+        outcomes = [outcome async for outcome in stream]
+    assert len(outcomes) == 50
+    looks = [str(entry.resource_id) for entry in fake.log]
+    assert len(set(looks)) == 50
+    for each in set(looks):
+        for between in "\n".join(looks).split(each)[1:-1]:
+            assert max(Counter(between.split()).values()) <= 2
+
+
+async def test_sessions_that_are_not_finished_in_time() -> None:
+    """The failure has the session as it was last seen, for each of them."""
+    fake = FakeTransport(sessions=3, finish_within=1e6)
+    begun = now()
+    async with RaydocsClient(fake.token, transport=fake) as client:
+        outcomes = [each async for each in client.wait_for_sessions(fake.ids(3), timeout=100)]
+    assert now() - begun == pytest.approx(100)
+    assert {outcome.id for outcome in outcomes} == set(fake.ids(3))
+    for outcome in outcomes:
+        assert isinstance(outcome, Failed)
+        assert isinstance(outcome.error, WaitTimeoutError)
+        assert str(outcome.error.last_seen.id) == outcome.id
+
+
+async def test_errors_of_single_ids() -> None:
+    """A 404 and an invalid id are outcomes, and the others are waited for."""
+    fake = FakeTransport(sessions=2, finish_within=60.0)
+    async with RaydocsClient(fake.token, transport=fake) as client:
+        stream = client.wait_for_sessions([UNKNOWN, *fake.ids(2), "x", *fake.ids(1)])
+        outcomes = [outcome async for outcome in stream]
+    kinds = Counter(type(outcome.error) for outcome in outcomes)
+    assert kinds == {type(None): 3, NotFoundError: 1, InvalidIdError: 1}
+
+
+async def test_an_outage_is_waited_out() -> None:
+    """E5: however long the service is down, the sessions are told when it is back."""
+    fake, outages = FakeTransport(sessions=40, finish_within=60.0), list[float | None]()
+    async with (
+        RaydocsClient(fake.token, transport=fake) as client,
+        client.wait_for_sessions(fake.ids(40), timeout=3600) as stream,
+    ):
+        fake.script(*[Fault.status(502)] * 5000)
+        asyncio.get_running_loop().call_later(900, fake.clear_script)
+        asyncio.get_running_loop().call_later(600, lambda: outages.append(stream.progress.outage))
+        outcomes = [outcome async for outcome in stream]
+    assert [type(outcome) for outcome in outcomes] == [Fetched] * 40
+    assert 900 <= now() <= 1100
+    assert outages[0] == pytest.approx(600, abs=60)
+
+
+async def test_errors_that_would_hit_every_id() -> None:
+    """A 401 ends the stream, once."""
+    fake = FakeTransport(sessions=9, finish_within=60.0)
+    fake.script(*[Fault.status(401)] * 50)
+    async with RaydocsClient(fake.token, transport=fake) as client:
+        with pytest.raises(AuthenticationError):
+            [outcome async for outcome in client.wait_for_sessions(fake.ids(9))]
+
+
+async def test_single_calls_go_first() -> None:
+    """An interactive call does not queue behind the looks."""
+    fake = FakeTransport(sessions=300, finish_within=1200.0, latency=0.1)
+    async with (
+        RaydocsClient(fake.token, transport=fake, rate_limit=RateLimit(reserve=5)) as client,
+        client.wait_for_sessions(fake.ids(300)) as stream,
+    ):
+        drain = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(30)  # the first window's bulk share is used up
+        begun = now()
+        await client.get_session(fake.ids(1)[0])
+        assert now() - begun < 1
+        drain.cancel()
+
+
+async def test_its_progress() -> None:
+    """The stream knows how many are finished, and no estimate."""
+    fake = FakeTransport(sessions=10, finish_within=600.0)
+    async with (
+        RaydocsClient(fake.token, transport=fake) as client,
+        client.wait_for_sessions(fake.ids(10)) as stream,
+    ):
+        await anext(stream)
+        progress = stream.progress
+    assert (progress.total, progress.done, progress.in_flight) == (10, 1, 9)
+    assert progress.eta is None
+
+
+@pytest.mark.parametrize("bad", [{"timeout": 0}, {"interval": 0}, {"interval": None}], ids=str)
+async def test_a_wait_that_makes_no_sense(bad: dict[str, float]) -> None:
+    """C18: refused at once."""
+    client = RaydocsClient("a-token", transport=FakeTransport())
+    with pytest.raises(ConfigurationError):
+        client.wait_for_sessions([UNKNOWN], **bad)
