@@ -47,7 +47,7 @@ class FileClient(BaseClient):
             on_progress: Called with the bytes so far, and all of them or ``None``.
 
         Returns:
-            `path`, as a `Path`.
+            `path`, as a `pathlib.Path`.
 
         Raises:
             ConfigurationError: `path` is a directory, or there already; nothing was sent.
@@ -88,7 +88,7 @@ class FileClient(BaseClient):
             on_progress: As for `download_document`.
 
         Returns:
-            `path`, as a `Path`.
+            `path`, as a `pathlib.Path`.
 
         Raises:
             RaydocsError: as `download_document`, for a result.
