@@ -52,7 +52,7 @@ def build_session(session_id: str, stage: Stage = Stage.FINISHED) -> dict[str, A
         ValueError: `session_id` is not a UUID.
     """
     root = UUID(session_id)
-    invoices = [build_invoice(id_) for id_ in part_ids(root, "results")]
+    invoices = _build_invoices(root)
     built = [_build_document(root, number, invoices) for number in range(len(_PARTS))]
     documents = [_document(root, number, each, stage) for number, each in enumerate(built)]
     results = []
@@ -80,8 +80,11 @@ def build_session(session_id: str, stage: Stage = Stage.FINISHED) -> dict[str, A
 
 def build_document(session: UUID, number: int) -> BuiltDocument:
     """Return a document of the built-in session with id `session`, counted from 0."""
-    invoices = [build_invoice(id_) for id_ in part_ids(session, "results")]
-    return _build_document(session, number, invoices)
+    return _build_document(session, number, _build_invoices(session))
+
+
+def _build_invoices(root: UUID) -> list[dict[str, Any]]:
+    return [build_invoice(uuid5(root, f"result-{number}")) for number in range(2)]
 
 
 def _build_document(

@@ -9,6 +9,7 @@ import hmac
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, urlencode
+from uuid import UUID
 
 from attrs import field, frozen
 
@@ -45,7 +46,7 @@ class Signer:
         query["X-Amz-Signature"] = self._signature("GET", document_id, query)
         answer = {"url": f"{base_url}{FILES}{document_id}?{urlencode(query)}"}
         # The API sends this field sometimes. Here the id decides, so that clients meet both cases.
-        if int(document_id[-1], 16) % 2:
+        if UUID(document_id).int % 2:
             expires_at = datetime.fromtimestamp(int(now) + _LIFETIME, UTC)
             answer["expires_at"] = f"{expires_at:%Y-%m-%dT%H:%M:%S}.000000Z"
         return answer

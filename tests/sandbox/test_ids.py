@@ -33,6 +33,28 @@ def test_ids_are_stable() -> None:
     assert session_id(0) == "57e53be9-2a0f-5f16-b0ab-4a868c897d59"
 
 
+@pytest.mark.parametrize("session", [SOME, UUID(session_id(0))], ids=["version 4", "version 5"])
+@pytest.mark.parametrize(
+    ("kind", "versions"),
+    [("documents", [(8, 9), (10, 11), (12, 13)]), ("results", [(8, 9), (10, 11)])],
+)
+def test_versions_of_parts(session: UUID, kind: PartKind, versions: list[tuple[int, int]]) -> None:
+    """The version of a part tells its mask and its session's version."""
+    parts = part_ids(session, kind)
+    is_hash = session.version == 5
+    assert [part.int >> 76 & 0xF for part in parts] == [pair[is_hash] for pair in versions]
+    for place, part in enumerate(parts):
+        assert possible_sessions(part, kind)[place] == str(session)
+
+
+@pytest.mark.parametrize(
+    ("version", "is_one"), [("1", False), ("4", True), ("5", True), ("6", False), ("c", False)]
+)
+def test_versions_of_sessions(version: str, is_one: bool) -> None:
+    """Sessions have UUIDs of version 4 or 5."""
+    assert is_session_id(f"770e8400-e29b-{version}1d4-a716-446655440000") is is_one
+
+
 @settings(deadline=None)
 @given(sessions, kinds)
 def test_a_part_leads_to_its_session(session: UUID, kind: PartKind) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from itertools import pairwise
+from uuid import UUID
 
 import pytest
 
@@ -41,6 +42,20 @@ def test_stages(share: float, stage: Stage) -> None:
     """A session waits for a tenth of its time, is parsed in the first half, then extracted."""
     started = schedule(1200)
     assert started.stage(SESSION, NOW + share * started.duration(SESSION)) is stage
+
+
+def test_last_moment() -> None:
+    """A session is finished at the very end of its time, and not before."""
+    started = schedule(997.0)
+    last = str(UUID(int=996))
+    assert started.duration(last) == 997
+    assert started.stage(last, NOW + 997) is Stage.FINISHED
+    assert started.stage(last, NOW + 996.9) is Stage.EXTRACTING
+
+
+def test_no_duration() -> None:
+    """Without a time to finish within, sessions take no time."""
+    assert Schedule().duration(SESSION) == 0
 
 
 def test_not_started() -> None:

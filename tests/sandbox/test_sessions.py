@@ -182,7 +182,8 @@ def test_files_hold_the_chunks(session: dict[str, Any]) -> None:
         pages = built.file.split(b"BT ")[1:]
         for chunk in built.chunks:
             for block in chunk.blocks:
-                assert b"(%b)Tj" % block.text.encode("cp1252") in pages[chunk.page - 1]
+                shown = block.text.replace("Ō", "\x01").encode("cp1252")
+                assert b"(%b)Tj" % shown in pages[chunk.page - 1]
 
 
 @pytest.mark.parametrize("stage", Stage)

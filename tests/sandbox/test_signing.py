@@ -1,5 +1,7 @@
 """Signed URLs of files."""
 
+import re
+import time
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -8,7 +10,7 @@ import pytest
 from raydocs_async.sandbox._signing import Signer
 
 NOW = 1_700_000_000.5
-ODD, EVEN = "770e8400-e29b-81d4-a716-446655440001", "770e8400-e29b-81d4-a716-446655440002"
+ODD, EVEN = "770e8400-e29b-81d4-a716-44665544000b", "770e8400-e29b-81d4-a716-44665544000c"
 SIGNER = Signer(b"key")
 
 
@@ -25,9 +27,24 @@ def code(query: str, *, method: str = "GET", document_id: str = ODD, now: float 
 
 def test_url() -> None:
     """A signed URL leads to the document's file."""
-    url = SIGNER.sign("http://127.0.0.1:80", ODD, NOW)["url"]
-    assert url.startswith(f"http://127.0.0.1:80/files/{ODD}?X-Amz-Algorithm=AWS4-HMAC-SHA256&")
-    assert "&X-Amz-Signature=" in url
+    url, _, signature = SIGNER.sign("http://127.0.0.1:80", ODD, NOW)["url"].rpartition("=")
+    assert url == (
+        f"http://127.0.0.1:80/files/{ODD}?X-Amz-Algorithm=AWS4-HMAC-SHA256"
+        "&X-Amz-Date=20231114T221320Z&X-Amz-Expires=600&X-Amz-SignedHeaders=host&X-Amz-Signature"
+    )
+    assert re.fullmatch("[0-9a-f]{64}", signature)
+
+
+def test_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine's time zone does not matter."""
+    expected = SIGNER.sign("", ODD, NOW)
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "XYZ-5")
+        time.tzset()
+        assert SIGNER.sign("", ODD, NOW) == expected
+        assert code(query()) == ""
+        assert code(query(), now=NOW + 600) == "AccessDenied"
+    time.tzset()
 
 
 def test_valid_for_ten_minutes() -> None:
@@ -39,6 +56,7 @@ def test_expired() -> None:
     """After ten minutes, access is denied."""
     error = SIGNER.check("GET", ODD, query(), NOW + 600)
     assert error == ("AccessDenied", "Request has expired")
+    assert code(query(), now=1_700_000_600.0) == "AccessDenied"
 
 
 def test_expires_at() -> None:
@@ -59,7 +77,11 @@ def test_expires_at() -> None:
 )
 def test_changed(changed: str) -> None:
     """The signature is one of the whole query."""
-    assert code(changed) == "SignatureDoesNotMatch"
+    message = (
+        "The request signature we calculated does not match the signature you provided. "
+        "Check your key and signing method."
+    )
+    assert SIGNER.check("GET", ODD, changed, NOW) == ("SignatureDoesNotMatch", message)
 
 
 def test_another_document() -> None:
@@ -81,4 +103,4 @@ def test_another_key() -> None:
 @pytest.mark.parametrize("unsigned", ["", "X-Amz-Expires=600", "X-Amz-Signature="])
 def test_unsigned(unsigned: str) -> None:
     """Without a signature, access is denied."""
-    assert code(unsigned) == "AccessDenied"
+    assert SIGNER.check("GET", ODD, unsigned, NOW) == ("AccessDenied", "Access Denied")
