@@ -12,11 +12,11 @@ from pathlib import Path
 
 import looptime
 from rich.console import Console
-from rich.live import Live as Region
+from rich.live import Live
 
 from raydocs_async import Progress, RateLimit, RaydocsClient
 from raydocs_async.cli import _demo
-from raydocs_async.cli._progress import Live
+from raydocs_async.cli._progress import LiveReporter
 from raydocs_async.testing import FakeTransport
 
 STATIC = Path(__file__).parent / "_static"
@@ -62,7 +62,7 @@ def _boxes(names: list[str], top: int) -> Iterator[str]:
         yield f'<text x="{left + width / 2:g}" y="{top + 20}">{name}</text>'
 
 
-class Photographer(Live):
+class Photographer(LiveReporter):
     """The display of a job, on a terminal of which a picture can be taken."""
 
     def __init__(self) -> None:
@@ -74,13 +74,13 @@ class Photographer(Live):
             force_terminal=True,
             get_time=lambda: 0.0,  # holds the spinner
         )
-        self._region = Region(console=self._console, auto_refresh=False)
+        self._live = Live(console=self._console, auto_refresh=False)
 
     def take(self, command: str, progress: Progress) -> str:
         """Return the picture of the terminal in which `command` has come as far as `progress`."""
         self.update(progress, seconds=0)
         self._console.print(f"[bold]$ {command}[/]", highlight=False)
-        self._console.print(self._region.get_renderable())
+        self._console.print(self._live.get_renderable())
         svg = self._console.export_svg(title="raydocs-async", unique_id="progress")
         return re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL)  # they are on the network
 

@@ -1,4 +1,4 @@
-"""How a command ends."""
+"""Exit codes, and the error that ends a command before it has done anything."""
 
 from enum import IntEnum
 
@@ -7,27 +7,29 @@ import click
 from raydocs_async.cli._printable import printable
 
 
-class Exit(IntEnum):
-    """The exit codes of every command."""
+class ExitCode(IntEnum):
+    """Exit codes of all commands."""
 
     OK = 0
     FAILED = 1
-    """Some ids failed for good, or the output could not be written."""
+    """Some ids failed permanently, or the output could not be written."""
     USAGE = 2
     """Invalid usage; nothing was done."""
-    REFUSED = 4
-    """The service does not accept the token."""
-    AGAIN = 75
-    """Not done yet, run it again: an outage, a rate limit, a session that is not finished."""
+    DENIED = 4
+    """The service rejected the token."""
+    RETRY_LATER = 75
+    """An outage, a rate limit, unfinished sessions: run the command again. sysexits.h has it as
+    EX_TEMPFAIL."""
     INTERRUPTED = 130
-    """By Ctrl-C, SIGTERM or SIGHUP."""
+    """Ctrl-C, SIGTERM or SIGHUP. Shells report 128 + 2 for a process that Ctrl-C ended."""
 
 
 class CannotStart(click.ClickException):
-    """Raised when a file or a token cannot be had; nothing was done."""
+    """Raised when a file or the token is unusable; nothing was done."""
 
-    exit_code = Exit.USAGE
+    exit_code = ExitCode.USAGE
 
     def __init__(self, message: str) -> None:
-        """Keep the message as one line: a file's name can hold line ends."""
+        """Make the message printable."""
+        # A file name with a line end would otherwise add a line, which reads like another error.
         super().__init__(printable(message))

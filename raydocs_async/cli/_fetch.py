@@ -1,339 +1,217 @@
-"""``fetch``: many sessions into a file, whatever happens on the way."""
+"""The job of ``fetch``: many sessions into a file, and its exit code and messages."""
 
 import os
-import shlex
 import sys
 import time
-from collections.abc import AsyncIterable, Coroutine, Iterable
-from typing import Any, Unpack
+from collections.abc import AsyncIterable, Coroutine, Iterable, Sequence
+from typing import Any
 
 import click
-import msgspec
-from attrs import define
 
-from raydocs_async import (
-    APIResponseValidationError,
-    Failed,
-    Fetched,
-    RaydocsClient,
-    RaydocsError,
-    Session,
-    SessionStatus,
-    converter,
-)
+from raydocs_async import RaydocsClient, RaydocsError
 from raydocs_async.cli import _text
-from raydocs_async.cli._connect import Connection, code_for, explain, open_client
-from raydocs_async.cli._exit import CannotStart, Exit
-from raydocs_async.cli._ids import Id, IdPipe, Source, find_sources, select
-from raydocs_async.cli._loop import call_blocking
+from raydocs_async.cli._connect import exit_code_for, message_for, open_client
+from raydocs_async.cli._exit import CannotStart, ExitCode
+from raydocs_async.cli._ids import IdPipe, LocatedId, open_sources, select_ids
 from raydocs_async.cli._loop import run as run_loop
-from raydocs_async.cli._output import JsonLines, OutputError
-from raydocs_async.cli._printable import LONGEST, escape
-from raydocs_async.cli._progress import Reporter, choose, reported
-from raydocs_async.cli._scan import FailureLine, SessionLine
-from raydocs_async.cli._streams import feeds_itself, find_standard, is_one_file, say
+from raydocs_async.cli._options import ConnectionOptions, FetchOptions
+from raydocs_async.cli._output import JsonLinesFile, OutputError
+from raydocs_async.cli._printable import MAX_MESSAGE
+from raydocs_async.cli._progress import choose_reporter, report_progress
+from raydocs_async.cli._recorder import Recorder
+from raydocs_async.cli._resume import describe_resumption
+from raydocs_async.cli._scan import FailureRecord, SessionRecord
+from raydocs_async.cli._shard import Shard
+from raydocs_async.cli._streams import DASH, find_standard_stream, is_same_file, is_same_input, say
 
 
-@define
-class Job:
-    """Where outcomes go, and how many there were."""
-
-    output: JsonLines
-    errors: JsonLines | None
-    reporter: Reporter
-    how_to_resume: str = ""
-    """The command that goes on with it, and what it needs."""
-    written: int = 0
-    unsuccessful: int = 0
-    """Of those, sessions that failed at the service, which is their last word."""
-    unfinished: int = 0
-    """Of those, sessions that the service is still working on."""
-    failed: int = 0
-    temporary: int = 0
-    """Of those, ids that may succeed in another run."""
-
-    async def record(self, outcome: Fetched[Session] | Failed) -> None:
-        """Keep one outcome.
-
-        Raises:
-            OutputError: it cannot be written.
-        """
-        if isinstance(outcome, Fetched):
-            await call_blocking(self._keep, outcome.value)
-            return
-        self.failed += 1
-        self.temporary += code_for(outcome.error) == Exit.AGAIN
-        if self.errors is not None:
-            await call_blocking(_write, self.errors, msgspec.json.encode(failure(outcome)))
-        else:
-            self.reporter.say(f"{where(outcome)}: {explain(outcome.error)}")
-
-    def _keep(self, session: Session) -> None:
-        _write(self.output, converter.dumps(session))
-        self.written += 1
-        self.unfinished += not session.is_finished
-        self.unsuccessful += session.status == SessionStatus.FAILED
-
-    def close(self) -> None:
-        """Close the files, both of them whatever happens.
-
-        Raises:
-            OutputError: one of them may not be complete.
-        """
-        try:
-            self.output.close()
-        finally:
-            if self.errors is not None:
-                self.errors.close()
-
-
-def _write(lines: JsonLines, record: bytes) -> None:
-    lines.write(escape(record) if lines.is_terminal else record)
-
-
-def where(failed: Failed) -> str:
-    """Where its id was given."""
-    given = failed.id
-    return given.where if isinstance(given, Id) else str(given)
-
-
-def failure(failed: Failed) -> dict[str, Any]:
-    """A failure as it is written.
-
-    A reply that could not be read is kept in it, because it is nowhere else.
-    """
-    error = failed.error
-    kept = payload(error) if isinstance(error, APIResponseValidationError) else {}
-    return {
-        "id": str(failed.id),
-        "where": where(failed),
-        "error": {
-            "type": type(error).__name__,
-            "message": error.message,
-            "status": error.status,
-            "retry_after": error.retry_after,
-            "request_id": error.request_id,
-            "attempts": len(failed.attempts),
-        },
-        **kept,
-    }
-
-
-def payload(error: APIResponseValidationError) -> dict[str, Any]:
-    """The reply's body as it is written: as JSON on one line if it is JSON, else as text."""
-    body = error.payload
-    try:
-        body.decode()
-        value: Any = msgspec.Raw(msgspec.json.format(body, indent=-1))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        value = body.decode("utf-8", "backslashreplace")
-    return {"payload": value, "payload_size": getattr(error, "payload_size", len(body))}
-
-
-async def fetch(client: RaydocsClient, ids: Iterable[str] | AsyncIterable[str], job: Job) -> None:
-    """Fetch all sessions, and keep what comes of each.
+def run(options: FetchOptions, connection: ConnectionOptions) -> ExitCode:
+    """Fetch the sessions that the options ask for.
 
     Raises:
-        RaydocsError: what would go wrong for every id.
-        OutputError: it cannot be written.
+        CannotStart: a file or the token is unusable; nothing was done.
+        click.UsageError: options contradict each other; nothing was done.
+    """
+    _check_options(options, connection["token_file"])
+    client = open_client(connection)
+    sources = open_sources(options.ids, options.inputs)
+    typed = any(isinstance(each, IdPipe) and os.isatty(each.fd) for each in sources)
+    if typed and not options.quiet:
+        say("Reading ids from the terminal; end with Ctrl-D.")
+    recorder = _open_recorder(options)
+    _show_warnings(recorder)
+    resumption = describe_resumption(sys.argv[1:], sources, resume=options.resume)
+    unfinished = [LocatedId(each, recorder.output.name) for each in recorder.output.unfinished_ids]
+    ids = select_ids((*sources, unfinished), options.shard, recorder.output.finished_ids)
+    return perform(
+        fetch(client, ids, recorder),
+        recorder,
+        quiet=options.quiet,
+        resumption=resumption if recorder.output.is_resumable else (),
+    )
+
+
+async def fetch(
+    client: RaydocsClient, ids: Iterable[str] | AsyncIterable[str], recorder: Recorder
+) -> None:
+    """Fetch all sessions, and record each outcome.
+
+    Raises:
+        RaydocsError: an error that would hit every id.
+        OutputError: an outcome cannot be written.
         OSError: the ids cannot be read.
     """
-    async with client, client.stream_sessions(ids) as stream, reported(stream, job.reporter):
+    async with (
+        client,
+        client.stream_sessions(ids) as stream,
+        report_progress(stream, recorder.reporter),
+    ):
         async for outcome in stream:
-            await job.record(outcome)
+            await recorder.record(outcome)
 
 
-def run(
+def perform(
+    job: Coroutine[Any, Any, None],
+    recorder: Recorder,
     *,
-    ids: tuple[str, ...],
-    inputs: tuple[str, ...],
-    output: str,
-    errors: str | None,
-    resume: bool,
-    shard: tuple[int, int] | None,
     quiet: bool,
-    **connection: Unpack[Connection],
-) -> Exit:
-    """Fetch what the options say."""
-    _check(ids, inputs, output, errors, connection["token_file"], resume=resume)
-    client = open_client(connection)
-    sources = find_sources(ids, inputs)
-    if not quiet and any(isinstance(each, IdPipe) and os.isatty(each.fd) for each in sources):
-        say("Reading ids from the terminal; end with Ctrl-D.")
-    files = _open_files(output, errors, shard or (1, 1), resume=resume)
-    reporter = choose(quiet=quiet, is_shared=any(each and each.is_terminal for each in files))
-    how_to_resume = _resuming(sys.argv[1:], sources, resume=resume)
-    job = Job(*files, reporter, how_to_resume if files[0].can_be_resumed else "")
-    _show_notes(job)
-    again = [Id(each, job.output.name) for each in job.output.unfinished]
-    selected = select((*sources, again), shard or (1, 1), job.output.ids)
-    return perform(fetch(client, selected, job), job, quiet=quiet)
+    resumption: Sequence[str] = (),
+) -> ExitCode:
+    """Run a bulk job to its end, and report how it ended.
 
-
-def perform(fetching: Coroutine[Any, Any, None], job: Job, *, quiet: bool) -> Exit:
-    """Do the job, and say what became of it."""
+    Args:
+        job: Fetches the sessions, and passes the outcomes to `recorder`.
+        recorder: Closed at the end.
+        quiet: Print no summary.
+        resumption: Lines that tell how to continue the job, for one that was stopped.
+    """
     started = time.monotonic()
-    code, reason = Exit.FAILED, ""
+    code, reason = ExitCode.FAILED, ""
     try:
-        code, reason = _finish(fetching, job)
+        code, reason = _run_job(job, recorder)
     finally:
-        code, reason = _close(job, code, reason)
-        _show_notes(job)
+        code, reason = _close(recorder, code, reason)
+        _show_warnings(recorder)
     if reason:
-        say(f"{reason}.", LONGEST)
+        say(f"{reason}.", MAX_MESSAGE)
     if not quiet:
-        say(_summary(job, time.monotonic() - started))
-    if reason and code and job.how_to_resume:
-        for line in f"To go on: {job.how_to_resume}".splitlines():
+        say(_summarize(recorder, time.monotonic() - started))
+    if reason and code:
+        for line in resumption:
             say(line)
     return code
 
 
-def _finish(fetching: Coroutine[Any, Any, None], job: Job) -> tuple[Exit, str]:
-    """Do the job; how it ended, and why, if there is more to say than the summary does."""
+def _run_job(job: Coroutine[Any, Any, None], recorder: Recorder) -> tuple[ExitCode, str]:
+    """Run a job; return its exit code, and a reason if the summary will not show it."""
     try:
-        run_loop(fetching)
+        run_loop(job)
     except KeyboardInterrupt:
-        return Exit.INTERRUPTED, "Interrupted"
+        return ExitCode.INTERRUPTED, "Interrupted"
     except RaydocsError as error:
-        return code_for(error), f"Stopped: {explain(error)}"
+        return exit_code_for(error), f"Stopped: {message_for(error)}"
     except (OutputError, OSError) as error:
-        return Exit.FAILED, f"Stopped: {error}"
-    if not (job.written or job.failed or job.output.ids):
-        return Exit.OK, "There were no ids to fetch"
-    if job.failed > job.temporary:  # a person must look at them before another run is of use
-        return Exit.FAILED, ""
-    if left := job.unfinished + job.temporary:
-        return Exit.AGAIN, f"Not done: {_text.plural(left, 'session')} to fetch again later"
-    return Exit.OK, ""
+        return ExitCode.FAILED, f"Stopped: {error}"
+    counts = recorder.counts
+    if not (counts.written or counts.failed or recorder.output.finished_ids):
+        return ExitCode.OK, "There were no ids to fetch"
+    # Before RETRY_LATER: scripts would repeat the command, and a person would never look at the
+    # ids that failed permanently.
+    if counts.failed > counts.temporary:
+        return ExitCode.FAILED, ""
+    if left := counts.unfinished + counts.temporary:
+        return (
+            ExitCode.RETRY_LATER,
+            f"Not done: {_text.plural(left, 'session')} to fetch again later",
+        )
+    return ExitCode.OK, ""
 
 
-def _close(job: Job, code: Exit, reason: str) -> tuple[Exit, str]:
-    """Close the files; how the job ended, now that the data is on the disk, or is not."""
+def _close(recorder: Recorder, code: ExitCode, reason: str) -> tuple[ExitCode, str]:
+    """Close the files; return the exit code and the reason with any failure of that."""
     try:
-        job.close()
+        recorder.close()
     except OutputError as error:
+        # Closing repeats the error of the write that stopped the job.
         if str(error) not in reason:
             reason = ". ".join(filter(None, (reason, str(error))))
-        return Exit.FAILED, reason
+        return ExitCode.FAILED, reason
     return code, reason
 
 
-def _show_notes(job: Job) -> None:
-    for each in (job.output, job.errors):
-        for note in each.take_notes() if each is not None else ():
-            say(f"{note}.", LONGEST)
+def _show_warnings(recorder: Recorder) -> None:
+    for file in recorder.files:
+        for warning in file.pop_warnings():
+            say(f"{warning}.", MAX_MESSAGE)
 
 
-def _check(
-    ids: tuple[str, ...],
-    inputs: tuple[str, ...],
-    output: str,
-    errors: str | None,
-    token_file: str | None,
-    *,
-    resume: bool,
-) -> None:
+def _summarize(recorder: Recorder, seconds: float) -> str:
+    counts, output, errors = recorder.counts, recorder.output, recorder.errors
+    details = (
+        (counts.unsuccessful, "with status failed"),
+        (counts.unfinished, "not finished yet"),
+        (len(output.finished_ids), "were there already"),
+        (counts.failed, "failed"),
+    )
+    written = f"{_text.plural(counts.written, 'session')} written to {output.name}"
+    more = "".join(f", {number} {state}" for number, state in details if number)
+    reasons = f" ({errors.name} says why)" if counts.failed and errors else ""
+    return f"{written} in {_text.duration(seconds)}{more}{reasons}."
+
+
+def _check_options(options: FetchOptions, token_file: str | None) -> None:
     """Refuse options that contradict each other."""
-    if resume and find_standard(output) is not None:
+    if options.resume and find_standard_stream(options.output) is not None:
         raise click.UsageError("--resume needs a file to go on with: give it with -o")
-    if errors and is_one_file(output, errors):
+    if options.errors and is_same_file(options.output, options.errors):
         raise click.UsageError("sessions and errors need a file each")
-    read = (*inputs, *(each for each in ids if each == "-"))
-    written = filter(None, (output, errors))
-    if any(feeds_itself(source, each) for each in written for source in read):
+    read = (*options.inputs, *(each for each in options.ids if each == DASH))
+    written = filter(None, (options.output, options.errors))
+    if any(is_same_input(source, each) for each in written for source in read):
         raise click.UsageError("the ids would be read from a file that is written to")
-    if token_file == "-" and "-" in (*ids, *inputs):
+    if token_file == DASH and DASH in (*options.ids, *options.inputs):
         raise click.UsageError("standard input can be the token's or the ids', not both")
 
 
-def _open_files(
-    output: str, errors: str | None, shard: tuple[int, int], *, resume: bool
-) -> tuple[JsonLines, JsonLines | None]:
-    """Open both files, or change nothing in either.
+def _open_recorder(options: FetchOptions) -> Recorder:
+    """Open both files, or change neither of them.
 
-    All that failed is tried again, so the errors file begins anew.
+    The errors file is emptied, because all failed ids are fetched again.
     """
-    opened: list[JsonLines] = []
+    output, errors, resume = options.output, options.errors, options.resume
+    opened: list[JsonLinesFile] = []
     try:
-        opened.append(JsonLines.open(output, SessionLine, resume=resume))
+        opened.append(JsonLinesFile.open(output, SessionRecord, resume=resume))
         if resume:
             _refuse_pipe(opened[0])
         if errors:
-            opened.append(JsonLines.open(errors, FailureLine, resume=resume))
-        _refuse_other_shard(opened[0], shard)
-        opened[0].begin()
-        for each in opened[1:]:
-            each.clear()
+            opened.append(JsonLinesFile.open(errors, FailureRecord, resume=resume))
+        _refuse_other_shard(opened[0], options.shard)
+        opened[0].repair()
+        for file in opened[1:]:
+            file.truncate()
     except BaseException:
-        for each in opened:
-            each.undo()
+        for file in opened:
+            file.discard()
         raise
-    return opened[0], opened[1] if errors else None
+    has_terminal = any(file.is_terminal for file in opened)
+    reporter = choose_reporter(quiet=options.quiet, data_on_terminal=has_terminal)
+    return Recorder(opened[0], opened[1] if errors else None, reporter)
 
 
-def _refuse_pipe(output: JsonLines) -> None:
-    """Refuse to go on with what keeps no lines: all ids would be fetched again."""
-    if not output.can_be_resumed:
+def _refuse_pipe(output: JsonLinesFile) -> None:
+    """Refuse to resume a pipe or a device, which keeps no lines: all ids would be fetched again."""
+    if not output.is_resumable:
         raise CannotStart(f"{output.name} is no regular file, so --resume finds nothing in it")
 
 
-def _refuse_other_shard(output: JsonLines, shard: tuple[int, int]) -> None:
-    """Refuse to go on with another part of the ids, which would leave some out."""
-    begun = output.differs(shard)
-    if begun is None:
+def _refuse_other_shard(output: JsonLinesFile, shard: Shard) -> None:
+    """Refuse a file of another shard, whose other ids would never be fetched."""
+    earlier = output.find_other_shard(shard)
+    if earlier is None:
         return
-    was, now = _shard(begun), _shard(shard)
+    was, now = earlier.describe(), shard.describe()
     raise CannotStart(
         f"{output.name} was begun {was}, and going on {now} would leave out ids, or fetch some on "
         f"two machines: go on {was}, or write to another file"
     )
-
-
-def _shard(shard: tuple[int, int]) -> str:
-    index, count = shard
-    if count == 0:
-        return "with another --shard"
-    return "without --shard" if count == 1 else f"with --shard {index}/{count}"
-
-
-def _summary(job: Job, seconds: float) -> str:
-    there = f", {len(job.output.ids)} were there already" if job.output.ids else ""
-    unfinished = f", {job.unfinished} not finished yet" if job.unfinished else ""
-    unsuccessful = f", {job.unsuccessful} with status failed" if job.unsuccessful else ""
-    failed = f", {job.failed} failed" if job.failed else ""
-    kept = f" ({job.errors.name} says why)" if job.failed and job.errors else ""
-    wrote = f"{_text.plural(job.written, 'session')} written to {job.output.name}"
-    more = f"{unsuccessful}{unfinished}{there}{failed}{kept}"
-    return f"{wrote} in {_text.duration(seconds)}{more}."
-
-
-def _resuming(arguments: list[str], sources: Iterable[Source], *, resume: bool) -> str:
-    """The command that goes on, for a shell, and what it needs."""
-    if not resume and "--" in arguments:  # behind that, everything is an id
-        arguments = [arguments[0], "--resume", *arguments[1:]]
-    elif not resume:
-        arguments = [*arguments, "--resume"]
-    pipes = [each.name for each in sources if isinstance(each, IdPipe)]
-    again = [f"The same ids are needed again from {name}." for name in pipes]
-    command = " ".join(map(_quote, ["raydocs-async", *arguments]))
-    return "\n".join([command, *again])
-
-
-def _quote(argument: str) -> str:
-    """An argument for a shell, in printable ASCII where it cannot be shown itself."""
-    if _can_be_shown(argument):
-        return shlex.quote(argument)
-    escaped = (
-        chr(each) if 32 <= each < 127 and each not in b"\\'" else f"\\{each:03o}"
-        for each in os.fsencode(argument)
-    )
-    return f"$'{''.join(escaped)}'"
-
-
-def _can_be_shown(argument: str) -> bool:
-    try:
-        argument.encode(sys.stderr.encoding)
-    except UnicodeEncodeError:
-        return False
-    return argument.isprintable()

@@ -1,7 +1,7 @@
-"""A file that one process writes to: opened once, locked where that is possible, never lost.
+"""An output file that one process writes: opened once, locked if possible, replaced atomically.
 
-The descriptor that is locked is the one that is read and written. Locks and fsync are used where
-the file system has them; where it has none, the file is written all the same, and a note says so.
+The locked descriptor is the one that is read and written. Locks and fsync are used where the file
+system has them; elsewhere the file is written without them, and a warning says so.
 """
 
 import contextlib
@@ -22,34 +22,35 @@ from raydocs_async.cli._streams import write_all
 
 _BINARY: Final = getattr(os, "O_BINARY", 0)
 _NO_FSYNC: Final = {errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EROFS}
-"""What fsync says where there is none: on a pipe, and on some network file systems."""
+"""Errors of fsync where it does not exist: on pipes, and on some network file systems."""
 
 
-class File:
-    """A file that is open for writing, and for reading if it is a regular one."""
+class OutputFile:
+    """A file that is open for writing, and also for reading if it is a regular file."""
 
     def __init__(
         self, raw: io.FileIO, path: Path | None, name: str, *, is_new: bool = False
     ) -> None:
         self.raw = raw
         self.name = name
-        """For people."""
-        self.notes: list[str] = []
-        """What people should know about it."""
+        """The name that messages use."""
+        self.warnings: list[str] = []
+        """Messages about what the file system lacks."""
         self._path = path
         self._is_new = is_new
-        self.can_shrink = stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
-        self.is_regular = path is not None and self.can_shrink
-        """True for a file of this process's own; a standard stream can lead to a file, too."""
+        self.can_truncate = stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
+        self.is_own = path is not None and self.can_truncate
+        """True for a regular file that this process alone writes. A standard stream can lead to a
+        regular file, too, but other processes may write to it."""
 
     @classmethod
     def open(cls, path: str) -> Self:
-        """Open a file for this process alone, and make it if it is not there.
+        """Open a file for this process alone, and create it if it is missing.
 
-        A symbolic link is followed, also to a file that is not there yet.
+        A symbolic link is followed, also to a file that does not exist yet.
 
         Raises:
-            CannotStart: it cannot be written, or another process is writing to it.
+            CannotStart: the file cannot be written, or another process is writing to it.
         """
         name = printable(path)
         try:
@@ -58,7 +59,7 @@ class File:
         except OSError as exc:
             raise CannotStart(f"{name} cannot be written: {exc.strerror}") from None
         self = cls(raw, real, name, is_new=is_new)
-        if self.is_regular:
+        if self.is_own:
             try:
                 self._lock()
             except CannotStart:
@@ -68,10 +69,10 @@ class File:
 
     @classmethod
     def borrow(cls, fd: int) -> Self:
-        """Write to a standard stream, which may be shared with messages and other processes.
+        """Write to a standard stream, which messages and other processes may share.
 
         Raises:
-            CannotStart: it is closed.
+            CannotStart: the stream is closed.
         """
         name = {1: "standard output", 2: "standard error"}[fd]
         raw = io.FileIO(fd, "wb", closefd=False)
@@ -87,76 +88,90 @@ class File:
         except portalocker.AlreadyLocked:
             raise CannotStart(f"{self.name}: another process is writing to it") from None
         except (portalocker.LockException, OSError) as exc:
+            # portalocker wraps the system's error as the first argument of its own.
             reason = getattr(exc.args[0] if exc.args else exc, "strerror", None) or exc
-            self.notes.append(
+            self.warnings.append(
                 f"{self.name}: this file system has no locks ({reason}); "
                 "let no other job write to the file"
             )
-        if not self.is_in_place():  # replaced between opening and locking
+        # Another process may have replaced the file between opening and locking. The lock is then
+        # on a file without a name, and both processes would believe that they own the path.
+        if not self.is_in_place():
             raise CannotStart(f"{self.name}: another process is writing to it")
 
     @property
     def size(self) -> int:
-        """Its size in bytes; 0 for a device or a pipe."""
-        return os.fstat(self.raw.fileno()).st_size if self.can_shrink else 0
+        """Size in bytes; 0 for a device or a pipe."""
+        return os.fstat(self.raw.fileno()).st_size if self.can_truncate else 0
 
     def is_in_place(self) -> bool:
-        """False if the path leads to another file now, or to none; True where that is unknown."""
+        """Return False if the path leads to another file now, or to none.
+
+        If the file system does not answer, the result is True, because an unknown state is not a
+        reason to stop.
+        """
         if self._path is None:
             return True
         try:
-            there = self._path.stat()
+            status = self._path.stat()
         except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError:
             return True
-        return os.path.samestat(there, os.fstat(self.raw.fileno()))
+        return os.path.samestat(status, os.fstat(self.raw.fileno()))
 
     def replace(self, content: Iterable[bytes]) -> None:
-        """Give the file other content, in one step: a crash leaves the old or the new one.
+        """Replace the content atomically: a crash leaves the old or the new content.
 
         Raises:
-            CannotStart: that cannot be done; the file is as it was.
+            CannotStart: that is impossible; the file is unchanged.
         """
         assert self._path is not None
-        there = os.fstat(self.raw.fileno())
-        if there.st_nlink > 1:
+        status = os.fstat(self.raw.fileno())
+        # The new file takes over one name. Any other name would keep the old content.
+        if status.st_nlink > 1:
             raise CannotStart(
                 f"{self.name} has lines to drop, and cannot be replaced because it has hard links: "
                 "go on with a copy of it"
             )
-        path = self._path
-        beside = path.with_name(f".{path.name}.resume~")
         try:
-            raw = self._write_beside(beside, content, there)
-            try:
-                beside.replace(path)
-            except OSError:
-                raw.close()
-                beside.unlink()
-                raise
+            raw = self._replace(self._path, content, status)
         except OSError as exc:
             raise CannotStart(
                 f"{self.name} has lines to drop, and cannot be replaced: {exc.strerror}"
             ) from None
         self.raw.close()
         self.raw = raw
-        _sync_directory(path)
+        _sync_directory(self._path)
 
-    def _write_beside(
-        self, path: Path, content: Iterable[bytes], like: os.stat_result
+    def _replace(self, path: Path, content: Iterable[bytes], status: os.stat_result) -> io.FileIO:
+        temporary = path.with_name(f".{path.name}.resume~")
+        raw = self._write_temporary(temporary, content, status)
+        try:
+            temporary.replace(path)
+        except OSError:
+            raw.close()
+            temporary.unlink()
+            raise
+        return raw
+
+    def _write_temporary(
+        self, path: Path, content: Iterable[bytes], status: os.stat_result
     ) -> io.FileIO:
-        """Write and lock a new file with the owner and the mode of the one that it will replace."""
+        """Write and lock a file with the owner and the mode of the one that it will replace."""
         assert self._path is not None
-        path.unlink(missing_ok=True)  # of a run that was killed at this point
+        path.unlink(missing_ok=True)  # left by a run that was killed at this point
+        # 0o600 until `copystat`: the content must not be readable by more users than before.
         raw = io.FileIO(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o600), "r+b")
         try:
             for piece in content:
                 write_all(raw, piece)
-            made = os.fstat(raw.fileno())
-            if (made.st_uid, made.st_gid) != (like.st_uid, like.st_gid):
-                os.chown(path, like.st_uid, like.st_gid)
+            created = os.fstat(raw.fileno())
+            if (created.st_uid, created.st_gid) != (status.st_uid, status.st_gid):
+                os.chown(path, status.st_uid, status.st_gid)
             shutil.copystat(self._path, path)
+            # Before the rename: after a power cut, some file systems would have the new name and
+            # an empty file.
             self._sync(raw)
             with contextlib.suppress(portalocker.LockException, OSError):
                 portalocker.lock(raw, portalocker.LOCK_EX | portalocker.LOCK_NB)
@@ -172,70 +187,79 @@ class File:
         except OSError as exc:
             if exc.errno not in _NO_FSYNC:
                 raise
-            self.notes.append(
+            self.warnings.append(
                 f"{self.name}: this file system does not say when data is on the disk "
                 f"({exc.strerror})"
             )
 
-    def undo(self) -> None:
-        """Close it with nothing written; remove it if `open` made it."""
+    def discard(self) -> None:
+        """Close the file without having written to it, and remove it if `open` created it."""
+        # In place only: another process may have put a file of its own under the name.
         if self._is_new and self._path is not None and self.is_in_place():
             self._path.unlink()
         self.raw.close()
 
     def close(self) -> None:
-        """See the content to the disk, and close the file, whatever happens.
+        """Flush the content to the disk, and close the file even if that fails.
 
         Raises:
-            OSError: not all of it may be there.
+            OSError: the content on the disk may be incomplete.
         """
         with self.raw:
-            if self.can_shrink:
+            if self.can_truncate:
                 self._sync(self.raw)
-            if self.is_regular and self._is_new and self._path is not None:
+            if self.is_own and self._is_new and self._path is not None:
                 _sync_directory(self._path)
 
 
 def write_new(path: str, content: bytes) -> None:
-    """Write a file that has nothing in it yet, all of it or nothing.
+    """Write a new file, or an existing empty one: all of the content, or none of it.
 
     Raises:
-        CannotStart: it cannot be written, or something is in it.
+        CannotStart: the file cannot be written, or is not empty.
     """
-    file = File.open(path)
+    file = OutputFile.open(path)
     if file.size:
-        file.undo()
+        file.discard()
         raise CannotStart(f"{file.name} is there already; move it away")
     try:
         write_all(file.raw, content)
     except OSError as exc:
-        if file.can_shrink:
+        if file.can_truncate:
             file.raw.truncate(0)
-        file.undo()
+        file.discard()
         raise CannotStart(f"{file.name} cannot be written: {exc.strerror}") from None
     file.close()
 
 
 def _resolve(path: Path) -> Path:
-    """The file behind symbolic links; the path itself where that has no name, as a pipe."""
+    """Return the file behind symbolic links, so that a replacement replaces the file, not the link.
+
+    A link in /dev/fd to a pipe leads to a name like ``pipe:[123]``, which does not exist as a
+    path. Then the link itself is returned.
+    """
     real = Path(os.path.realpath(path))
     return real if os.path.lexists(real) or not path.exists() else path
 
 
 def _open(path: Path) -> tuple[io.FileIO, bool]:
-    """Open a file without emptying it; also tells if it was made by that."""
+    """Open a file without truncating it; return it, and True if that created it."""
     try:
-        made = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
-        return io.FileIO(made, "r+b"), True
+        created = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _BINARY, 0o666)
+        return io.FileIO(created, "r+b"), True
     except FileExistsError:
-        # A pipe that is open for reading, too, would never tell that its reader is gone.
+        # Write-only for a pipe: with its reading end open in this process, too, a write would
+        # never fail after the reader has gone.
         is_regular = stat.S_ISREG(path.stat().st_mode)
-        there = os.open(path, (os.O_RDWR if is_regular else os.O_WRONLY) | _BINARY)
-        return io.FileIO(there, "r+b" if is_regular else "wb"), False
+        existing = os.open(path, (os.O_RDWR if is_regular else os.O_WRONLY) | _BINARY)
+        return io.FileIO(existing, "r+b" if is_regular else "wb"), False
 
 
 def _sync_directory(path: Path) -> None:
-    """See the name of a file to the disk, too, where a directory can be opened for that."""
+    """Flush the directory of a file to the disk, where a directory can be opened for that.
+
+    fsync of a file does not cover its name: a power cut could still remove the whole file.
+    """
     with contextlib.suppress(OSError):
         directory = os.open(path.parent, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""The event loop of a command, which can be left at any time."""
+"""The event loop of a command, which an interrupt ends at any time."""
 
 import asyncio
 import errno
@@ -8,38 +8,40 @@ from functools import partial
 from threading import Thread
 from typing import Any, Final, ParamSpec, TypeVar
 
-from raydocs_async.cli._signals import STOPPER
+from raydocs_async.cli._signals import HANDLER
 
-MOMENT: Final = 0.5
-"""Seconds that a blocking call has to return after an interrupt."""
+CALL_GRACE: Final = 0.5
+"""Seconds that a blocking call may take to return after an interrupt."""
 
 T = TypeVar("T")
 P = ParamSpec("P")
 
 
-class DaemonThreads(ThreadPoolExecutor):
-    """Runs each call in a daemon thread of its own, and waits for none of them.
+class DaemonThreadExecutor(ThreadPoolExecutor):
+    """Runs each call in a daemon thread of its own, and never waits for one.
 
-    asyncio and the interpreter wait for the threads of any other executor: a name that never
-    resolves, or a pipe that nobody reads, would keep the process.
+    asyncio and the interpreter wait for the threads of any other executor at exit. There, a host
+    name that never resolves, or a pipe that is never read, would keep the process alive.
     """
 
     def submit(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Start one."""
+        """Start a call."""
         future: Future[T] = Future()
-        future.set_running_or_notify_cancel()  # a thread cannot be cancelled, so neither can this
+        # A thread cannot be cancelled. A future that could be would let asyncio report a call as
+        # cancelled that still runs, and `set_result` would raise in its thread.
+        future.set_running_or_notify_cancel()
         call = partial(function, *args, **kwargs)
         Thread(target=_complete, args=(future, call), daemon=True).start()
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Leave them to themselves."""
+        """Leave the threads running."""
 
 
 def _complete(future: Future[T], call: Callable[[], T]) -> None:
     try:
         result = call()
-    except BaseException as exc:  # it is raised where the result is awaited
+    except BaseException as exc:  # raised where the future is awaited
         future.set_exception(exc)
     else:
         future.set_result(result)
@@ -53,46 +55,45 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
         OSError: the system, or a container's limit, allows no more threads.
     """
     try:
-        return asyncio.run(_interruptible(coroutine))
+        return asyncio.run(_run_interruptibly(coroutine))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
-    except RuntimeError as exc:  # of a call of ours, or of asyncio when it closes the loop
+    except RuntimeError as exc:  # from a call of this module, or from asyncio closing the loop
         if "start new thread" not in str(exc):
             raise
         raise OSError(errno.EAGAIN, "no thread can be started; is there a limit?") from None
 
 
-async def _interruptible(coroutine: Coroutine[Any, Any, T]) -> T:
+async def _run_interruptibly(coroutine: Coroutine[Any, Any, T]) -> T:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
-    loop.set_default_executor(DaemonThreads())
+    loop.set_default_executor(DaemonThreadExecutor())
 
     def cancel() -> None:
-        """Cancel the task in the loop's next turn.
-
-        A signal's handler runs between any two lines. To cancel there would, now and then, cancel
-        a future that the interrupted line is about to complete.
-        """
+        """Cancel the task in the loop's next turn."""
+        # A signal handler runs between any two bytecodes. A cancellation there could hit a future
+        # that the interrupted code is about to complete. And while the selector waits for the
+        # network, only a thread-safe call wakes it.
         loop.call_soon_threadsafe(task.cancel)
 
-    STOPPER.cancel = cancel
+    HANDLER.cancel = cancel
     try:
         return await coroutine
     finally:
-        STOPPER.cancel = None
+        HANDLER.cancel = None
 
 
 async def call_blocking(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Make a call that may block, in a thread, while the loop goes on.
+    """Call a function that may block, in a thread, while the loop goes on.
 
-    A cancellation gives it a moment to return, so that a line on its way out is written whole.
+    After a cancellation the call has `CALL_GRACE` to return, so that a line is written whole.
     """
     call = partial(function, *args, **kwargs)
     calling = asyncio.get_running_loop().run_in_executor(None, call)
     try:
         return await asyncio.shield(calling)
     except asyncio.CancelledError:
-        await asyncio.wait([calling], timeout=MOMENT)
+        await asyncio.wait([calling], timeout=CALL_GRACE)
         if calling.done():
-            calling.exception()  # it is told of the interrupt; asyncio need not complain
+            calling.exception()  # otherwise asyncio logs that it was never retrieved
         raise

@@ -1,7 +1,8 @@
-"""Files of JSON Lines that can be cut off at any moment, and resumed.
+"""Files of JSON Lines that survive interruption at any moment, and can be resumed.
 
-A record is one whole line, and a file only grows by whole lines. `_scan` tells what an earlier
-run has left, `_files` keeps the file, `_gzip` packs it if its name ends with ``.gz``.
+A record is one whole line, and a file only grows by whole lines. `_scan` classifies the lines of
+an earlier run, `_files` opens and locks the file, `_gzip` compresses it if its name ends in
+``.gz``.
 """
 
 import contextlib
@@ -14,11 +15,12 @@ from pathlib import PurePath
 from typing import Final, Self
 
 from raydocs_async.cli._exit import CannotStart
-from raydocs_async.cli._files import File
-from raydocs_async.cli._gzip import GzipReader, GzipWriter, pack
+from raydocs_async.cli._files import OutputFile
+from raydocs_async.cli._gzip import GzipReader, GzipWriter, compress
 from raydocs_async.cli._printable import printable
-from raydocs_async.cli._scan import ForeignLine, Kind, Scan, Shard, Span, scan
-from raydocs_async.cli._streams import find_standard, write_all
+from raydocs_async.cli._scan import ForeignLineError, RecordType, ResumeState, Span, scan
+from raydocs_async.cli._shard import Shard
+from raydocs_async.cli._streams import find_standard_stream, write_all
 
 _CHUNK: Final = 1 << 20
 _OTHER_FORMATS: Final = re.compile(
@@ -29,15 +31,215 @@ _OTHER_FORMATS: Final = re.compile(
 
 
 class OutputError(Exception):
-    """Output cannot be written any more: a full disk, a closed pipe."""
+    """Raised when the output can no longer be written: a full disk, a closed pipe."""
 
 
-def refuse_other_formats(path: str) -> None:
-    """Refuse a file name that promises another format.
+class JsonLinesFile:
+    """A file that grows by whole lines; it can be closed while a thread writes to it."""
 
-    Raises:
-        CannotStart: it does.
-    """
+    def __init__(
+        self, file: OutputFile, state: ResumeState | None = None, *, is_gzip: bool = False
+    ) -> None:
+        self._file = file
+        self._state = state or ResumeState()
+        self._is_gzip = is_gzip
+        self._writer = GzipWriter() if is_gzip else None
+        self._size = file.size
+        """Bytes up to the end of the last whole line."""
+        self._trailer = b""
+        """The end of the compressed stream, which follows them."""
+        self._lock = threading.Lock()
+        """Held by a thread that writes a record."""
+        self._is_closed = False
+
+    @classmethod
+    def open(cls, path: str, record_type: RecordType, *, resume: bool = False) -> Self:
+        """Open a new file, or one of an earlier run, and lock it against other processes.
+
+        The content of the file is unchanged before `repair`.
+
+        Raises:
+            CannotStart: the file cannot be written; its name promises another format; it has
+                content, and `resume` is not set or a line is not of the `record_type`; another
+                process is writing to it.
+        """
+        is_gzip = path.lower().endswith(".gz")
+        if (fd := find_standard_stream(path)) is None:
+            _refuse_other_formats(path)
+            file = OutputFile.open(path)
+        else:
+            file = OutputFile.borrow(fd)
+        try:
+            state = _scan_content(file, record_type, resume=resume, is_gzip=is_gzip)
+        except BaseException:
+            file.discard()
+            raise
+        return cls(file, state, is_gzip=is_gzip)
+
+    @property
+    def name(self) -> str:
+        """The name that messages use."""
+        return self._file.name
+
+    @property
+    def finished_ids(self) -> set[str]:
+        """Ids in lower case that an earlier run wrote, and that need not be fetched again."""
+        return self._state.finished
+
+    @property
+    def unfinished_ids(self) -> tuple[str, ...]:
+        """Ids in lower case of sessions that an earlier run wrote before they were finished."""
+        return tuple(self._state.unfinished)
+
+    def find_other_shard(self, shard: Shard) -> Shard | None:
+        """Return the shard that the file was begun with, if that is not `shard`."""
+        ids = len(self._state.finished) + len(self._state.unfinished)
+        return self._state.shard.find_conflict(shard, ids)
+
+    @property
+    def is_resumable(self) -> bool:
+        """True if another run can resume the file: a pipe and a device keep no lines."""
+        return self._file.is_own
+
+    @property
+    def is_terminal(self) -> bool:
+        """True if the file is a terminal."""
+        return self._file.raw.isatty()
+
+    def pop_warnings(self) -> list[str]:
+        """Return the warnings about the file, each one only once."""
+        warnings, self._file.warnings = self._file.warnings, []
+        return warnings
+
+    def repair(self) -> None:
+        """Drop the lines of an earlier run that cannot be kept.
+
+        Raises:
+            CannotStart: that is impossible; the file is unchanged.
+        """
+        self._file.warnings.extend(self._state.warnings(self.name))
+        if not self._state.is_intact:
+            try:
+                self._rewrite(self._state.spans, b"\n" * self._state.lacks_newline)
+            except OSError as exc:
+                raise CannotStart(f"{self.name} cannot be written: {exc.strerror}") from None
+        self._size = self._file.size
+
+    def _rewrite(self, spans: list[Span], end: bytes) -> None:
+        """Keep some spans, and append `end`; in place if only the rest of the file is dropped."""
+        if not spans or (len(spans) == 1 and spans[0][0] == 0 and not self._is_gzip):
+            size = spans[0][1] if spans else 0
+            self._file.raw.truncate(size)
+            self._file.raw.seek(size)
+            write_all(self._file.raw, end)
+            return
+        content, _ = _open_content(self._file, is_gzip=self._is_gzip)
+        kept = _read_spans(content, spans, end)
+        self._file.replace(compress(kept) if self._is_gzip else kept)
+
+    def write(self, record: bytes) -> None:
+        """Append one record: JSON without the line's end.
+
+        Raises:
+            OutputError: that failed; the earlier content is unchanged.
+        """
+        with self._lock:
+            # An interrupt leaves the thread of a write behind, which can come here after `close`.
+            if self._is_closed:
+                raise OutputError(f"{self.name} is closed")
+            body, trailer, writer = record + b"\n", b"", None
+            if self._writer is not None:
+                body, trailer, writer = self._writer.add(body)
+            self._append(body, trailer)
+            self._writer = writer
+
+    def _append(self, body: bytes, trailer: bytes) -> None:
+        """Write over the last trailer."""
+        self._check_unchanged()
+        if self._file.is_own:
+            self._file.raw.seek(self._size)
+        elif self._file.can_truncate:
+            # A standard stream that leads to a file, to which messages and other processes write,
+            # too. A failed line is cut off at the file's present end, not at our last one.
+            self._size = self._file.size
+        try:
+            write_all(self._file.raw, body + trailer)
+        except OSError as exc:
+            self._roll_back()
+            raise OutputError(f"{self.name} cannot be written any more: {exc.strerror}") from None
+        except BaseException:
+            self._roll_back()
+            raise
+        self._size += len(body)
+        self._trailer = trailer
+
+    def _check_unchanged(self) -> None:
+        """Refuse a file that another process has moved, deleted or changed."""
+        if not self._file.is_own:
+            return
+        if not self._file.is_in_place():
+            raise OutputError(f"{self.name} was moved or deleted by another process")
+        if self._file.size != self._size + len(self._trailer):
+            raise OutputError(f"{self.name} was changed by another process")
+
+    def _roll_back(self) -> None:
+        """Remove the written part of a record that failed."""
+        if not self._file.can_truncate:
+            return
+        trailer, self._trailer = self._trailer, b""
+        # The caller raises the error of the write, which says more than one of these would.
+        with contextlib.suppress(OSError):
+            self._file.raw.seek(self._size)
+            # Before the truncation: the old trailer fits where it was, even on a full disk.
+            write_all(self._file.raw, trailer)
+            self._trailer = trailer
+        with contextlib.suppress(OSError):
+            self._file.raw.truncate(self._size + len(self._trailer))
+
+    def truncate(self) -> None:
+        """Remove all lines of an earlier run; a pipe or a device stays as it is."""
+        if self._file.is_own:
+            self._file.raw.truncate(0)
+            self._size = 0
+
+    def discard(self) -> None:
+        """Close the file without having written to it, and remove it if `open` created it."""
+        self._file.discard()
+
+    def close(self) -> None:
+        """Flush the file to the disk, and close it, unless a thread is writing a record.
+
+        Raises:
+            OutputError: the file may be incomplete.
+        """
+        # Without waiting: the thread may be blocked by a pipe that is never read.
+        if not self._lock.acquire(blocking=False):
+            if self._file.is_own:
+                raise OutputError(
+                    f"{self.name} may not be complete: a line was still being written"
+                )
+            return
+        try:
+            self._close()
+        finally:
+            self._lock.release()
+
+    def _close(self) -> None:
+        try:
+            try:
+                self._check_unchanged()
+                # A file of 0 bytes is not a gzip file, so an empty stream is written.
+                if self._writer is not None and not self._size:
+                    self._append(*self._writer.add(b"")[:2])
+            finally:
+                self._is_closed = True
+                self._file.close()
+        except OSError as exc:
+            raise OutputError(f"{self.name} may not be complete: {exc.strerror}") from None
+
+
+def _refuse_other_formats(path: str) -> None:
+    """Refuse a file name that promises another format."""
     name = PurePath(path).name
     if found := _OTHER_FORMATS.search(name):
         better = printable(f"{name[: found.start()]}.jsonl")
@@ -48,256 +250,72 @@ def refuse_other_formats(path: str) -> None:
         )
 
 
-class JsonLines:
-    """A file that grows by whole lines; it can be closed while a thread writes to it."""
-
-    def __init__(self, file: File, found: Scan | None = None, *, is_packed: bool = False) -> None:
-        self._file = file
-        self._found = found or Scan()
-        self._packer = GzipWriter() if is_packed else None
-        self._is_packed = is_packed
-        self._size = file.size
-        """Bytes up to the end of the last whole line."""
-        self._end = b""
-        """What follows them: the end of the compressed stream."""
-        self._in_use = threading.Lock()
-        self._is_closed = False
-
-    @classmethod
-    def open(cls, path: str, kind: Kind, *, resume: bool = False) -> Self:
-        """Open a new file, or one of an earlier run, and keep other processes from writing to it.
-
-        Nothing in the file is changed before `begin`.
-
-        Raises:
-            CannotStart: it cannot be written; its name promises another format; something is in
-                it, and `resume` is not set, or it is not of this `kind`; another process is
-                writing to it.
-        """
-        is_packed = path.lower().endswith(".gz")
-        if (fd := find_standard(path)) is None:
-            refuse_other_formats(path)
-            file = File.open(path)
-        else:
-            file = File.borrow(fd)
-        try:
-            found = _take_over(file, kind, resume=resume, is_packed=is_packed)
-        except BaseException:
-            file.undo()
-            raise
-        return cls(file, found, is_packed=is_packed)
-
-    @property
-    def name(self) -> str:
-        """For people."""
-        return self._file.name
-
-    @property
-    def ids(self) -> set[str]:
-        """The ids, in lower case, that were in it already, and need not be fetched again."""
-        return self._found.ids
-
-    @property
-    def unfinished(self) -> tuple[str, ...]:
-        """The ids, in lower case, of sessions that were in it, but were not finished."""
-        return tuple(self._found.unfinished)
-
-    def differs(self, shard: Shard) -> Shard | None:
-        """The `--shard` that it was begun with, if that was not this one."""
-        return self._found.split.differs(shard, len(self.ids) + len(self.unfinished))
-
-    @property
-    def can_be_resumed(self) -> bool:
-        """True if another run can go on with it: a pipe and a device keep no lines."""
-        return self._file.is_regular
-
-    @property
-    def is_terminal(self) -> bool:
-        """True if a person sees what is written."""
-        return self._file.raw.isatty()
-
-    def take_notes(self) -> list[str]:
-        """What people should know about the file; each note once."""
-        notes, self._file.notes = self._file.notes, []
-        return notes
-
-    def begin(self) -> None:
-        """Drop what cannot be kept of an earlier run's lines.
-
-        Raises:
-            CannotStart: that cannot be done; the file is as it was.
-        """
-        self._file.notes.extend(self._found.notes(self.name))
-        if not self._found.is_whole:
-            try:
-                self._drop(self._found.kept, b"\n" * self._found.lacks_end)
-            except OSError as exc:
-                raise CannotStart(f"{self.name} cannot be written: {exc.strerror}") from None
-        self._size = self._file.size
-
-    def _drop(self, kept: list[Span], end: bytes) -> None:
-        """Keep these parts and add the `end`; in place, if all else is behind them."""
-        if not kept or (len(kept) == 1 and kept[0][0] == 0 and not self._is_packed):
-            size = kept[0][1] if kept else 0
-            self._file.raw.truncate(size)
-            self._file.raw.seek(size)
-            write_all(self._file.raw, end)
-            return
-        content, _ = _content(self._file, is_packed=self._is_packed)
-        parts = _parts(content, kept, end)
-        self._file.replace(pack(parts) if self._is_packed else parts)
-
-    def write(self, record: bytes) -> None:
-        """Add one record: JSON without the line's end.
-
-        Raises:
-            OutputError: it could not be added; what was there before is as it was.
-        """
-        with self._in_use:
-            if self._is_closed:  # the interrupted call that closed it did not wait for this one
-                raise OutputError(f"{self.name} is closed")
-            body, end, packer = record + b"\n", b"", None
-            if self._packer is not None:
-                body, end, packer = self._packer.add(body)
-            self._put(body, end)
-            self._packer = packer
-
-    def _put(self, body: bytes, end: bytes) -> None:
-        """Write in place of the last end."""
-        self._check()
-        if self._file.is_regular:
-            self._file.raw.seek(self._size)
-        elif self._file.can_shrink:  # a standard stream, to which others may write
-            self._size = self._file.size
-        try:
-            write_all(self._file.raw, body + end)
-        except OSError as exc:
-            self._restore()
-            raise OutputError(f"{self.name} cannot be written any more: {exc.strerror}") from None
-        except BaseException:
-            self._restore()
-            raise
-        self._size += len(body)
-        self._end = end
-
-    def _check(self) -> None:
-        """Refuse to go on in a file that another process has taken away or changed."""
-        if not self._file.is_regular:
-            return
-        if not self._file.is_in_place():
-            raise OutputError(f"{self.name} was moved or deleted by another process")
-        if self._file.size != self._size + len(self._end):
-            raise OutputError(f"{self.name} was changed by another process")
-
-    def _restore(self) -> None:
-        """Remove what was written of a record that did not fit."""
-        if self._file.can_shrink:
-            end, self._end = self._end, b""
-            with contextlib.suppress(OSError):  # there is a better error to report
-                self._file.raw.seek(self._size)
-                write_all(self._file.raw, end)  # before any cut: there is room, it was there
-                self._end = end
-            with contextlib.suppress(OSError):
-                self._file.raw.truncate(self._size + len(self._end))
-
-    def clear(self) -> None:
-        """Remove all lines of an earlier run, where it is a file that has lines."""
-        if self._file.is_regular:
-            self._file.raw.truncate(0)
-            self._size = 0
-
-    def undo(self) -> None:
-        """Close it with nothing written; remove it if `open` made it."""
-        self._file.undo()
-
-    def close(self) -> None:
-        """See it to the disk, and close it, unless a thread is in the middle of a line.
-
-        Raises:
-            OutputError: not all of it may be there.
-        """
-        if not self._in_use.acquire(blocking=False):
-            if self._file.is_regular:
-                raise OutputError(
-                    f"{self.name} may not be complete: a line was still being written"
-                )
-            return
-        try:
-            self._close()
-        finally:
-            self._in_use.release()
-
-    def _close(self) -> None:
-        try:
-            try:
-                self._check()
-                if self._packer is not None and not self._size:
-                    self._put(*self._packer.add(b"")[:2])  # an empty file is no gzip file
-            finally:
-                self._is_closed = True
-                self._file.close()
-        except OSError as exc:
-            raise OutputError(f"{self.name} may not be complete: {exc.strerror}") from None
-
-
-def _take_over(file: File, kind: Kind, *, resume: bool, is_packed: bool) -> Scan:
-    """Read what is in a file."""
-    if not file.is_regular:
-        if is_packed:
+def _scan_content(
+    file: OutputFile, record_type: RecordType, *, resume: bool, is_gzip: bool
+) -> ResumeState:
+    """Read the content of a file that was just opened."""
+    if not file.is_own:
+        if is_gzip:
             raise CannotStart(f"{file.name} is no regular file, so nothing is compressed into it")
-        return Scan()
+        return ResumeState()
     if file.size and not resume:
         raise CannotStart(
             f"{file.name} is there already; go on with it (--resume), or move it away"
         )
-    content, packed = _content(file, is_packed=is_packed)
+    content, gzip_reader = _open_content(file, is_gzip=is_gzip)
 
     def is_damaged() -> bool:
-        """Whether reading on comes to a place from where on nothing can be unpacked."""
+        """Return True if decompression fails at some later place of the file."""
+        # zlib detects damage only at a checksum or an invalid code. Before that, it can return
+        # wrong bytes, which look like a line of another program.
         while content.read(_CHUNK):
             pass
-        return packed is not None and packed.problem is not None
+        return gzip_reader is not None and gzip_reader.problem is not None
 
     try:
-        found = scan(content, kind, is_damaged)
-    except ForeignLine as exc:
+        state = scan(content, record_type, is_damaged)
+    except ForeignLineError as exc:
         raise CannotStart(f"{file.name}:{exc} was not written by this command") from None
-    if packed is not None and packed.problem is not None:
-        _judge(file, packed, found)
-    return found
+    if gzip_reader is not None and gzip_reader.problem is not None:
+        _check_damage(file, gzip_reader, state)
+    return state
 
 
-def _judge(file: File, packed: GzipReader, found: Scan) -> None:
-    """Decide on a compressed file that cannot be read to its end."""
-    if packed.is_altered:
+def _check_damage(file: OutputFile, gzip_reader: GzipReader, state: ResumeState) -> None:
+    """Refuse a compressed file with damage that an interruption cannot explain."""
+    if gzip_reader.is_altered:
         raise CannotStart(f"{file.name} is damaged: its content does not match its checksum")
-    if found.has_none and not packed.is_torn and not _is_all_holes(file):
+    if state.is_empty and not gzip_reader.is_truncated and not _is_all_zeros(file):
         raise CannotStart(f"{file.name} was not written by this command")
-    found.is_cut = True
-    if not packed.is_torn:
-        file.notes.append(f"{file.name}: damaged; dropped what follows the last readable line")
+    state.is_truncated = True
+    if not gzip_reader.is_truncated:
+        file.warnings.append(f"{file.name}: damaged; dropped what follows the last readable line")
 
 
-def _is_all_holes(file: File) -> bool:
-    content, _ = _content(file, is_packed=False)
+def _is_all_zeros(file: OutputFile) -> bool:
+    content, _ = _open_content(file, is_gzip=False)
     return not any(piece.strip(b"\0") for piece in iter(lambda: content.read(_CHUNK), b""))
 
 
-def _content(file: File, *, is_packed: bool) -> tuple[io.BufferedReader, GzipReader | None]:
-    """The content from its beginning, read from the descriptor that is locked."""
+def _open_content(
+    file: OutputFile, *, is_gzip: bool
+) -> tuple[io.BufferedReader, GzipReader | None]:
+    """Open the content from its beginning, and its decompressor if it has one."""
+    # Through the same descriptor: on some systems, closing another one releases the lock.
     file.raw.seek(0)
     plain = open(file.raw.fileno(), "rb", closefd=False)  # noqa: SIM115
-    if not is_packed:
+    if not is_gzip:
         return plain, None
-    packed = GzipReader(plain)
-    return io.BufferedReader(packed, _CHUNK), packed
+    gzip_reader = GzipReader(plain)
+    return io.BufferedReader(gzip_reader, _CHUNK), gzip_reader
 
 
-def _parts(content: io.BufferedReader, spans: list[Span], end: bytes) -> Iterator[bytes]:
-    """The bytes of some spans, and the `end`."""
+def _read_spans(content: io.BufferedReader, spans: list[Span], end: bytes) -> Iterator[bytes]:
+    """Yield the bytes of some spans, and `end`."""
     at = 0
     for first, last in spans:
         while at < last:
+            # Skip by reading: a compressed stream cannot seek.
             piece = content.read(min(_CHUNK, (last if at >= first else first) - at))
             if not piece:
                 raise OSError(errno.EIO, "it was changed by another process")

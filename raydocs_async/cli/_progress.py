@@ -1,14 +1,14 @@
-"""What a person sees while a job runs: a live display on a terminal, else a line now and then."""
+"""Progress reports of a bulk job: a live display on a terminal, periodic lines elsewhere."""
 
 import asyncio
 import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator
-from typing import Self
+from typing import Final, Self
 
 from rich.console import Console
-from rich.live import Live as Region
+from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.spinner import Spinner
 from rich.table import Table
@@ -16,19 +16,19 @@ from rich.text import Text
 
 from raydocs_async import Progress, Session, Stream
 from raydocs_async.cli import _text
-from raydocs_async.cli._printable import LONGEST, printable
+from raydocs_async.cli._printable import MAX_MESSAGE, printable
 from raydocs_async.cli._streams import say
 
-_MARGIN = 5
-"""Columns that stay free, for the ``^C`` that a terminal shows: behind a full line it would begin
-another, and the bar would be redrawn there, below its last frame."""
+_MARGIN: Final = 5
+"""Columns that stay free for the ``^C`` that a terminal echoes. After a full line, the echo would
+start another line, and the bar would be redrawn there, below its last frame."""
 
 
 class Reporter:
-    """Tells how far a job is, and what goes wrong; this one says nothing."""
+    """Reports the progress and the failures of a job; this one is silent."""
 
     period = 3600.0
-    """Seconds from one look at the progress to the next."""
+    """Seconds between two updates."""
 
     def __enter__(self) -> Self:
         return self
@@ -46,80 +46,81 @@ class Reporter:
         """Show a line that stays."""
 
 
-class Lines(Reporter):
-    """For a log: a line now and then."""
+class LineReporter(Reporter):
+    """Prints a line now and then, for logs."""
 
     period = 10.0
 
     def update(self, progress: Progress, seconds: float) -> None:
         """Print a line."""
-        self.say(_text.line(progress, seconds))
+        self.say(_text.progress_line(progress, seconds))
 
     def say(self, message: str) -> None:
-        """Print it."""
-        say(message, LONGEST)
+        """Print a message."""
+        say(message, MAX_MESSAGE)
 
 
-class Live(Reporter):
-    """For a terminal: a bar that is redrawn in place, and lines above it."""
+class LiveReporter(Reporter):
+    """Redraws a bar in place, with messages above it, on a terminal."""
 
     period = 0.1
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
         self._spinner = Spinner("dots")
-        # Standard output stays as it is: it is for data.
-        self._region = Region(console=self._console, auto_refresh=False, redirect_stdout=False)
+        # Without `redirect_stdout`, because rich would send data to standard error.
+        self._live = Live(console=self._console, auto_refresh=False, redirect_stdout=False)
 
     def __enter__(self) -> Self:
-        self._region.start()
+        self._live.start()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._region.stop()
+        self._live.stop()
 
     def update(self, progress: Progress, seconds: float) -> None:
         """Redraw the bar."""
         columns = self._console.width - _MARGIN
-        bar, words = _text.fit(progress, seconds, columns - 2)
+        bar, words = _text.fit_bar(progress, seconds, columns - 2)
         text = Text(words, no_wrap=True, overflow="crop")
         text.highlight_regex(r"\d+ failed", "red")
         text.highlight_words([_text.window(progress.rate_limit)], "dim")
         frame = Table.grid(padding=(0, 1, 0, 0))
-        # Without a total, the bar shows that something moves.
+        # Without a total, the bar shows only that something moves.
         drawn = [ProgressBar(progress.total, progress.done, bar)] if bar else []
         frame.add_row(self._spinner, *drawn, text)
-        self._region.update(frame, refresh=True)
+        self._live.update(frame, refresh=True)
 
     finish = update
 
     def say(self, message: str) -> None:
-        """Print it above the bar."""
+        """Print a message above the bar."""
+        # Without `soft_wrap`, rich would break a long path into lines, and it could not be copied.
         self._console.print(Text(printable(message)), soft_wrap=True)
 
 
-def choose(*, quiet: bool, is_shared: bool = False) -> Reporter:
-    """The reporter that suits standard error.
+def choose_reporter(*, quiet: bool, data_on_terminal: bool = False) -> Reporter:
+    """Return the reporter that suits standard error.
 
     Args:
-        quiet: Nothing is to be said.
-        is_shared: Data is written to a terminal, too, where a bar would stand before it.
+        quiet: Return the silent one.
+        data_on_terminal: Data is written to a terminal, too, where a bar would precede each line.
     """
     if quiet:
         return Reporter()
-    if is_shared or not sys.stderr.isatty() or os.environ.get("TERM", "dumb") == "dumb":
-        return Lines()
-    return Live()
+    if data_on_terminal or not sys.stderr.isatty() or os.environ.get("TERM", "dumb") == "dumb":
+        return LineReporter()
+    return LiveReporter()
 
 
 @contextlib.asynccontextmanager
-async def reported(stream: Stream[Session], reporter: Reporter) -> AsyncIterator[None]:
-    """Report on a stream for as long as the block runs."""
+async def report_progress(stream: Stream[Session], reporter: Reporter) -> AsyncIterator[None]:
+    """Report the progress of a stream while the block runs."""
     clock = asyncio.get_running_loop().time
     started = clock()
 
     async def watch() -> None:
-        """Report once a period."""
+        """Report once in a period."""
         while True:
             await asyncio.sleep(reporter.period)
             reporter.update(stream.progress, clock() - started)
@@ -130,5 +131,6 @@ async def reported(stream: Stream[Session], reporter: Reporter) -> AsyncIterator
             yield
         finally:
             watcher.cancel()
+            # Its end is awaited, because a late update would follow the last frame.
             await asyncio.wait([watcher])
             reporter.finish(stream.progress, clock() - started)

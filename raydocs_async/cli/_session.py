@@ -1,8 +1,7 @@
-"""``get`` and ``wait``: one session, for a person as a tree, or for a program as JSON."""
+"""The output of ``get`` and ``wait``: a tree for a person, JSON for a program."""
 
 import sys
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Unpack
 
 import msgspec
 from rich.console import Console
@@ -18,85 +17,80 @@ from raydocs_async import (
     WaitTimeoutError,
     converter,
 )
-from raydocs_async.cli._connect import Connection, code_for, explain, open_client
-from raydocs_async.cli._exit import Exit
+from raydocs_async.cli._connect import exit_code_for, message_for, open_client
+from raydocs_async.cli._exit import ExitCode
 from raydocs_async.cli._loop import run
-from raydocs_async.cli._printable import escape, printable
+from raydocs_async.cli._options import ConnectionOptions
+from raydocs_async.cli._printable import escape_json, printable
 from raydocs_async.cli._streams import say
 from raydocs_async.cli._text import duration
 
 _STYLES = {"completed": "green", "ready": "green", "failed": "red"}
 
 
-def get(*, session_id: str, as_json: bool, **connection: Unpack[Connection]) -> Exit:
-    """Show it as it is."""
-    return _show(
-        lambda client: client.get_session(session_id, timeout=connection["max_wait"]),
-        connection,
-        as_json=as_json,
-    )
-
-
-def wait(
-    *, session_id: str, timeout: float, as_json: bool, **connection: Unpack[Connection]
-) -> Exit:
-    """Show it when it is finished."""
+def announce_wait(timeout: float) -> None:
+    """Tell a person at a terminal that the command waits for up to `timeout` seconds."""
     if sys.stderr.isatty():
         say(f"Waiting until it is finished, {duration(timeout)} at most.")
-    return _show(
-        lambda client: client.wait_for_session(session_id, timeout=timeout),
-        connection,
-        as_json=as_json,
-    )
 
 
-def _show(
-    call: Callable[[RaydocsClient], Awaitable[Session]], connection: Connection, *, as_json: bool
-) -> Exit:
+def show(
+    call: Callable[[RaydocsClient], Awaitable[Session]],
+    connection: ConnectionOptions,
+    *,
+    as_json: bool,
+) -> ExitCode:
+    """Print the session that a call of the client returns.
+
+    Raises:
+        BrokenPipeError: the reader of standard output has gone; click ends the command quietly.
+    """
+
     async def fetch() -> Session:
+        """Make the call with a client of its own."""
         async with open_client(connection) as client:
             return await call(client)
 
     try:
         session = run(fetch())
     except RaydocsError as error:
-        say(f"Error: {explain(error)}{_last_seen(error)}")
-        return code_for(error)
+        say(f"Error: {message_for(error)}{_describe_last_seen(error)}")
+        return exit_code_for(error)
     try:
-        show(session, as_json=as_json)
+        _print(session, as_json=as_json)
     except BrokenPipeError:
-        raise  # click ends quietly
+        raise
     except OSError as exc:
         say(f"Error: standard output cannot be written: {exc.strerror}")
-        return Exit.FAILED
-    return Exit.OK
+        return ExitCode.FAILED
+    return ExitCode.OK
 
 
-def _last_seen(error: RaydocsError) -> str:
+def _describe_last_seen(error: RaydocsError) -> str:
     session: Session | None = error.last_seen if isinstance(error, WaitTimeoutError) else None
     return f"; last seen as {printable(session.status)}" if session and session.status else ""
 
 
-def show(session: Session, *, as_json: bool) -> None:
-    """Print a session: as a tree on a terminal, unless JSON is asked for."""
+def _print(session: Session, *, as_json: bool) -> None:
     record = converter.dumps(session)
     if not sys.stdout.isatty():
+        # The text layer above would encode in the locale's encoding; JSON is always UTF-8.
         sys.stdout.buffer.write(record + b"\n")
     elif as_json:
-        sys.stdout.buffer.write(escape(msgspec.json.format(record)) + b"\n")
+        sys.stdout.buffer.write(escape_json(msgspec.json.format(record)) + b"\n")
     else:
-        Console().print(tree(session))
+        Console().print(build_tree(session))
 
 
-def tree(session: Session) -> Tree:
-    """Its documents with their parsings, and its results."""
+def build_tree(session: Session) -> Tree:
+    """Return a tree of a session's documents with their parsings, and its results."""
     root = Tree(_label(session.name, session.status, str(session.id)))
-    _branch(root, "documents", map(_document, session.documents))
-    _branch(root, "results", map(_result, session.results))
+    _add_branch(root, "documents", map(_document, session.documents))
+    _add_branch(root, "results", map(_result, session.results))
     return root
 
 
-def _branch(root: Tree, name: str, children: Iterable[Tree]) -> None:
+def _add_branch(root: Tree, name: str, children: Iterable[Tree]) -> None:
     branch = Tree(Text(name, style="bold"))
     branch.children.extend(children)
     if branch.children:
@@ -114,10 +108,11 @@ def _result(result: Result) -> Tree:
     return Tree(_label(result.title or "result", result.status, str(result.id)))
 
 
-def _label(name: str, status: str | None, more: str | None = None) -> Text:
+def _label(name: str, status: str | None, detail: str | None = None) -> Text:
+    # A `Text`, because rich would read square brackets in a plain string as markup.
     label = Text(printable(name))
     if status is not None:
         label.append("  ").append(printable(status), style=_STYLES.get(status, "yellow"))
-    if more is not None:
-        label.append("  ").append(printable(more), style="dim")
+    if detail is not None:
+        label.append("  ").append(printable(detail), style="dim")
     return label

@@ -1,8 +1,8 @@
-"""The standard streams of the command, made safe whatever the process was started with.
+"""The standard streams of the command, made safe however the process was started.
 
-Data and display differ. A failure of the data's way out (`Output`, `write_all`) is always raised.
-The display (`Display`, `say`) never fails and never stops the job: a message that cannot be shown
-is dropped.
+Data and messages differ. Failure to write data (`DataStream`, `write_all`) always raises.
+Messages (`MessageStream`, `say`) never fail and never stop the command: a message that cannot be
+shown is dropped.
 """
 
 import contextlib
@@ -18,14 +18,14 @@ from typing import Any, Final, TextIO
 
 from raydocs_async.cli._printable import printable
 
-STDOUT: Final = "-"
-"""The name of standard output on the command line."""
+DASH: Final = "-"
+"""The path of standard input or standard output on the command line."""
 
-PATIENCE: Final = 0.5
-"""Seconds to wait for a terminal, or the reader of a log, that takes no text."""
+FLUSH_TIMEOUT: Final = 0.5
+"""Seconds to wait for a terminal, or the reader of a log, that has stopped reading."""
 
-_BACKLOG: Final = 1000
-"""Messages kept for a display that takes none; further ones are dropped."""
+_MAX_QUEUED: Final = 1000
+"""Messages that wait for such a reader; further ones are dropped."""
 
 
 def prepare() -> None:
@@ -35,20 +35,23 @@ def prepare() -> None:
     lacks, and keep text in a buffer whose flush at exit replaces the exit code.
     """
     for fd in range(3):
-        _occupy(fd)
-    sys.stdout = _text_stream(Output(1), sys.stdout)
-    sys.stderr = _text_stream(Display(2), sys.stderr)
+        _ensure_open(fd)
+    sys.stdout = _wrap_text(DataStream(1), sys.stdout)
+    sys.stderr = _wrap_text(MessageStream(2), sys.stderr)
 
 
-def say(message: str, longest: int = sys.maxsize) -> None:
-    """Show one line to a person: the only way of text to standard error but for the bar's."""
+def say(message: str, max_length: int = sys.maxsize) -> None:
+    """Print one line to standard error, without control characters.
+
+    All messages go through this function, except those that rich prints above a progress bar.
+    """
     with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(f"{printable(message, longest)}\n")
+        sys.stderr.write(f"{printable(message, max_length)}\n")
         sys.stderr.flush()
 
 
 def write_all(file: io.RawIOBase, data: bytes) -> None:
-    """Write all of `data`, waiting for as long as it takes.
+    """Write all of `data`, waiting for a slow reader as long as it takes.
 
     Raises:
         OSError: it cannot be written.
@@ -56,17 +59,19 @@ def write_all(file: io.RawIOBase, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         written = file.write(rest)
-        if written is None:  # another process has made it non-blocking, and its reader is slow
+        # None: another process has made a shared pipe non-blocking, and it is full. Without the
+        # wait, this loop would use a whole core.
+        if written is None:
             _wait(file.fileno(), selectors.EVENT_WRITE)
         else:
             rest = rest[written:]
 
 
 def read_some(fd: int, size: int) -> bytes:
-    """Read up to `size` bytes, waiting for the first; none at the end.
+    """Read up to `size` bytes, waiting for the first; return no bytes at the end.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the descriptor cannot be read.
     """
     while True:
         try:
@@ -75,37 +80,38 @@ def read_some(fd: int, size: int) -> bytes:
             _wait(fd, selectors.EVENT_READ)
 
 
-def find_standard(path: str) -> int | None:
-    """The standard stream that is the very file at `path`: 1, 2, or ``None``.
+def find_standard_stream(path: str) -> int | None:
+    """Return the descriptor, 1 or 2, of the standard stream that is the very file at `path`.
 
-    Opened once more, a regular file would be written from its beginning, over what comes through
-    the stream.
+    The caller writes through that descriptor. If it opened a regular file once more, it would
+    write from the file's beginning, over the output of the stream.
     """
-    if path == STDOUT:
+    if path == DASH:
         return 1
     try:
-        there = Path(path).stat()
+        status = Path(path).stat()
     except OSError:
         return None
-    same = (fd for fd in (1, 2) if os.path.samestat(there, os.fstat(fd)))
+    same = (fd for fd in (1, 2) if os.path.samestat(status, os.fstat(fd)))
     return next(same, None)
 
 
-def is_one_file(first: str, second: str) -> bool:
-    """True if both lead to one file, by whatever names: paths, links, ``-``."""
+def is_same_file(first: str, second: str) -> bool:
+    """Return True if both paths lead to one file: by name, by a link, or as ``-``."""
     if os.path.realpath(first) == os.path.realpath(second):
         return True
     try:
         one, other = _stat_output(first), _stat_output(second)
     except OSError:
         return False
+    # Two names of one device are fine: /dev/null takes both outputs.
     return stat.S_ISREG(one.st_mode) and os.path.samestat(one, other)
 
 
-def feeds_itself(source: str, output: str) -> bool:
-    """True if what is read from `source` is the regular file that `output` is; ``-`` is both."""
+def is_same_input(source: str, output: str) -> bool:
+    """Return True if `source` is read from the regular file that `output` is; ``-`` is both."""
     try:
-        one = os.fstat(0) if source == STDOUT else os.stat(source)  # noqa: PTH116
+        one = os.fstat(0) if source == DASH else os.stat(source)  # noqa: PTH116
         other = _stat_output(output)
     except OSError:
         return False
@@ -113,60 +119,61 @@ def feeds_itself(source: str, output: str) -> bool:
 
 
 def _stat_output(path: str) -> os.stat_result:
-    return os.fstat(1) if path == STDOUT else os.stat(path)  # noqa: PTH116
+    return os.fstat(1) if path == DASH else os.stat(path)  # noqa: PTH116
 
 
-class Output(io.RawIOBase):
-    """A descriptor for data: each write is whole, or raises."""
+class DataStream(io.RawIOBase):
+    """A descriptor for data: each write is complete, or raises."""
 
     def __init__(self, fd: int) -> None:
-        # On Windows, `open` knows a console from a file.
+        # `open`, not `io.FileIO`: on Windows, only `open` writes text to a console correctly.
         self._file = open(fd, "wb", buffering=0, closefd=False)  # noqa: SIM115
 
     def writable(self) -> bool:
-        """It is, or the write says why not."""
+        """Return True; the write itself reports an unwritable descriptor."""
         return True
 
     def fileno(self) -> int:
-        """The descriptor."""
+        """Return the descriptor."""
         return self._file.fileno()
 
     def isatty(self) -> bool:
-        """True for a terminal."""
+        """Return True for a terminal."""
         return self._file.isatty()
 
     def write(self, data: Any) -> int:
-        """Write all of it."""
+        """Write all of `data`."""
         write_all(self._file, data)
         return len(data)
 
 
-class Display(Output):
+class MessageStream(DataStream):
     """A descriptor for messages: a write neither fails nor blocks for long.
 
-    A thread writes, because nothing else can leave a write that blocks: the terminal is stopped
-    by Ctrl-S, the log's reader is stuck. `flush` waits for it, which keeps the order of messages
-    and data that share a terminal; but for no longer than `PATIENCE`, and once only.
+    A thread writes, because a blocked write (a terminal stopped by Ctrl-S, a stuck reader of a
+    log) can only be abandoned by leaving its thread. `flush` waits for the thread, which keeps
+    messages and data in order on a terminal; but for `FLUSH_TIMEOUT` at most, and only once.
     """
 
     def __init__(self, fd: int) -> None:
         super().__init__(fd)
-        self._queue: queue.Queue[bytes] = queue.Queue(_BACKLOG)
+        self._queue: queue.Queue[bytes] = queue.Queue(_MAX_QUEUED)
         self._is_stuck = False
         # A daemon, because a write that never returns must not keep the process from leaving.
-        threading.Thread(target=self._work, name="raydocs-async display", daemon=True).start()
+        threading.Thread(target=self._work, name="raydocs-async messages", daemon=True).start()
 
     def write(self, data: Any) -> int:
-        """Show it soon."""
+        """Queue `data` for the thread, or drop it if the queue is full."""
         with contextlib.suppress(queue.Full):
             self._queue.put_nowait(bytes(data))
         return len(data)
 
     def flush(self) -> None:
-        """Wait a moment until all is shown."""
+        """Wait until the thread has written all messages, or for `FLUSH_TIMEOUT`."""
         with self._queue.all_tasks_done:
+            # `Queue.join` is the same wait, but without a time-out.
             self._is_stuck = not self._queue.all_tasks_done.wait_for(
-                lambda: not self._queue.unfinished_tasks, 0 if self._is_stuck else PATIENCE
+                lambda: not self._queue.unfinished_tasks, 0 if self._is_stuck else FLUSH_TIMEOUT
             )
 
     def _work(self) -> None:
@@ -177,14 +184,16 @@ class Display(Output):
             self._queue.task_done()
 
 
-def _occupy(fd: int) -> None:
-    """Give a closed standard descriptor to something that cannot be read or written.
+def _ensure_open(fd: int) -> None:
+    """Replace a closed standard descriptor by one that can be neither read nor written.
 
-    Otherwise the next file or socket gets its number, and what is said goes into that one.
+    Otherwise the next file or socket gets its number, and messages are written into that one.
     """
     try:
         os.fstat(fd)
     except OSError:
+        # The wrong end of a pipe: reads of its writing end, and writes to its reading end, fail.
+        # /dev/null would take data in silence.
         reading, writing = os.pipe()
         wrong, other = (writing, reading) if fd == 0 else (reading, writing)
         if wrong != fd:
@@ -193,7 +202,7 @@ def _occupy(fd: int) -> None:
             os.close(each)
 
 
-def _text_stream(raw: Output, replaced: TextIO | None) -> TextIO:
+def _wrap_text(raw: DataStream, replaced: TextIO | None) -> TextIO:
     with contextlib.suppress(AttributeError, OSError, ValueError):
         replaced.flush()  # type: ignore[union-attr]
     encoding = getattr(replaced, "encoding", None) or "utf-8"
@@ -201,6 +210,6 @@ def _text_stream(raw: Output, replaced: TextIO | None) -> TextIO:
 
 
 def _wait(fd: int, event: int) -> None:
-    with selectors.DefaultSelector() as waiting:
-        waiting.register(fd, event)
-        waiting.select()
+    with selectors.DefaultSelector() as selector:
+        selector.register(fd, event)
+        selector.select()

@@ -1,4 +1,4 @@
-"""Words for people; pure."""
+"""Numbers and states in words; pure."""
 
 import math
 
@@ -6,7 +6,7 @@ from raydocs_async import Progress, RateLimitStatus
 
 
 def duration(seconds: float) -> str:
-    """A length of time in the two units that matter: ``2 min 5 s``."""
+    """Return a duration in its two largest units, rounded up: ``2 min 5 s``."""
     left = math.ceil(seconds)
     if left < 60:
         return f"{left} s"
@@ -17,14 +17,14 @@ def duration(seconds: float) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """``1 session``, ``2 sessions``."""
+    """Return ``1 session``, ``2 sessions``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def window(status: RateLimitStatus) -> str:
-    """What the rate limit allows just now: ``window open, 12 left``, ``window opens in 23 s``.
+    """Return the rate limit's state: ``window open, 12 left``, ``window opens in 23 s``.
 
-    Empty while nothing is known and nothing is on the way to tell it.
+    Empty while the state is unknown and no request is in flight that will show it.
     """
     if status.remaining:
         return f"window open, {status.remaining} left"
@@ -33,29 +33,32 @@ def window(status: RateLimitStatus) -> str:
     return "window opening" if status.in_flight else ""
 
 
-def to_go(progress: Progress) -> str:
-    """How long it will take yet, by the rate limit's arithmetic; empty where that is unknown."""
+def time_left(progress: Progress) -> str:
+    """Return the time that the rate limit still takes: ``about 5 s to go``; empty if unknown."""
     return f"about {duration(progress.eta)} to go" if progress.eta else ""
 
 
 def counts(progress: Progress) -> str:
-    """How far it is: ``120 of 300 sessions``."""
+    """Return the number of sessions: ``120 of 300 sessions``."""
     if progress.total is None:
         return plural(progress.done, "session")
     return f"{progress.done} of {plural(progress.total, 'session')}"
 
 
-def rate(progress: Progress, seconds: float) -> str:
-    """How fast it goes: ``98 a minute``."""
+def speed(progress: Progress, seconds: float) -> str:
+    """Return the average speed, ``98 a minute``; empty in the first second."""
     return f"{60 * progress.done / seconds:.0f} a minute" if seconds >= 1 else ""
 
 
-def fit(progress: Progress, seconds: float, columns: int) -> tuple[int, str]:
-    """A bar's length and the words behind it, shortened in steps until both fit in `columns`."""
+def fit_bar(progress: Progress, seconds: float, columns: int) -> tuple[int, str]:
+    """Return a bar's length, and the words behind it, so that both fit in `columns`.
+
+    The words are shortened in steps, and the least important ones are dropped first.
+    """
     done = counts(progress)
     count = done.partition(" session")[0].replace(" of ", "/")
     failed = f"{progress.failed} failed" if progress.failed else ""
-    opens, end = window(progress.rate_limit), to_go(progress) or rate(progress, seconds)
+    opens, end = window(progress.rate_limit), time_left(progress) or speed(progress, seconds)
     when, soon = opens.removeprefix("window "), end.removeprefix("about ")
     steps = (
         (20, (done, failed, opens, end)),
@@ -72,14 +75,14 @@ def fit(progress: Progress, seconds: float, columns: int) -> tuple[int, str]:
     return 0, count[: max(columns, 0)]
 
 
-def line(progress: Progress, seconds: float) -> str:
-    """All of it in one line, for a log."""
+def progress_line(progress: Progress, seconds: float) -> str:
+    """Return the whole progress in one line, for a log."""
     failed = f"{progress.failed} failed" if progress.failed else ""
     parts = (
         counts(progress),
         failed,
-        rate(progress, seconds),
+        speed(progress, seconds),
         window(progress.rate_limit),
-        to_go(progress),
+        time_left(progress),
     )
     return ", ".join(filter(None, parts))

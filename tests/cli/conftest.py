@@ -1,4 +1,4 @@
-"""What the tests of the command line share: real processes, and a sandbox for them to ask."""
+"""Fixtures for the command line: real processes, and a sandbox that they talk to."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ COMMAND = (sys.executable, "-m", "raydocs_async")
 
 
 class Done(NamedTuple):
-    """How a command ended, and what it said."""
+    """The exit code and the output of a command."""
 
     code: int | None
     out: str
@@ -31,25 +31,25 @@ Run = Callable[..., Awaitable[Done]]
 
 @pytest.fixture
 async def api() -> AsyncIterator[Sandbox]:
-    """A sandbox whose rate limit is out of reach."""
+    """A sandbox with a rate limit that no test reaches."""
     async with Sandbox(limit=1_000_000) as running:
         yield running
 
 
 @pytest.fixture
 def environment(api: Sandbox) -> dict[str, str]:
-    """The environment of a command that asks the sandbox."""
+    """The environment of a command that talks to the sandbox."""
     kept = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
     return kept | {"RAYDOCS_BASE_URL": api.url, "RAYDOCS_API_TOKEN": api.token, "TERM": "xterm"}
 
 
 @pytest.fixture
 async def start(environment: dict[str, str], tmp_path: Path) -> AsyncIterator[Start]:
-    """Starts commands in a directory of their own; ends those that the test has left running."""
+    """Start commands in a directory of their own; kill those that the test leaves running."""
     started: list[Process] = []
 
     async def start(*arguments: str, **options: Any) -> Process:
-        """Start one, with pipes for all that it says."""
+        """Start a command, with pipes for its output."""
         pipes: dict[str, Any] = {
             "stdin": DEVNULL,
             "stdout": PIPE,
@@ -64,33 +64,33 @@ async def start(environment: dict[str, str], tmp_path: Path) -> AsyncIterator[St
 
     yield start
     for process in started:
-        with contextlib.suppress(ProcessLookupError):  # most have ended
+        with contextlib.suppress(ProcessLookupError):  # most of them have ended
             process.kill()
         await process.communicate()
 
 
 @pytest.fixture
 def run(start: Start) -> Run:
-    """Runs a command to its end."""
+    """Run a command to its end."""
 
     async def run(*arguments: str, stdin: str | None = None, **options: Any) -> Done:
-        """Run one, with `stdin` as its standard input."""
+        """Run a command, with `stdin` as its standard input."""
         process = await start(*arguments, **{"stdin": DEVNULL if stdin is None else PIPE} | options)
         out, err = await process.communicate(None if stdin is None else stdin.encode())
-        said = (err or b"").decode("utf-8", "backslashreplace")
-        return Done(process.returncode, (out or b"").decode(), said)
+        message = (err or b"").decode("utf-8", "backslashreplace")
+        return Done(process.returncode, (out or b"").decode(), message)
 
     return run
 
 
 @pytest.fixture
 def terminal(start: Start, environment: dict[str, str]) -> Terminal:
-    """Runs a command in a terminal; returns its exit code and all that was shown."""
+    """Run a command in a terminal; return its exit code and everything that it showed."""
 
     async def run(
         *arguments: str, env: dict[str, str] | None = None, typed: str = ""
     ) -> tuple[int, str]:
-        """Run one, to its end, with what is `typed` at once."""
+        """Run a command to its end; the keys in `typed` are pressed at once."""
         ours, theirs = open_terminal()
         os.write(ours, typed.encode())
         streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}

@@ -1,4 +1,4 @@
-"""`demo`: what the README shows first; here with windows of a moment's length."""
+"""`demo`, which the README shows first; here with short windows."""
 
 import json
 import re
@@ -17,7 +17,7 @@ SHORT = (
 
 
 def run(directory: Path, *arguments: str) -> tuple[str, str]:
-    """What the demo says, as data and to a person."""
+    """Return the standard output and the standard error of the demo."""
     done = subprocess.run(
         [sys.executable, "-c", SHORT, "demo", *arguments],
         capture_output=True,
@@ -29,23 +29,23 @@ def run(directory: Path, *arguments: str) -> tuple[str, str]:
 
 
 def test_everything_is_fetched(tmp_path: Path) -> None:
-    """All sessions are in the file, through faults, and the summary tells how it went."""
+    """All sessions are in the file despite the faults, and the summary counts the requests."""
     out, err = run(tmp_path, "-o", "out.jsonl")
     lines = (tmp_path / "out.jsonl").read_text().splitlines()
     assert len({json.loads(line)["id"] for line in lines}) == 80
     assert out == ""
     assert "80 sessions written to out.jsonl in " in err
-    assert re.search(r"\d+ requests; \d+ went wrong and were repeated, \d+ met the rate limit", err)
+    assert re.search(r"\d+ requests; \d+ failed and were retried, \d+ met the rate limit", err)
 
 
 def test_quiet(tmp_path: Path) -> None:
-    """With --quiet it says nothing, and the file is a temporary one."""
+    """With --quiet there is no message, and the file is a temporary one."""
     assert run(tmp_path, "--quiet") == ("", "")
     assert (tmp_path / "sessions.jsonl").read_text().count("\n") == 80
 
 
 def test_a_file_that_is_there(tmp_path: Path) -> None:
-    """An output that is there already is left alone, with no advice that demo has no option for."""
+    """An existing output is refused, without advice to use an option that `demo` lacks."""
     path = tmp_path / "out.jsonl"
     path.write_text("mine\n")
     with pytest.raises(subprocess.CalledProcessError) as caught:
@@ -56,7 +56,7 @@ def test_a_file_that_is_there(tmp_path: Path) -> None:
 
 
 def test_another_format(tmp_path: Path) -> None:
-    """A name that promises a table is refused."""
+    """A file name that promises a table is refused."""
     with pytest.raises(subprocess.CalledProcessError) as caught:
         run(tmp_path, "-o", "out.csv")
     assert "out.csv: the format is JSON Lines; name it out.jsonl" in caught.value.stderr

@@ -1,13 +1,11 @@
 """`fetch`: many sessions into a file, as real processes on real HTTP."""
 
 import asyncio
-import io
 import json
 import os
 import random
 import resource
 import signal
-import subprocess
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections import Counter
@@ -16,11 +14,11 @@ from typing import Any, cast
 
 import pytest
 
-from raydocs_async.cli._commands import FETCH
-from raydocs_async.cli._exit import Exit
-from raydocs_async.cli._fetch import Job, _close, _resuming, _shard
-from raydocs_async.cli._output import JsonLines, OutputError
+from raydocs_async.cli._exit import ExitCode
+from raydocs_async.cli._fetch import _close
+from raydocs_async.cli._output import JsonLinesFile, OutputError
 from raydocs_async.cli._progress import Reporter
+from raydocs_async.cli._recorder import Recorder
 from raydocs_async.sandbox import Fault, Sandbox
 from tests.cli.conftest import Run, Start
 from tests.support.terminal import Terminal
@@ -30,7 +28,7 @@ UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
-    """Where sessions are written."""
+    """The path of the output file."""
     return tmp_path / "out.jsonl"
 
 
@@ -43,25 +41,25 @@ def ids_file(tmp_path: Path, api: Sandbox) -> Path:
 
 
 def records(text: str) -> list[dict[str, Any]]:
-    """The objects in JSON Lines, each of which has its line's end."""
+    """Return the objects in JSON Lines, all of which have their line's end."""
     assert text == "" or text.endswith("\n")
     return [json.loads(line) for line in text.splitlines()]
 
 
 def ids_in(path: Path) -> list[str]:
-    """The ids in a file of JSON Lines, in order."""
+    """Return the ids in a file of JSON Lines, in order."""
     return sorted(each["id"] for each in records(path.read_text()))
 
 
 async def until_written(process: Process, path: Path, size: int) -> None:
-    """Wait until a file has more than so many bytes."""
+    """Wait until a file has more than `size` bytes."""
     while not path.exists() or path.stat().st_size <= size:
         assert process.returncode is None, await process.communicate()
         await asyncio.sleep(0.002)
 
 
 async def test_arguments_to_standard_output(run: Run, api: Sandbox) -> None:
-    """Ids from the command line come out as JSON Lines, and the summary elsewhere."""
+    """Sessions go to standard output as JSON Lines, and the summary to standard error."""
     done = await run("fetch", *api.ids(3))
     assert done.code == 0
     assert sorted(each["id"] for each in records(done.out)) == sorted(api.ids(3))
@@ -77,13 +75,13 @@ async def test_a_file_to_a_file(run: Run, api: Sandbox, ids_file: Path, out: Pat
 
 @pytest.mark.parametrize("arguments", [["-"], ["-i", "-"]])
 async def test_standard_input(run: Run, api: Sandbox, arguments: list[str]) -> None:
-    """A dash reads ids from a pipe, as an argument or as a file's name."""
+    """A dash, as an argument or as a file name, reads ids from standard input."""
     done = await run("fetch", *arguments, stdin="\n".join(api.ids(3)))
     assert sorted(each["id"] for each in records(done.out)) == sorted(api.ids(3))
 
 
-async def test_ids_are_fetched_while_others_are_awaited(start: Start, api: Sandbox) -> None:
-    """A session comes out before the input has ended."""
+async def test_sessions_before_the_input_ends(start: Start, api: Sandbox) -> None:
+    """A session is written before the input has ended."""
     process = await start("fetch", "-", stdin=asyncio.subprocess.PIPE)
     assert process.stdin is not None
     assert process.stdout is not None
@@ -94,8 +92,8 @@ async def test_ids_are_fetched_while_others_are_awaited(start: Start, api: Sandb
     assert await process.wait() == 0
 
 
-async def test_ids_that_are_typed(terminal: Terminal, api: Sandbox) -> None:
-    """Who is to type ids is told so, and how to end."""
+async def test_typed_ids(terminal: Terminal, api: Sandbox) -> None:
+    """On a terminal, a message says that ids are read from it, and how to end the input."""
     code, screen = await terminal("fetch", "-", "-o", "out.jsonl", typed=f"{api.ids(1)[0]}\n\x04")
     assert code == 0
     assert "Reading ids from the terminal; end with Ctrl-D.\r\n" in screen
@@ -103,7 +101,7 @@ async def test_ids_that_are_typed(terminal: Terminal, api: Sandbox) -> None:
 
 
 async def test_no_ids(run: Run, ids_file: Path) -> None:
-    """An input without ids is no failure, but it is told."""
+    """An input without ids is a success with a message."""
     ids_file.write_text("# none\n")
     done = await run("fetch", "-i", "ids.txt", "-o", "out.jsonl")
     assert done.code == 0
@@ -112,7 +110,7 @@ async def test_no_ids(run: Run, ids_file: Path) -> None:
 
 
 async def test_a_file_as_an_id(run: Run, api: Sandbox, ids_file: Path, out: Path) -> None:
-    """A file in the place of an id is refused, and nothing is done."""
+    """A file name in the place of an id is refused before any request."""
     done = await run("fetch", *api.ids(1), "ids.txt", "-o", "out.jsonl")
     assert (done.code, done.err) == (2, "Error: ids.txt is a file: give it with -i\n")
     assert not out.exists()
@@ -120,12 +118,12 @@ async def test_a_file_as_an_id(run: Run, api: Sandbox, ids_file: Path, out: Path
 
 
 async def test_quiet(run: Run, api: Sandbox) -> None:
-    """With --quiet there is nothing but data."""
+    """With --quiet, standard error is empty."""
     assert (await run("fetch", "--quiet", UNKNOWN, *api.ids(1))).err == ""
 
 
-async def test_failures_are_told(run: Run, api: Sandbox) -> None:
-    """What failed is told with where it was given, the rest is fetched, and the exit code is 1."""
+async def test_failures(run: Run, api: Sandbox) -> None:
+    """A failed id is reported with its location, other ids are fetched, and the exit code is 1."""
     done = await run("fetch", UNKNOWN, *api.ids(1))
     assert (done.code, len(records(done.out))) == (1, 1)
     assert f"argument 1: session {UNKNOWN}: HTTP 404" in done.err
@@ -133,8 +131,8 @@ async def test_failures_are_told(run: Run, api: Sandbox) -> None:
     assert "1 session written to standard output in 1 s, 1 failed.\n" in done.err
 
 
-async def test_an_id_that_is_none(run: Run, api: Sandbox, ids_file: Path, out: Path) -> None:
-    """An id that is none is named with its line, and costs no other id anything."""
+async def test_an_invalid_id(run: Run, api: Sandbox, ids_file: Path, out: Path) -> None:
+    """An invalid id is reported with its line, and the other ids are fetched."""
     ids_file.write_text(f"{api.ids(1)[0]}\n\nnonsense\n")
     done = await run("fetch", "-i", "ids.txt", "-o", "out.jsonl")
     assert done.code == 1
@@ -143,7 +141,7 @@ async def test_an_id_that_is_none(run: Run, api: Sandbox, ids_file: Path, out: P
 
 
 async def test_failures_in_a_file(run: Run, api: Sandbox, tmp_path: Path) -> None:
-    """With --errors, each failed id is a line that says why; the reply's body is not in it."""
+    """With --errors, each failed id is a line with the reason, without the body of the reply."""
     done = await run("fetch", UNKNOWN, "x", *api.ids(1), "--errors", "errors.jsonl")
     assert "2 failed (errors.jsonl says why).\n" in done.err
     assert "404" not in done.err
@@ -158,7 +156,7 @@ async def test_failures_in_a_file(run: Run, api: Sandbox, tmp_path: Path) -> Non
 
 
 async def test_resume(run: Run, api: Sandbox, ids_file: Path, out: Path, tmp_path: Path) -> None:
-    """Going on fetches what is not there, tries again what failed, and says how much was there."""
+    """A resumed job fetches missing and failed ids, and counts the sessions that it had."""
     first = api.ids(40)[0]
     errors = tmp_path / "errors.jsonl"
     command = ("fetch", "-i", "ids.txt", "-o", "out.jsonl", "-e", "errors.jsonl")
@@ -173,8 +171,8 @@ async def test_resume(run: Run, api: Sandbox, ids_file: Path, out: Path, tmp_pat
     assert api.stats.requests == 41
 
 
-async def test_a_file_that_is_there(run: Run, ids_file: Path, out: Path, api: Sandbox) -> None:
-    """Without --resume, an output that has something in it is left alone."""
+async def test_an_existing_file(run: Run, ids_file: Path, out: Path, api: Sandbox) -> None:
+    """Without --resume, an output with content is refused before any request."""
     out.write_text("mine\n")
     done = await run("fetch", "-i", "ids.txt", "-o", "out.jsonl")
     assert done.code == 2
@@ -187,7 +185,7 @@ async def test_a_file_that_is_there(run: Run, ids_file: Path, out: Path, api: Sa
 async def test_an_errors_file_that_is_refused(
     run: Run, api: Sandbox, out: Path, tmp_path: Path, errors: str, *, there: bool
 ) -> None:
-    """An errors file that cannot be had leaves no output file behind that was not there."""
+    """If the errors file is refused, a new output file is removed, and an old one stays."""
     (tmp_path / "old.jsonl").write_text("mine\n")
     if there:
         out.touch()
@@ -199,16 +197,16 @@ async def test_an_errors_file_that_is_refused(
 
 
 async def test_shards(run: Run, api: Sandbox, ids_file: Path) -> None:
-    """Three machines with a shard each fetch everything, and nothing twice."""
+    """Three machines with a shard each fetch every id once."""
     done = [await run("fetch", "-i", "ids.txt", "--shard", f"{n}/3") for n in (1, 2, 3)]
     found = [each["id"] for one in done for each in records(one.out)]
     assert sorted(found) == sorted(api.ids(40))
 
 
-async def test_a_refused_token(
+async def test_a_rejected_token(
     run: Run, environment: dict[str, str], ids_file: Path, out: Path
 ) -> None:
-    """A token that is refused stops everything at once, with an exit code of its own."""
+    """A rejected token stops the job at once, with an exit code of its own."""
     done = await run(
         "fetch", "-i", "ids.txt", "-o", "out.jsonl", env=environment | {"RAYDOCS_API_TOKEN": "old"}
     )
@@ -219,7 +217,7 @@ async def test_a_refused_token(
 
 
 async def test_an_outage_ends_it(run: Run, api: Sandbox, ids_file: Path, out: Path) -> None:
-    """A service that stays down stops the job, to be run again: code 75."""
+    """A service that stays down stops the job with code 75."""
     api.script(*[Fault.status(503)] * 10_000)
     done = await run("fetch", "-i", "ids.txt", "-o", "out.jsonl", "--max-wait", "0.1")
     assert done.code == 75
@@ -227,10 +225,10 @@ async def test_an_outage_ends_it(run: Run, api: Sandbox, ids_file: Path, out: Pa
     assert " HTTP 503" in done.err
 
 
-async def test_going_on_with_standard_input(
+async def test_resuming_with_standard_input(
     run: Run, environment: dict[str, str], api: Sandbox
 ) -> None:
-    """Where the ids came from standard input, going on needs them there again."""
+    """If the ids came from standard input, a message says that they are needed again."""
     done = await run(
         *("fetch", "-", "-o", "out.jsonl"),
         stdin=api.ids(1)[0],
@@ -243,7 +241,7 @@ async def test_going_on_with_standard_input(
 
 
 async def test_a_full_disk(run: Run, ids_file: Path) -> None:
-    """A full disk stops the job, and is named."""
+    """A full disk stops the job with a message."""
     done = await run("fetch", "-i", "ids.txt", "-o", "/dev/full")
     assert done.code == 1
     assert "Stopped: /dev/full cannot be written any more: No space left on device.\n" in done.err
@@ -253,7 +251,7 @@ async def test_a_full_disk(run: Run, ids_file: Path) -> None:
 async def test_a_disk_that_fills_up(
     start: Start, run: Run, api: Sandbox, ids_file: Path, out: Path
 ) -> None:
-    """What fitted is there in whole lines, and the job goes on when there is room again."""
+    """The lines that fitted are whole, and the job can be resumed when there is room again."""
     command = ("fetch", "-i", "ids.txt", "-o", "out.jsonl")
     process = await start(
         *command,
@@ -266,7 +264,7 @@ async def test_a_disk_that_fills_up(
 
 
 async def test_a_closed_pipe(start: Start, ids_file: Path) -> None:
-    """A reader that has enough (`| head -1`) ends the job, without a traceback."""
+    """A reader that stops early (`| head -1`) ends the job without a traceback."""
     process = await start("fetch", "-i", "ids.txt")
     assert process.stdout is not None
     assert process.stderr is not None
@@ -279,7 +277,7 @@ async def test_a_closed_pipe(start: Start, ids_file: Path) -> None:
 
 
 async def test_input_that_cannot_be_read(run: Run) -> None:
-    """Input that turns out to be unreadable stops the job, in words that name it."""
+    """An error of reading the input stops the job with a message that names the input."""
     done = await run("fetch", "-i", "/proc/self/mem")
     assert done.code == 1
     assert "Stopped: /proc/self/mem cannot be read: Input/output error" in done.err
@@ -290,12 +288,12 @@ async def test_input_that_cannot_be_read(run: Run) -> None:
 async def test_interrupted(
     start: Start, api: Sandbox, ids_file: Path, out: Path, number: signal.Signals
 ) -> None:
-    """Ctrl-C and SIGTERM end it at once, between lines, and it says how to go on: code 130."""
+    """Ctrl-C and SIGTERM end the job at once, between lines, with code 130 and a way to resume."""
     api.script(*[Fault.latency(0)] * 20, *[Fault.stall()] * 100)
     process = await start("fetch", "-i", "ids.txt", "-o", "out.jsonl")
     assert process.stderr is not None
     await until_written(process, out, 0)
-    async with asyncio.timeout(10):  # which is long for a busy machine, and short for a stall
+    async with asyncio.timeout(10):  # long for a busy machine, and short for a stall
         process.send_signal(number)
         said = (await process.stderr.read()).decode()
         assert await process.wait() == 130
@@ -305,7 +303,7 @@ async def test_interrupted(
 
 
 async def test_sigterm_in_the_background(start: Start, api: Sandbox, out: Path) -> None:
-    """SIGTERM ends it also where Ctrl-C is ignored, as in what a script starts with `&`."""
+    """SIGTERM ends a job that ignores Ctrl-C, as one that a script starts with `&`."""
     api.script(Fault.latency(0), Fault.stall())
     process = await start(
         "fetch",
@@ -322,7 +320,7 @@ async def test_sigterm_in_the_background(start: Start, api: Sandbox, out: Path) 
 
 
 async def test_ctrl_c_while_input_is_awaited(start: Start, api: Sandbox) -> None:
-    """Ctrl-C does not wait for a pipe that says nothing."""
+    """Ctrl-C does not wait for a silent pipe."""
     process = await start("fetch", "-", stdin=asyncio.subprocess.PIPE)
     assert process.stdin is not None
     assert process.stdout is not None
@@ -335,7 +333,7 @@ async def test_ctrl_c_while_input_is_awaited(start: Start, api: Sandbox) -> None
 
 @pytest.mark.timeout(180)  # it starts 21 processes
 async def test_killed_at_any_moment(start: Start, run: Run, api: Sandbox, out: Path) -> None:
-    """Killed at 20 random moments and resumed each time, it ends with every id exactly once."""
+    """A job that is killed at 20 random moments and resumed ends with every id exactly once."""
     api.latency = 0.3
     ids = api.ids(1000)
     command = ("fetch", "-", "-o", "out.jsonl", "--resume", "--quiet")
@@ -357,7 +355,7 @@ async def test_killed_at_any_moment(start: Start, run: Run, api: Sandbox, out: P
 async def test_progress_on_a_terminal(
     terminal: Terminal, api: Sandbox, ids_file: Path, out: Path
 ) -> None:
-    """A person sees a bar, how far it is, what failed and the rate limit, and the cursor again."""
+    """A terminal shows a bar, the counts and the failures, and the cursor is restored."""
     ids_file.write_text("\n".join([*api.ids(40), UNKNOWN]))
     code, screen = await terminal("fetch", "-i", "ids.txt", "-o", "out.jsonl")
     assert code == 1
@@ -370,7 +368,7 @@ async def test_progress_on_a_terminal(
 
 @pytest.mark.parametrize("errors", [[], ["-e", "/dev/stderr"]])
 async def test_sessions_on_a_terminal(terminal: Terminal, api: Sandbox, errors: list[str]) -> None:
-    """Where sessions or errors are shown on the terminal, each is a line of its own."""
+    """Sessions and errors on a terminal are lines of their own, without a bar."""
     _, screen = await terminal("fetch", *api.ids(20), "x", *errors)
     *lines, summary, end = screen.split("\r\n")
     assert len([each for each in lines if each.startswith("{")]) == 20 + len(errors) // 2
@@ -379,13 +377,13 @@ async def test_sessions_on_a_terminal(terminal: Terminal, api: Sandbox, errors: 
 
 
 async def test_no_colour(terminal: Terminal, ids_file: Path) -> None:
-    """With NO_COLOR there is none."""
+    """With NO_COLOR, the output has no colours."""
     _, screen = await terminal("fetch", "-i", "ids.txt", "-o", "out.jsonl", env={"NO_COLOR": "1"})
     assert "\x1b[3" not in screen
 
 
 async def test_a_dumb_terminal(terminal: Terminal, ids_file: Path) -> None:
-    """Where nothing can be redrawn there are plain lines."""
+    """A terminal that cannot redraw gets plain lines."""
     _, screen = await terminal("fetch", "-i", "ids.txt", "-o", "out.jsonl", env={"TERM": "dumb"})
     assert screen.startswith("40 sessions written to out.jsonl")
 
@@ -393,7 +391,7 @@ async def test_a_dumb_terminal(terminal: Terminal, ids_file: Path) -> None:
 async def test_unfinished_sessions(
     run: Run, api: Sandbox, ids_file: Path, out: Path, tmp_path: Path
 ) -> None:
-    """Sessions that are not finished are kept, counted, told by code 75, and fetched again."""
+    """Unfinished sessions are written, counted, reported by code 75, and fetched again."""
     pending, processing, failed = api.ids(3)
     for each, status in ((pending, "pending"), (processing, "processing"), (failed, "failed")):
         api.put(api.session(each) | {"status": status})
@@ -415,8 +413,8 @@ async def test_unfinished_sessions(
     assert api.stats.requests == 42
 
 
-async def test_failures_that_may_pass(run: Run, api: Sandbox) -> None:
-    """Code 75 says that all failed ids may succeed later; an unknown one never will."""
+async def test_temporary_failures(run: Run, api: Sandbox) -> None:
+    """Temporary failures alone give code 75; an unknown id gives code 1."""
     first, second = api.ids(2)
     # Longer than a call waits, so that the command does not wait either.
     api.script_for(second, *[Fault.status(503, retry_after=300)] * 2)
@@ -427,8 +425,8 @@ async def test_failures_that_may_pass(run: Run, api: Sandbox) -> None:
     assert (await run("fetch", first, UNKNOWN)).code == 1
 
 
-async def test_a_reply_that_cannot_be_read(run: Run, api: Sandbox, tmp_path: Path) -> None:
-    """A reply that is no session by the models is kept in the errors file, and nowhere else."""
+async def test_an_unreadable_reply(run: Run, api: Sandbox, tmp_path: Path) -> None:
+    """A reply that does not fit the models is kept in the errors file alone."""
     first, second = api.ids(2)
     odd = api.session(first) | {"name": 3, "deep": json.loads("[" * 300 + "]" * 300)}
     api.put(odd)
@@ -445,7 +443,7 @@ async def test_a_reply_that_cannot_be_read(run: Run, api: Sandbox, tmp_path: Pat
 
 
 async def test_shard_and_resume(run: Run, api: Sandbox, ids_file: Path, out: Path) -> None:
-    """A file is only gone on with by the shard that it was begun with."""
+    """A file can only be resumed by the shard that it was begun with."""
     command = ("fetch", "-i", "ids.txt", "-o", "out.jsonl")
     assert (await run(*command, "--shard", "1/3")).code == 0
     content = out.read_bytes()
@@ -459,7 +457,7 @@ async def test_shard_and_resume(run: Run, api: Sandbox, ids_file: Path, out: Pat
 
 
 async def test_compressed(start: Start, run: Run, api: Sandbox, ids_file: Path, out: Path) -> None:
-    """A compressed file, killed in the middle and resumed, has every id once for any reader."""
+    """A compressed file of a killed and resumed job has every id once, for any reader."""
     command = ("fetch", "-i", "ids.txt", "-o", "out.jsonl.gz")
     api.script(*[Fault.latency(0)] * 20, *[Fault.stall()] * 100)
     process = await start(*command)
@@ -477,7 +475,7 @@ async def test_compressed(start: Start, run: Run, api: Sandbox, ids_file: Path, 
 
 
 async def test_a_failing_disk(environment: dict[str, str], ids_file: Path) -> None:
-    """Data that may not be on the disk is told, after the summary of what was done, with code 1."""
+    """If data may not be on the disk, the job ends with a message, the summary and code 1."""
     code = (
         "import os, raydocs_async.cli as cli\n"
         "def fail(*_): raise OSError(5, os.strerror(5))\n"
@@ -492,8 +490,8 @@ async def test_a_failing_disk(environment: dict[str, str], ids_file: Path) -> No
     assert b"o.jsonl may not be complete: Input/output error.\n40 sessions written to" in said
 
 
-async def test_taken_away(start: Start, api: Sandbox, ids_file: Path, out: Path) -> None:
-    """A file that is deleted under the job stops it, once and in words."""
+async def test_a_deleted_output(start: Start, api: Sandbox, ids_file: Path, out: Path) -> None:
+    """A file that is deleted while the job runs stops it, with one message."""
     api.latency = 0.05
     process = await start("fetch", "-i", "ids.txt", "-o", "out.jsonl", "--rate-limit", "1/1")
     await until_written(process, out, 0)
@@ -504,7 +502,7 @@ async def test_taken_away(start: Start, api: Sandbox, ids_file: Path, out: Path)
 
 
 def test_closing_both() -> None:
-    """What is wrong with the first file does not keep the second one open, and is told once."""
+    """An error of the first file does not leave the second one open, and is reported once."""
     closed = []
 
     class Broken:
@@ -512,60 +510,18 @@ def test_closing_both() -> None:
             closed.append(self)
             raise OutputError("out.jsonl may not be complete")
 
-    job = Job(cast(JsonLines, Broken()), cast(JsonLines, Broken()), Reporter())
-    assert _close(job, Exit.INTERRUPTED, "Interrupted") == (
-        Exit.FAILED,
+    recorder = Recorder(cast(JsonLinesFile, Broken()), cast(JsonLinesFile, Broken()), Reporter())
+    assert _close(recorder, ExitCode.INTERRUPTED, "Interrupted") == (
+        ExitCode.FAILED,
         "Interrupted. out.jsonl may not be complete",
     )
     assert len(closed) == 2
     reason = "Stopped: out.jsonl may not be complete"
-    assert _close(job, Exit.FAILED, reason) == (Exit.FAILED, reason)
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["fetch", "-o", "my out's.jsonl", "--", "-"],
-        ["fetch", "-o", "--resume", "a"],
-        ["fetch", "--", "--resume"],
-        ["fetch", os.fsdecode(b"caf\xe9\\'\n\x1b1"), "-o", "x$y"],
-        ["fetch", "ünï", "-o", "x"],
-        ["fetch", "-o", "x", "a", "--"],
-    ],
-)
-def test_going_on_when_pasted(arguments: list[str]) -> None:
-    """The line that goes on is the same command to a shell, with --resume as an option."""
-    line = _resuming(arguments, [], resume=False)
-    assert line.isprintable()
-    printing = f"printf '%s\\0' {line.removeprefix('raydocs-async ')}"
-    done = subprocess.run(["bash", "-c", printing], capture_output=True, check=True)
-    pasted = [os.fsdecode(each) for each in done.stdout.split(b"\0")[:-1]]
-    assert sorted(pasted) == sorted([*arguments, "--resume"])
-    context = FETCH.make_context("fetch", pasted[1:], resilient_parsing=True)
-    assert context.params["resume"]
-    assert (
-        context.params["ids"]
-        == FETCH.make_context("fetch", arguments[1:], resilient_parsing=True).params["ids"]
-    )
-
-
-def test_going_on_in_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What standard error cannot show is quoted, so that the line can be pasted from there, too."""
-    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(io.BytesIO(), "ascii"))
-    assert _resuming(["fetch", "ü"], [], resume=False) == (
-        r"raydocs-async fetch $'\303\274' --resume"
-    )
-
-
-def test_going_on_again() -> None:
-    """Where --resume was given, it is not added."""
-    assert _resuming(["fetch", "--resume", "--", "a"], [], resume=True) == (
-        "raydocs-async fetch --resume -- a"
-    )
+    assert _close(recorder, ExitCode.FAILED, reason) == (ExitCode.FAILED, reason)
 
 
 async def test_one_file_for_both(run: Run, api: Sandbox, out: Path) -> None:
-    """Sessions and errors need a file each, also where standard output leads to a file."""
+    """Sessions and errors need a file each, also if standard output leads to a file."""
     with out.open("wb") as file:
         done = await run("fetch", *api.ids(1), "-e", "out.jsonl", stdout=file)
     assert done.code == 2
@@ -578,21 +534,21 @@ async def test_one_file_for_both(run: Run, api: Sandbox, out: Path) -> None:
 async def test_ids_from_a_file_that_is_written(
     start: Start, tmp_path: Path, files: tuple[str, str], *, stdin: bool
 ) -> None:
-    """Ids are not read from the errors file, which begins anew, nor from the output."""
+    """Ids are not read from the errors file, which is emptied, nor from the output."""
     ids, other = tmp_path / files[0], tmp_path / files[1]
     ids.write_text('{"id":"x","error":{}}\n')
     options = ["-e", "e", "-o", "o", "--resume", "-i"]
     with ids.open() as file:
         process = await start("fetch", *options, "-" if stdin else str(ids), stdin=file)
-    _, said = await process.communicate()
+    _, messages = await process.communicate()
     assert (process.returncode, ids.stat().st_size > 0, other.exists()) == (2, True, False)
-    assert b"the ids would be read from a file that is written to" in said
+    assert b"the ids would be read from a file that is written to" in messages
 
 
-async def test_going_on_with_a_pipe(
+async def test_resuming_a_pipe(
     run: Run, api: Sandbox, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """A pipe has no earlier sessions: nothing is resumed with it, and no line says that it can."""
+    """A pipe keeps no sessions, so --resume is refused, and no message recommends it."""
     fifo = tmp_path / "pipe"
     os.mkfifo(fifo)
     reading = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
@@ -607,7 +563,7 @@ async def test_going_on_with_a_pipe(
 async def test_an_unfinished_session_that_cannot_be_dropped(
     run: Run, api: Sandbox, out: Path, tmp_path: Path
 ) -> None:
-    """Where the file cannot be rewritten, nothing is done, and nothing is changed."""
+    """If the file cannot be rewritten, it is unchanged, and no request is sent."""
     (pending,) = api.ids(1)
     api.put(api.session(pending) | {"status": "pending"})
     assert (await run("fetch", *api.ids(3), "-o", "out.jsonl")).code == 75
@@ -618,12 +574,3 @@ async def test_an_unfinished_session_that_cannot_be_dropped(
     assert done.code == 2
     assert "hard links" in done.err
     assert out.read_bytes() == content
-
-
-@pytest.mark.parametrize(
-    ("shard", "words"),
-    [((0, 0), "with another --shard"), ((1, 1), "without --shard"), ((2, 3), "with --shard 2/3")],
-)
-def test_a_shard_in_words(shard: tuple[int, int], words: str) -> None:
-    """A shard is named as the option that it was given by."""
-    assert _shard(shard) == words

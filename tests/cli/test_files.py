@@ -1,4 +1,4 @@
-"""A file of one process, on file systems that lack something."""
+"""An output file, also on file systems that lack locks or fsync."""
 
 import errno
 import fcntl
@@ -12,18 +12,18 @@ from typing import Any
 import pytest
 
 from raydocs_async.cli._exit import CannotStart
-from raydocs_async.cli._files import File, write_new
+from raydocs_async.cli._files import OutputFile, write_new
 from raydocs_async.cli._streams import write_all
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where to write."""
+    """The path to write to."""
     return tmp_path / "out.jsonl"
 
 
 def failing(code: int) -> Callable[..., Any]:
-    """A system call that fails."""
+    """Return a system call that fails."""
 
     def fail(*arguments: object, **options: object) -> Any:
         raise OSError(code, os.strerror(code))
@@ -35,76 +35,76 @@ def failing(code: int) -> Callable[..., Any]:
 def test_a_file_system_without_locks(
     monkeypatch: pytest.MonkeyPatch, path: Path, code: int
 ) -> None:
-    """Where nothing can be locked, the file is written all the same, with one word about it."""
+    """Without locks, the file is written, and one warning says so."""
     monkeypatch.setattr(fcntl, "flock", failing(code))
     monkeypatch.setattr("portalocker.portalocker.LOCKER", failing(code))
-    file = File.open(str(path))
+    file = OutputFile.open(str(path))
     write_all(file.raw, b"content")
     file.close()
     assert path.read_bytes() == b"content"
-    (note,) = file.notes
-    assert f"{path}: this file system has no locks ({os.strerror(code)}); let no other" in note
+    (warning,) = file.warnings
+    assert f"{path}: this file system has no locks ({os.strerror(code)}); let no other" in warning
 
 
 @pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS])
 def test_a_file_system_without_fsync(
     monkeypatch: pytest.MonkeyPatch, path: Path, code: int
 ) -> None:
-    """Where fsync does not exist, that is no failure, and there is one word about it."""
-    file = File.open(str(path))
+    """Without fsync, closing succeeds, and one warning says so."""
+    file = OutputFile.open(str(path))
     monkeypatch.setattr(os, "fsync", failing(code))
     file.close()
-    (note,) = file.notes
-    assert "does not say when data is on the disk" in note
+    (warning,) = file.warnings
+    assert "does not say when data is on the disk" in warning
 
 
 def test_a_disk_that_fails(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
-    """An fsync that fails is a failure; the file is closed."""
-    file = File.open(str(path))
+    """A failure of fsync is raised, and the file is closed."""
+    file = OutputFile.open(str(path))
     monkeypatch.setattr(os, "fsync", failing(errno.EIO))
     with pytest.raises(OSError, match="Input/output error"):
         file.close()
     assert file.raw.closed
-    assert not file.notes
+    assert not file.warnings
 
 
 def test_a_link_is_followed(path: Path, tmp_path: Path) -> None:
-    """Through a symbolic link the target is written, undone or replaced; the link stays."""
+    """The target of a symbolic link is written, discarded or replaced; the link stays."""
     link = tmp_path / "link"
     link.symlink_to("out.jsonl")
-    File.open(str(link)).undo()
+    OutputFile.open(str(link)).discard()
     assert (link.is_symlink(), path.exists()) == (True, False)
-    file = File.open(str(link))
+    file = OutputFile.open(str(link))
     write_all(file.raw, b"old")
     file.replace([b"n", b"ew"])
     write_all(file.raw, b"er")
     file.close()
     assert (link.is_symlink(), path.is_symlink(), path.read_bytes()) == (True, False, b"newer")
-    File.open(str(link)).undo()
+    OutputFile.open(str(link)).discard()
     assert path.exists()
 
 
 @pytest.mark.parametrize("target", ["missing/out.jsonl", "link"])
 def test_a_link_to_nowhere(tmp_path: Path, target: str) -> None:
-    """A link that cannot be followed is refused, and stays."""
+    """A link with an impossible target is refused, and stays."""
     (link := tmp_path / "link").symlink_to(target)
     with pytest.raises(CannotStart, match="cannot be written"):
-        File.open(str(link))
+        OutputFile.open(str(link))
     assert link.is_symlink()
 
 
-def test_undo_leaves_the_files_of_others(path: Path) -> None:
-    """What another process has put in the place of a new file is not removed."""
-    file = File.open(str(path))
+def test_discarding_leaves_other_files(path: Path) -> None:
+    """A file that another process has put in the place of a new one is not removed."""
+    file = OutputFile.open(str(path))
     path.rename(path.with_name("moved"))
     path.write_text("theirs")
-    file.undo()
+    file.discard()
     assert path.read_text() == "theirs"
     assert file.raw.closed
 
 
 def test_replaced_while_it_is_opened(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
-    """A lock on a file that was replaced before it was locked is worth nothing."""
+    """A file that was replaced before it was locked is refused."""
     path.write_text("old")
 
     def replace(*arguments: object) -> None:
@@ -113,12 +113,12 @@ def test_replaced_while_it_is_opened(monkeypatch: pytest.MonkeyPatch, path: Path
 
     monkeypatch.setattr("portalocker.portalocker.LOCKER", replace)
     with pytest.raises(CannotStart, match="another process is writing to it"):
-        File.open(str(path))
+        OutputFile.open(str(path))
 
 
-def test_a_path_that_cannot_be_looked_at(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
-    """A directory that does not answer just now is no reason to stop."""
-    file = File.open(str(path))
+def test_a_directory_that_does_not_answer(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+    """A directory that does not answer is not a reason to stop."""
+    file = OutputFile.open(str(path))
     with monkeypatch.context() as patched:
         patched.setattr(Path, "stat", failing(errno.ESTALE))
         assert file.is_in_place()
@@ -128,42 +128,42 @@ def test_a_path_that_cannot_be_looked_at(monkeypatch: pytest.MonkeyPatch, path: 
 
 
 def test_replacing(path: Path) -> None:
-    """The new content has the old file's mode, its lock, and nothing lies beside it."""
+    """The new content has the old file's mode and lock, and temporary files are gone."""
     path.write_text("old")
     path.chmod(0o640)
     (left := path.with_name(".out.jsonl.resume~")).write_text("of a run that was killed")
-    file = File.open(str(path))
+    file = OutputFile.open(str(path))
     file.replace([b"new"])
     assert path.read_text() == "new"
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     with pytest.raises(CannotStart, match="another process is writing to it"):
-        File.open(str(path))
+        OutputFile.open(str(path))
     assert not left.exists()
     file.close()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_the_owner_stays(path: Path) -> None:
-    """A file that belongs to another user goes on to belong to them."""
+    """A replaced file keeps its owner."""
     path.write_text("old")
     os.chown(path, 1234, 4321)
-    file = File.open(str(path))
+    file = OutputFile.open(str(path))
     file.replace([b"new"])
     file.close()
     assert (path.stat().st_uid, path.stat().st_gid) == (1234, 4321)
 
 
 def full_disk() -> Iterator[bytes]:
-    """Content that does not fit."""
+    """Yield content that does not fit on the disk."""
     yield b"new"
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @pytest.mark.parametrize("call", ["write", "replace"])
 def test_replacing_in_vain(monkeypatch: pytest.MonkeyPatch, path: Path, call: str) -> None:
-    """Where the new content cannot be put in place, the old one stays, and nothing beside it."""
+    """If a replacement fails, the old content stays, without a temporary file beside it."""
     path.write_text("old")
-    file = File.open(str(path))
+    file = OutputFile.open(str(path))
     if call == "replace":
         monkeypatch.setattr(Path, "replace", failing(errno.EBUSY))
     with pytest.raises(CannotStart, match=r"has lines to drop, and cannot be replaced: (No s|De)"):
@@ -173,10 +173,10 @@ def test_replacing_in_vain(monkeypatch: pytest.MonkeyPatch, path: Path, call: st
 
 
 def test_hard_links(path: Path) -> None:
-    """A file with a second name would lose it, and is not replaced."""
+    """A file with hard links, whose other names would keep the old content, is not replaced."""
     path.write_text("old")
     path.with_name("second").hardlink_to(path)
-    file = File.open(str(path))
+    file = OutputFile.open(str(path))
     with pytest.raises(CannotStart, match="hard links: go on with a copy of it"):
         file.replace([b"new"])
     file.close()
@@ -184,31 +184,31 @@ def test_hard_links(path: Path) -> None:
 
 
 def test_a_directory_that_cannot_be_opened(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
-    """Where a directory cannot be seen to the disk, the file is."""
-    file = File.open(str(path))
+    """The file is flushed to the disk even if its directory cannot be."""
+    file = OutputFile.open(str(path))
     monkeypatch.setattr(os, "open", failing(errno.EACCES))
     file.close()
-    assert not file.notes
+    assert not file.warnings
 
 
 def test_a_pipe(tmp_path: Path) -> None:
-    """A named pipe is written to its reader, who may go; there is nothing to lock or to cut."""
+    """A named pipe is written without locks, and raises after its reader has gone."""
     os.mkfifo(pipe := tmp_path / "pipe")
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    file = File.open(str(pipe))
+    file = OutputFile.open(str(pipe))
     write_all(file.raw, b"x")
-    assert (os.read(reader, 9), file.size, file.is_regular) == (b"x", 0, False)
+    assert (os.read(reader, 9), file.size, file.is_own) == (b"x", 0, False)
     os.close(reader)
     with pytest.raises(BrokenPipeError):
         write_all(file.raw, b"x")
-    file.undo()
+    file.discard()
     assert pipe.exists()
 
 
 def test_a_pipe_without_a_name() -> None:
-    """A descriptor's path, as shells give it, leads to a pipe that has no other name."""
+    """A pipe without a name can be opened by its descriptor's path, as shells give it."""
     reader, writer = os.pipe()
-    file = File.open(f"/dev/fd/{writer}")
+    file = OutputFile.open(f"/dev/fd/{writer}")
     write_all(file.raw, b"x")
     file.close()
     assert os.read(reader, 9) == b"x"
@@ -217,11 +217,11 @@ def test_a_pipe_without_a_name() -> None:
 
 
 def test_a_slow_reader() -> None:
-    """A full pipe that was made non-blocking is waited for."""
+    """A write waits for the reader of a full, non-blocking pipe."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     os.write(writer, b"x" * 65536)
-    file = File.open(f"/dev/fd/{writer}")
+    file = OutputFile.open(f"/dev/fd/{writer}")
     os.set_blocking(file.raw.fileno(), False)
     waited: list[int] = []
 
@@ -238,7 +238,7 @@ def test_a_slow_reader() -> None:
 
 
 def test_a_new_file(path: Path) -> None:
-    """Content is written to a new file, or to one that is empty."""
+    """Content is written to a new file, and an existing one is refused."""
     write_new(str(path), b"new")
     assert path.read_bytes() == b"new"
     with pytest.raises(CannotStart, match="is there already; move it away"):
@@ -250,7 +250,7 @@ def test_a_new_file(path: Path) -> None:
 def test_a_new_file_that_does_not_fit(
     monkeypatch: pytest.MonkeyPatch, path: Path, *, there: bool
 ) -> None:
-    """A part of the content is removed again."""
+    """An incomplete content is removed."""
     if there:
         path.touch()
 
@@ -266,14 +266,14 @@ def test_a_new_file_that_does_not_fit(
 
 
 def test_a_new_file_on_a_full_device() -> None:
-    """A device cannot be emptied."""
+    """A write error of a device is reported, though a device cannot be truncated."""
     with pytest.raises(CannotStart, match="/dev/full cannot be written: No space left"):
         write_new("/dev/full", b"content")
 
 
 def test_a_file_without_a_path(path: Path) -> None:
-    """Standard output is wherever it leads to, and cannot be taken away."""
-    file = File(io.FileIO(path, "w"), None, "standard output")
+    """A file without a path counts as in place after its name was deleted."""
+    file = OutputFile(io.FileIO(path, "w"), None, "standard output")
     path.unlink()
     assert file.is_in_place()
-    file.undo()
+    file.discard()

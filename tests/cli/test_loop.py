@@ -6,16 +6,16 @@ import threading
 import pytest
 
 from raydocs_async.cli._loop import call_blocking, run
-from raydocs_async.cli._signals import STOPPER
+from raydocs_async.cli._signals import HANDLER
 
 
 async def test_a_call_that_is_under_way() -> None:
-    """A cancellation waits a moment for a blocking call, and for nothing that it raises."""
+    """A cancellation waits briefly for a blocking call, and ignores its error."""
     started, may_end = threading.Event(), threading.Event()
     ended: list[bool] = []
 
     def call() -> None:
-        """End when it may, with an error."""
+        """Wait for the event, and raise an error."""
         started.set()
         ended.append(may_end.wait(10))
         raise OSError("too late to matter")
@@ -30,12 +30,12 @@ async def test_a_call_that_is_under_way() -> None:
 
 
 async def test_a_call_that_is_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cancellation waits no longer than that for a call that does not return."""
-    monkeypatch.setattr("raydocs_async.cli._loop.MOMENT", 0)
+    """A cancellation does not wait longer than the grace for a call that does not return."""
+    monkeypatch.setattr("raydocs_async.cli._loop.CALL_GRACE", 0)
     started, may_end = threading.Event(), threading.Event()
 
     def call() -> None:
-        """End when it may."""
+        """Wait for the event."""
         started.set()
         may_end.wait(10)
 
@@ -48,18 +48,18 @@ async def test_a_call_that_is_stuck(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_signal_between_two_lines() -> None:
-    """A signal's handler runs in the middle of anything, and cancels nothing before it is over."""
+    """A signal handler cancels in the loop's next turn, not in the middle of a callback."""
 
     async def main() -> None:
-        """Get a signal while the future that the task waits for is being completed."""
+        """Receive a signal while the future that the task waits for is being completed."""
         loop = asyncio.get_running_loop()
         waiting: asyncio.Future[str] = loop.create_future()
 
         def complete() -> None:
-            """Do what the loop's own callbacks do, and asyncio's, interrupted after its check."""
+            """Complete the future as asyncio's callbacks do, with a signal after the check."""
             assert not waiting.done()
-            assert STOPPER.cancel is not None
-            STOPPER.cancel()
+            assert HANDLER.cancel is not None
+            HANDLER.cancel()
             waiting.set_result("complete")
             completed.append(True)
 
@@ -73,10 +73,10 @@ def test_a_signal_between_two_lines() -> None:
 
 
 def test_errors_of_calls() -> None:
-    """What a call returns or raises is its caller's."""
+    """The caller gets the result or the error of the call."""
 
     async def main() -> int:
-        """Make both kinds of calls."""
+        """Make a call that raises, and one that returns."""
         with pytest.raises(ValueError, match="invalid literal"):
             await call_blocking(int, "x")
         return await call_blocking(int, "1")
@@ -85,10 +85,10 @@ def test_errors_of_calls() -> None:
 
 
 def test_no_room_for_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A container's bound on threads is one of the system's errors, as a full disk is."""
+    """A container's limit of threads is an `OSError`, like a full disk."""
 
     def refuse(thread: threading.Thread) -> None:
-        """Do as `Thread.start` at such a bound."""
+        """Fail like `Thread.start` at such a limit."""
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
@@ -97,7 +97,7 @@ def test_no_room_for_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_another_runtime_error() -> None:
-    """A fault of the program keeps its traceback."""
+    """Any other `RuntimeError` is raised unchanged."""
 
     async def main() -> None:
         """Fail."""
@@ -108,10 +108,10 @@ def test_another_runtime_error() -> None:
 
 
 def test_a_thread_that_never_ends() -> None:
-    """A call that never returns keeps neither the loop nor the process."""
+    """A call that never returns keeps neither the loop nor the process alive."""
 
     async def main() -> None:
-        """Leave one behind."""
+        """Leave a blocked thread behind."""
         asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)
         await asyncio.sleep(0)
 

@@ -1,4 +1,4 @@
-"""Files of JSON Lines that survive anything."""
+"""Files of JSON Lines that survive interruption, full disks and other processes."""
 
 import errno
 import gzip
@@ -17,16 +17,16 @@ from hypothesis import strategies as st
 
 from raydocs_async.cli import _output
 from raydocs_async.cli._exit import CannotStart
-from raydocs_async.cli._files import File
+from raydocs_async.cli._files import OutputFile
 from raydocs_async.cli._gzip import GzipReader, GzipWriter
-from raydocs_async.cli._output import JsonLines, OutputError
-from raydocs_async.cli._scan import FailureLine, SessionLine
+from raydocs_async.cli._output import JsonLinesFile, OutputError
+from raydocs_async.cli._scan import FailureRecord, SessionRecord
 
 A, B = "770e8400-e29b-41d4-a716-446655440000", "660e8400-e29b-41d4-a716-446655440000"
 
 
 def record(session_id: str) -> bytes:
-    """A session's line, without its end."""
+    """Return a session's line, without its end."""
     return json.dumps({"id": session_id, **REST}, separators=(",", ":")).encode()
 
 
@@ -37,31 +37,31 @@ FAILURE = json.dumps({"id": A, "error": {"type": "NotFoundError"}}).encode() + b
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where to write."""
+    """The path to write to."""
     return tmp_path / "out.jsonl"
 
 
 def resume(path: Path, *records: bytes) -> frozenset[str]:
-    """Go on with a file: what was in it, after `records` are added."""
-    lines = JsonLines.open(str(path), SessionLine, resume=True)
-    lines.begin()
+    """Resume a file, add `records`, and return the ids that it held before."""
+    lines = JsonLinesFile.open(str(path), SessionRecord, resume=True)
+    lines.repair()
     for each in records:
         lines.write(each)
     lines.close()
-    return frozenset(lines.ids)
+    return frozenset(lines.finished_ids)
 
 
 def test_a_record_is_a_line(path: Path) -> None:
-    """What is written is in the file at once, a line each."""
-    lines = JsonLines.open(str(path), SessionLine)
+    """Each record is in the file at once, as one line."""
+    lines = JsonLinesFile.open(str(path), SessionRecord)
     lines.write(record(A))
     lines.write(record(B))
     assert path.read_bytes() == LINE_A + LINE_B
     lines.close()
 
 
-def test_resume_knows_what_is_there(path: Path) -> None:
-    """The ids of an earlier run are known, in lower case, and its lines stay."""
+def test_resuming_keeps_lines(path: Path) -> None:
+    """The ids of an earlier run are known in lower case, and its lines stay."""
     path.write_bytes(record(A.upper()) + b"\n")
     assert resume(path, record(B)) == {A}
     assert path.read_bytes() == record(A.upper()) + b"\n" + LINE_B
@@ -69,21 +69,21 @@ def test_resume_knows_what_is_there(path: Path) -> None:
 
 @pytest.mark.parametrize("length", range(len(LINE_B) - 1))
 def test_a_torn_line_is_dropped(path: Path, length: int) -> None:
-    """A line that was cut off anywhere is dropped, and what follows begins a line."""
+    """A line that was cut off anywhere is dropped, and the next record begins a line."""
     path.write_bytes(LINE_A + LINE_B[:length])
     assert resume(path, record(B)) == {A}
     assert path.read_bytes() == LINE_A + LINE_B
 
 
 def test_a_torn_line_that_is_alone(path: Path) -> None:
-    """The very first line may have been cut off."""
+    """A torn first line is dropped, too."""
     path.write_bytes(LINE_A[:10])
     assert resume(path, record(B)) == frozenset()
     assert path.read_bytes() == LINE_B
 
 
-def test_a_line_that_lacks_its_end_alone(path: Path) -> None:
-    """A whole record is kept; an editor may have removed the end of its line."""
+def test_a_line_that_lacks_only_its_end(path: Path) -> None:
+    """A complete record without a line's end, which an editor may have removed, is kept."""
     path.write_bytes(LINE_A + record(B))
     assert resume(path, record(A)) == {A, B}
     assert path.read_bytes() == LINE_A + LINE_B + LINE_A
@@ -94,7 +94,7 @@ def test_a_line_that_lacks_its_end_alone(path: Path) -> None:
     [b"notes\n", b"notes", LINE_A + b"[]\n" + LINE_B, LINE_A + b"{\n" + LINE_B, FAILURE, b"\xff\n"],
 )
 def test_another_file_is_not_touched(path: Path, content: bytes) -> None:
-    """A file with anything else in it is refused, and stays as it is."""
+    """A file with other lines is refused, and is unchanged."""
     path.write_bytes(content)
     with pytest.raises(CannotStart, match=r"out\.jsonl:[12] was not written by this command"):
         resume(path)
@@ -102,50 +102,50 @@ def test_another_file_is_not_touched(path: Path, content: bytes) -> None:
 
 
 def test_the_two_files_are_told_apart(path: Path) -> None:
-    """Sessions are not taken for errors, which are written anew, when the two are mixed up."""
+    """Files of sessions and of errors are distinguished, so that mixed-up names lose no data."""
     path.write_bytes(LINE_A)
     with pytest.raises(CannotStart):
-        JsonLines.open(str(path), FailureLine, resume=True)
+        JsonLinesFile.open(str(path), FailureRecord, resume=True)
     assert path.read_bytes() == LINE_A
 
 
 def test_content_is_not_overwritten(path: Path) -> None:
-    """A file with something in it is only written to when that is asked for."""
+    """A file with content is only written to with `resume`."""
     path.write_bytes(LINE_A)
     with pytest.raises(CannotStart, match="is there already; go on with it"):
-        JsonLines.open(str(path), SessionLine)
+        JsonLinesFile.open(str(path), SessionRecord)
     assert path.read_bytes() == LINE_A
 
 
 def test_one_writer_at_a_time(path: Path) -> None:
-    """Two jobs do not write to one file, where each would double what the other has."""
-    first = JsonLines.open(str(path), SessionLine)
+    """A second job cannot open a file that is being written."""
+    first = JsonLinesFile.open(str(path), SessionRecord)
     with pytest.raises(CannotStart, match="another process is writing to it"):
-        JsonLines.open(str(path), SessionLine, resume=True)
+        JsonLinesFile.open(str(path), SessionRecord, resume=True)
     first.close()
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
-    """A directory that is not there is named before anything is fetched."""
+    """A missing directory is reported when the file is opened."""
     with pytest.raises(CannotStart, match="cannot be written: No such file or directory"):
-        JsonLines.open(str(tmp_path / "missing" / "out.jsonl"), SessionLine)
+        JsonLinesFile.open(str(tmp_path / "missing" / "out.jsonl"), SessionRecord)
 
 
 def test_a_full_disk() -> None:
-    """A device without room says so."""
-    lines = JsonLines.open("/dev/full", SessionLine)
+    """A full device is an error with the system's reason."""
+    lines = JsonLinesFile.open("/dev/full", SessionRecord)
     with pytest.raises(OutputError, match="/dev/full cannot be written any more: No space left"):
         lines.write(record(A))
     lines.close()
 
 
-class Reluctant(io.FileIO):
-    """A file on a disk that is nearly full: it takes some bytes a time, and `room` of them."""
+class NearlyFull(io.FileIO):
+    """A file on a disk with `room` bytes left, which takes a few bytes at a time."""
 
     room = 0
 
     def write(self, content: Any, /) -> int:
-        """Take a few bytes, as long as there is room."""
+        """Write a few bytes, as long as there is room."""
         taken = min(7, self.room, len(content))
         if not taken:
             raise OSError(28, "No space left on device")
@@ -155,11 +155,11 @@ class Reluctant(io.FileIO):
 
 @given(room=st.integers(0, len(LINE_A + LINE_B)))
 def test_a_disk_that_fills_up(tmp_path_factory: pytest.TempPathFactory, room: int) -> None:
-    """Whatever fits is there as whole lines; what does not fit leaves nothing of itself."""
+    """Lines that fit are written whole, and a line that does not fit is removed."""
     path = tmp_path_factory.mktemp("disk") / "out.jsonl"
-    file = Reluctant(path, "xb+")
+    file = NearlyFull(path, "xb+")
     file.room = room
-    lines = JsonLines(File(file, path, "out.jsonl"))
+    lines = JsonLinesFile(OutputFile(file, path, "out.jsonl"))
     whole = [
         line
         for line, size in ((LINE_A, len(LINE_A)), (LINE_B, len(LINE_A + LINE_B)))
@@ -178,11 +178,11 @@ def test_a_disk_that_fills_up(tmp_path_factory: pytest.TempPathFactory, room: in
 def test_a_compressed_file_on_a_disk_that_fills_up(
     tmp_path_factory: pytest.TempPathFactory, room: int
 ) -> None:
-    """Whatever fits is a whole file, also if a line does not fit."""
+    """The file is complete also after a line that did not fit."""
     path = tmp_path_factory.mktemp("disk") / "out.jsonl.gz"
-    file = Reluctant(path, "xb+")
+    file = NearlyFull(path, "xb+")
     file.room = 10_000
-    lines = JsonLines(File(file, path, "out.jsonl.gz"), is_packed=True)
+    lines = JsonLinesFile(OutputFile(file, path, "out.jsonl.gz"), is_gzip=True)
     lines.write(record(A))
     file.room = room
     content = LINE_A
@@ -197,24 +197,24 @@ def test_a_compressed_file_on_a_disk_that_fills_up(
     assert gzip.decompress(path.read_bytes()) == content + LINE_C
 
 
-def test_a_compressed_file_on_a_full_disk(packed: Path) -> None:
-    """A line that does not fit is taken back, and the file is whole."""
-    lines = JsonLines.open(str(packed), SessionLine)
+def test_a_compressed_file_on_a_full_disk(compressed: Path) -> None:
+    """A line that does not fit is removed, and the file is complete."""
+    lines = JsonLinesFile.open(str(compressed), SessionRecord)
     lines.write(record(A))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (packed.stat().st_size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (compressed.stat().st_size, before[1]))
     try:
         with pytest.raises(OutputError, match="cannot be written any more: File too large"):
             lines.write(os.urandom(1000))
         lines.close()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert gzip.decompress(packed.read_bytes()) == LINE_A
+    assert gzip.decompress(compressed.read_bytes()) == LINE_A
 
 
 def test_interrupted_in_a_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What interrupts a write leaves nothing of the line, and is not taken for a failure of it."""
-    lines = JsonLines.open(str(path), SessionLine)
+    """An interrupted write removes the line, and raises the interrupt."""
+    lines = JsonLinesFile.open(str(path), SessionRecord)
     lines.write(record(A))
 
     def interrupt(raw: io.FileIO, content: bytes) -> None:
@@ -231,14 +231,14 @@ def test_interrupted_in_a_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 class SlowDisk:
-    """Writes half of a record, and the rest when it may."""
+    """A disk that writes half of a record, and waits before the rest."""
 
     def __init__(self) -> None:
         self.is_halfway = threading.Event()
         self.may_go_on = threading.Event()
 
     def write(self, file: io.RawIOBase, data: bytes) -> None:
-        """Stands in for `write_all`."""
+        """Replace `write_all`."""
         file.write(data[:10])
         self.is_halfway.set()
         assert self.may_go_on.wait(10)
@@ -247,15 +247,15 @@ class SlowDisk:
 
 @pytest.fixture
 def slow_disk(monkeypatch: pytest.MonkeyPatch) -> SlowDisk:
-    """What a write meets from then on."""
+    """A slow disk under all writes."""
     disk = SlowDisk()
     monkeypatch.setattr(_output, "write_all", disk.write)
     return disk
 
 
 def test_closed_in_a_line(path: Path, slow_disk: SlowDisk) -> None:
-    """A write that an interrupt has left behind in its thread is not taken for another process."""
-    lines = JsonLines.open(str(path), SessionLine)
+    """A write that an interrupt left in its thread is not mistaken for another process."""
+    lines = JsonLinesFile.open(str(path), SessionRecord)
     writing = threading.Thread(target=lines.write, args=(record(A),))
     writing.start()
     assert slow_disk.is_halfway.wait(10)
@@ -268,11 +268,11 @@ def test_closed_in_a_line(path: Path, slow_disk: SlowDisk) -> None:
 
 
 def test_a_stream_closed_in_a_line(tmp_path: Path, slow_disk: SlowDisk) -> None:
-    """A pipe that nobody reads says nothing about what has been read from it."""
+    """An unread pipe can be closed while a thread writes to it, without an error."""
     fifo = tmp_path / "pipe"
     os.mkfifo(fifo)
     reading = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
-    lines = JsonLines.open(str(fifo), SessionLine)
+    lines = JsonLinesFile.open(str(fifo), SessionRecord)
     writing = threading.Thread(target=lines.write, args=(record(A),))
     writing.start()
     assert slow_disk.is_halfway.wait(10)
@@ -285,8 +285,8 @@ def test_a_stream_closed_in_a_line(tmp_path: Path, slow_disk: SlowDisk) -> None:
 
 
 def test_written_after_the_close(path: Path) -> None:
-    """A record that an interrupt has left behind in its thread does not follow the close."""
-    lines = JsonLines.open(str(path), SessionLine)
+    """A record that an interrupt left in its thread is not written after the close."""
+    lines = JsonLinesFile.open(str(path), SessionRecord)
     lines.close()
     with pytest.raises(OutputError, match="is closed"):
         lines.write(record(A))
@@ -296,8 +296,8 @@ def test_written_after_the_close(path: Path) -> None:
 @pytest.mark.parametrize("change", ["moved", "deleted", "replaced", "longer", "shorter"])
 @pytest.mark.parametrize("at", ["write", "close"])
 def test_changed_by_another_process(path: Path, change: str, at: str) -> None:
-    """A file that another process takes away or changes is a failure, not a loss in silence."""
-    lines = JsonLines.open(str(path), SessionLine)
+    """A file that another process moves, deletes or changes is an error."""
+    lines = JsonLinesFile.open(str(path), SessionRecord)
     lines.write(record(A))
     match change:
         case "moved":
@@ -321,36 +321,36 @@ def test_changed_by_another_process(path: Path, change: str, at: str) -> None:
 
 
 def test_a_disk_that_fails(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Data that may not have reached the disk is a failure."""
-    lines = JsonLines.open(str(path), SessionLine)
+    """Data that may not have reached the disk is an error."""
+    lines = JsonLinesFile.open(str(path), SessionRecord)
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(OutputError, match=r"out\.jsonl may not be complete: Input/output error"):
         lines.close()
 
 
 def fail(*arguments: object) -> None:
-    """A system call on a broken disk."""
+    """Fail like a system call on a broken disk."""
     raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
-def test_clear(path: Path) -> None:
-    """A file can be emptied, and written to from its beginning; a device cannot."""
+def test_truncating(path: Path) -> None:
+    """A file is truncated, and written from its beginning; a device is left alone."""
     path.write_bytes(FAILURE)
-    lines = JsonLines.open(str(path), FailureLine, resume=True)
-    lines.clear()
+    lines = JsonLinesFile.open(str(path), FailureRecord, resume=True)
+    lines.truncate()
     lines.write(FAILURE.strip())
     lines.close()
     assert path.read_bytes() == FAILURE
-    null = JsonLines.open(os.devnull, FailureLine)
-    null.clear()
-    null.undo()
+    null = JsonLinesFile.open(os.devnull, FailureRecord)
+    null.truncate()
+    null.discard()
 
 
-def test_nothing_is_changed_before_it_begins(path: Path) -> None:
-    """A job that is refused after its file was opened leaves the file as it was."""
+def test_unchanged_before_the_repair(path: Path) -> None:
+    """A job that is refused after its file was opened leaves the file unchanged."""
     content = LINE_A + LINE_B[:9]
     path.write_bytes(content)
-    JsonLines.open(str(path), SessionLine, resume=True).undo()
+    JsonLinesFile.open(str(path), SessionRecord, resume=True).discard()
     assert path.read_bytes() == content
 
 
@@ -372,123 +372,125 @@ LINE_C = record(C) + b"\n"
         (LINE_A + PENDING + LINE_C + LINE_B[:9], LINE_A + LINE_C),
     ],
 )
-@pytest.mark.parametrize("is_packed", [True, False])
-def test_lines_are_dropped(path: Path, content: bytes, kept: bytes, *, is_packed: bool) -> None:
-    """Unfinished sessions and holes go from anywhere in a file, and nothing else does."""
-    if is_packed:
+@pytest.mark.parametrize("is_gzip", [True, False])
+def test_lines_are_dropped(path: Path, content: bytes, kept: bytes, *, is_gzip: bool) -> None:
+    """Unfinished sessions and zeroed lines are dropped anywhere in a file, and no others."""
+    if is_gzip:
         path, content = path.with_name("out.jsonl.gz"), gzip.compress(content)
     path.write_bytes(content)
     resume(path, record(A))
     found = path.read_bytes()
-    assert (gzip.decompress(found) if is_packed else found) == kept + LINE_A
+    assert (gzip.decompress(found) if is_gzip else found) == kept + LINE_A
     assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
 def test_unfinished_ids(path: Path) -> None:
-    """Which sessions were not finished is known, and told."""
+    """The ids of unfinished sessions are known, and a warning counts them."""
     path.write_bytes(LINE_A + PENDING)
-    lines = JsonLines.open(str(path), SessionLine, resume=True)
-    lines.begin()
-    assert (lines.ids, lines.unfinished) == ({A}, (B,))
-    (note,) = lines.take_notes()
-    assert "not finished: 1" in note
-    assert lines.take_notes() == []
+    lines = JsonLinesFile.open(str(path), SessionRecord, resume=True)
+    lines.repair()
+    assert (lines.finished_ids, lines.unfinished_ids) == ({A}, (B,))
+    (warning,) = lines.pop_warnings()
+    assert "not finished: 1" in warning
+    assert lines.pop_warnings() == []
     lines.close()
 
 
 def test_a_file_that_shrinks_while_it_is_rewritten(path: Path) -> None:
-    """What cannot be read again is not lost in silence."""
+    """A file that shrinks between scan and rewrite is refused."""
     path.write_bytes(PENDING + LINE_A)
-    lines = JsonLines.open(str(path), SessionLine, resume=True)
+    lines = JsonLinesFile.open(str(path), SessionRecord, resume=True)
     path.write_bytes(PENDING)
     with pytest.raises(CannotStart, match="it was changed by another process"):
-        lines.begin()
-    lines.undo()
+        lines.repair()
+    lines.discard()
 
 
 def test_a_torn_line_that_cannot_be_cut(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk that fails before anything is fetched is a reason not to start."""
+    """A disk that fails in the repair is reported before the job starts."""
     path.write_bytes(record(A))
-    lines = JsonLines.open(str(path), SessionLine, resume=True)
+    lines = JsonLinesFile.open(str(path), SessionRecord, resume=True)
     monkeypatch.setattr(_output, "write_all", fail)
     with pytest.raises(CannotStart, match="cannot be written: Input/output error"):
-        lines.begin()
-    lines.undo()
+        lines.repair()
+    lines.discard()
     assert path.read_bytes() == record(A)
 
 
 @pytest.fixture
-def packed(tmp_path: Path) -> Path:
-    """Where to write a compressed file."""
+def compressed(tmp_path: Path) -> Path:
+    """The path of a compressed file."""
     return tmp_path / "out.jsonl.GZ"
 
 
-def test_a_compressed_file(packed: Path) -> None:
-    """It is a whole gzip file after every line, in every run."""
-    lines = JsonLines.open(str(packed), SessionLine)
+def test_a_compressed_file(compressed: Path) -> None:
+    """The file is a complete gzip file after every line, in every run."""
+    lines = JsonLinesFile.open(str(compressed), SessionRecord)
     lines.write(record(A))
-    assert gzip.decompress(packed.read_bytes()) == LINE_A
+    assert gzip.decompress(compressed.read_bytes()) == LINE_A
     lines.write(record(B))
-    assert gzip.decompress(packed.read_bytes()) == LINE_A + LINE_B
+    assert gzip.decompress(compressed.read_bytes()) == LINE_A + LINE_B
     lines.close()
-    assert resume(packed, record(C)) == {A, B}
-    assert gzip.decompress(packed.read_bytes()) == LINE_A + LINE_B + LINE_C
-    assert resume(packed) == {A, B, C}
+    assert resume(compressed, record(C)) == {A, B}
+    assert gzip.decompress(compressed.read_bytes()) == LINE_A + LINE_B + LINE_C
+    assert resume(compressed) == {A, B, C}
 
 
-def test_an_empty_compressed_file(packed: Path) -> None:
-    """Without a line it is a gzip file of nothing."""
-    JsonLines.open(str(packed), SessionLine).close()
-    assert packed.stat().st_size
-    assert gzip.decompress(packed.read_bytes()) == b""
-    assert resume(packed, record(A)) == frozenset()
-    assert gzip.decompress(packed.read_bytes()) == LINE_A
+def test_an_empty_compressed_file(compressed: Path) -> None:
+    """Without a line, the file is a gzip file without content."""
+    JsonLinesFile.open(str(compressed), SessionRecord).close()
+    assert compressed.stat().st_size
+    assert gzip.decompress(compressed.read_bytes()) == b""
+    assert resume(compressed, record(A)) == frozenset()
+    assert gzip.decompress(compressed.read_bytes()) == LINE_A
 
 
 def whole() -> bytes:
-    """Two compressed lines, as this command writes them."""
+    """Return two compressed lines, as this command writes them."""
     body, _, writer = GzipWriter().add(LINE_A)
     more, end, _ = writer.add(LINE_B)
     return body + more + end
 
 
 @pytest.mark.parametrize("length", range(1, len(whole())))
-def test_a_torn_compressed_file(packed: Path, length: int) -> None:
-    """Cut off anywhere, it has all whole lines after it was resumed, for every reader."""
-    packed.write_bytes(whole()[:length])
-    there = resume(packed, record(C))
+def test_a_torn_compressed_file(compressed: Path, length: int) -> None:
+    """A file that was cut off anywhere keeps its whole lines, and is readable for any reader."""
+    compressed.write_bytes(whole()[:length])
+    there = resume(compressed, record(C))
     lines = b"".join(line for each, line in ((A, LINE_A), (B, LINE_B)) if each in there)
-    assert gzip.decompress(packed.read_bytes()) == lines + LINE_C
+    assert gzip.decompress(compressed.read_bytes()) == lines + LINE_C
     assert length < len(whole()) - 10 or there == {A, B}
 
 
-def test_a_holed_compressed_file(packed: Path) -> None:
-    """What is before a hole is kept, and that something was lost is told."""
+def test_a_damaged_compressed_file(compressed: Path) -> None:
+    """Lines in front of zeroed blocks are kept."""
     body, end, _ = GzipWriter().add(LINE_A)
-    packed.write_bytes(body + b"\0" * 512 + end)
-    lines = JsonLines.open(str(packed), SessionLine, resume=True)
-    lines.begin()
-    assert lines.ids == {A}
+    compressed.write_bytes(body + b"\0" * 512 + end)
+    lines = JsonLinesFile.open(str(compressed), SessionRecord, resume=True)
+    lines.repair()
+    assert lines.finished_ids == {A}
     lines.close()
-    assert gzip.decompress(packed.read_bytes()) == LINE_A
+    assert gzip.decompress(compressed.read_bytes()) == LINE_A
 
 
-def test_a_damaged_compressed_file(packed: Path) -> None:
-    """A file that is readable up to some place is kept up to there, and a note says so."""
+def test_a_partly_readable_compressed_file(compressed: Path) -> None:
+    """A file is kept up to its damage, and a warning says so."""
     content = whole()
-    packed.write_bytes(content + b"something else")
-    lines = JsonLines.open(str(packed), SessionLine, resume=True)
-    lines.begin()
-    assert lines.take_notes() == [f"{packed}: damaged; dropped what follows the last readable line"]
+    compressed.write_bytes(content + b"something else")
+    lines = JsonLinesFile.open(str(compressed), SessionRecord, resume=True)
+    lines.repair()
+    assert lines.pop_warnings() == [
+        f"{compressed}: damaged; dropped what follows the last readable line"
+    ]
     lines.close()
-    assert gzip.decompress(packed.read_bytes()) == gzip.decompress(content)
+    assert gzip.decompress(compressed.read_bytes()) == gzip.decompress(content)
 
 
-def test_a_compressed_hole(packed: Path) -> None:
-    """A file of NULs alone begins anew."""
-    packed.write_bytes(b"\0" * 4096)
-    assert resume(packed, record(A)) == frozenset()
-    assert gzip.decompress(packed.read_bytes()) == LINE_A
+def test_a_zeroed_compressed_file(compressed: Path) -> None:
+    """A file of NUL bytes alone is begun anew."""
+    compressed.write_bytes(b"\0" * 4096)
+    assert resume(compressed, record(A)) == frozenset()
+    assert gzip.decompress(compressed.read_bytes()) == LINE_A
 
 
 @pytest.mark.parametrize(
@@ -502,20 +504,20 @@ def test_a_compressed_hole(packed: Path) -> None:
         (gzip.compress(LINE_A, mtime=0)[:-8] + b"\0" * 8, "does not match its checksum"),
     ],
 )
-def test_another_compressed_file(packed: Path, content: bytes, complaint: str) -> None:
-    """A file with anything else in it, or with other data than was written, is not touched."""
-    packed.write_bytes(content)
+def test_another_compressed_file(compressed: Path, content: bytes, complaint: str) -> None:
+    """A compressed file with other lines or altered data is refused, and is unchanged."""
+    compressed.write_bytes(content)
     with pytest.raises(CannotStart, match=complaint):
-        resume(packed)
-    assert packed.read_bytes() == content
+        resume(compressed)
+    assert compressed.read_bytes() == content
 
 
-def test_nothing_is_compressed_into_a_pipe(tmp_path: Path) -> None:
-    """A pipe cannot be written over, so a compressed file cannot be whole there."""
+def test_a_compressed_pipe(tmp_path: Path) -> None:
+    """A compressed pipe is refused, because trailers cannot be overwritten there."""
     os.mkfifo(pipe := tmp_path / "pipe.gz")
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     with pytest.raises(CannotStart, match=r"pipe\.gz is no regular file"):
-        JsonLines.open(str(pipe), SessionLine)
+        JsonLinesFile.open(str(pipe), SessionRecord)
     os.close(reader)
 
 
@@ -531,22 +533,22 @@ def test_nothing_is_compressed_into_a_pipe(tmp_path: Path) -> None:
     ],
 )
 def test_names_of_other_formats(name: str, better: str) -> None:
-    """A name that promises another format is refused, with a better one."""
+    """A name that promises another format is refused, with a better name."""
     with pytest.raises(CannotStart, match=rf"JSON Lines; name it {re.escape(better)}, or "):
-        JsonLines.open(name, SessionLine)
+        JsonLinesFile.open(name, SessionRecord)
 
 
 @pytest.mark.parametrize(
     "name", ["out", "out.jsonl", "out.ndjson.gz", "out.csv.jsonl", "json", "x.gz"]
 )
 def test_names_of_this_format(tmp_path: Path, name: str) -> None:
-    """Any other name will do."""
-    JsonLines.open(str(tmp_path / name), SessionLine).close()
+    """Any other name is accepted."""
+    JsonLinesFile.open(str(tmp_path / name), SessionRecord).close()
 
 
 def test_standard_output(capfd: pytest.CaptureFixture[str]) -> None:
     """A dash is standard output, which stays open."""
-    lines = JsonLines.open("-", SessionLine)
+    lines = JsonLinesFile.open("-", SessionRecord)
     lines.write(record(A))
     lines.close()
     os.write(1, b"more")
@@ -554,11 +556,11 @@ def test_standard_output(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def test_standard_output_in_a_file_that_fills_up(tmp_path: Path) -> None:
-    """A line that does not fit leaves nothing of itself, and what was there before stays."""
+    """A line that does not fit is removed, and earlier content stays."""
     (path := tmp_path / "all.jsonl").write_bytes(LINE_A)
-    file = Reluctant(path, "ab+")
+    file = NearlyFull(path, "ab+")
     file.room = len(LINE_B) + 3
-    lines = JsonLines(File(file, None, "standard output"))
+    lines = JsonLinesFile(OutputFile(file, None, "standard output"))
     lines.write(record(B))
     with pytest.raises(OutputError):
         lines.write(record(C))
@@ -567,10 +569,12 @@ def test_standard_output_in_a_file_that_fills_up(tmp_path: Path) -> None:
 
 
 def test_a_standard_stream_is_not_compressed(tmp_path: Path) -> None:
-    """A compressed name for where standard output leads to is refused, not filled with text."""
+    """A compressed name for the file of standard output is refused, not filled with text."""
     (tmp_path / "out.jsonl.gz").touch()
     with (tmp_path / "out.jsonl.gz").open("ab") as file, pytest.MonkeyPatch.context() as patched:
-        patched.setattr(_output, "find_standard", lambda path: file.fileno())
-        patched.setattr(File, "borrow", lambda fd: File(io.FileIO(fd, closefd=False), None, "it"))
+        patched.setattr(_output, "find_standard_stream", lambda path: file.fileno())
+        patched.setattr(
+            OutputFile, "borrow", lambda fd: OutputFile(io.FileIO(fd, closefd=False), None, "it")
+        )
         with pytest.raises(CannotStart, match="nothing is compressed into it"):
-            JsonLines.open(file.name, SessionLine)
+            JsonLinesFile.open(file.name, SessionRecord)

@@ -1,4 +1,4 @@
-"""The gate for text from elsewhere."""
+"""Text from outside, made safe to show."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raydocs_async.cli._printable import escape, printable
+from raydocs_async.cli._printable import escape_json, printable
 
 
 @pytest.mark.parametrize(
@@ -23,26 +23,26 @@ from raydocs_async.cli._printable import escape, printable
     ],
 )
 def test_printable(text: str, shown: str) -> None:
-    """Nothing in a text steers a terminal or cannot be encoded, and words stay as they are."""
+    """Characters that control a terminal or cannot be encoded are replaced; words stay."""
     assert printable(text) == shown
 
 
 @given(st.text(st.characters(codec=None)))
 def test_printable_always(text: str) -> None:
-    """What is shown can be printed and encoded, whatever it was."""
+    """Any text becomes one that can be printed and encoded."""
     shown = printable(text)
     assert shown.isprintable()
     shown.encode()
 
 
 def test_printable_is_bounded() -> None:
-    """Of a long text, the beginning is shown."""
+    """A long text is cut."""
     assert printable("x" * 1_000_000, 5) == "xxxxx…"
 
 
 @given(st.dictionaries(st.text(), st.text()))
 def test_escape(value: dict[str, str]) -> None:
-    """JSON for a terminal is the same JSON, without what would steer it."""
-    escaped = escape(json.dumps(value, ensure_ascii=False, indent=1).encode())
+    """JSON for a terminal is the same JSON, with escapes for control characters."""
+    escaped = escape_json(json.dumps(value, ensure_ascii=False, indent=1).encode())
     assert json.loads(escaped) == value
     assert escaped.decode().replace("\n", "").isprintable()

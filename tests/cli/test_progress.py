@@ -1,4 +1,4 @@
-"""What a person sees while a job runs."""
+"""Progress reports of a bulk job."""
 
 import io
 import re
@@ -7,7 +7,13 @@ import pytest
 from attrs import evolve
 
 from raydocs_async import Progress, RateLimitStatus, RaydocsClient
-from raydocs_async.cli._progress import Lines, Live, Reporter, choose, reported
+from raydocs_async.cli._progress import (
+    LineReporter,
+    LiveReporter,
+    Reporter,
+    choose_reporter,
+    report_progress,
+)
 from raydocs_async.sandbox import Sandbox
 from tests.support.terminal import plain
 
@@ -17,42 +23,42 @@ STATUS = RateLimitStatus(
 PROGRESS = Progress(total=9, done=3, failed=1, in_flight=2, eta=20.0, rate_limit=STATUS)
 
 
-class Noted(Reporter):
-    """Notes when it was told what."""
+class FakeReporter(Reporter):
+    """Keeps the calls with their times."""
 
     period = 10.0
 
     def __init__(self) -> None:
-        self.told: list[tuple[str, int, float]] = []
+        self.calls: list[tuple[str, int, float]] = []
 
     def update(self, progress: Progress, seconds: float) -> None:
-        """Note it."""
-        self.told.append(("update", progress.done, round(seconds)))
+        """Keep the call."""
+        self.calls.append(("update", progress.done, round(seconds)))
 
     def finish(self, progress: Progress, seconds: float) -> None:
-        """Note it."""
-        self.told.append(("finish", progress.done, round(seconds)))
+        """Keep the call."""
+        self.calls.append(("finish", progress.done, round(seconds)))
 
 
 @pytest.mark.looptime
 @pytest.mark.usefixtures("no_task_left")
 async def test_a_job_is_reported() -> None:
-    """A report comes each period, and one at the end."""
-    noted = Noted()
+    """The progress is reported once in each period, and at the end."""
+    reporter = FakeReporter()
     async with Sandbox() as api, RaydocsClient(api.token, base_url=api.url) as client:
         stream = client.stream_sessions(api.ids(150))
-        async with stream, reported(stream, noted):
+        async with stream, report_progress(stream, reporter):
             async for _ in stream:
                 pass
-    assert [each for each in noted.told if each[0] == "update"] == [
+    assert [each for each in reporter.calls if each[0] == "update"] == [
         ("update", 100, seconds) for seconds in (10, 20, 30, 40, 50, 60)
     ]
-    assert noted.told[-1][:2] == ("finish", 150)
+    assert reporter.calls[-1][:2] == ("finish", 150)
 
 
 def test_silence(capsys: pytest.CaptureFixture[str]) -> None:
-    """With --quiet, nothing is said at all."""
-    with choose(quiet=True) as reporter:
+    """With --quiet, the reporter is silent."""
+    with choose_reporter(quiet=True) as reporter:
         reporter.update(PROGRESS, 1.0)
         reporter.say("something")
         reporter.finish(PROGRESS, 1.0)
@@ -60,9 +66,9 @@ def test_silence(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    """Where standard error is no terminal, there is a line each time, and none at the end."""
-    with choose(quiet=False) as reporter:
-        assert isinstance(reporter, Lines)
+    """Without a terminal, each update is a line, and the end adds no other one."""
+    with choose_reporter(quiet=False) as reporter:
+        assert isinstance(reporter, LineReporter)
         reporter.update(PROGRESS, 60.0)
         reporter.say("something")
         reporter.finish(PROGRESS, 61.0)
@@ -72,21 +78,21 @@ def test_lines(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 class FakeTerminal(io.StringIO):
-    """Says of itself that it is one."""
+    """A file that claims to be a terminal."""
 
     def isatty(self) -> bool:
-        """It is, it says."""
+        """Return True."""
         return True
 
 
 def test_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a terminal there is a bar, and lines stay above it."""
+    """A terminal shows a bar, and messages stay above it."""
     screen = FakeTerminal()
     monkeypatch.setattr("sys.stderr", screen)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "100")
-    with choose(quiet=False) as reporter:
-        assert isinstance(reporter, Live)
+    with choose_reporter(quiet=False) as reporter:
+        assert isinstance(reporter, LiveReporter)
         reporter.update(PROGRESS, 60.0)
         reporter.say("[red]something")
         reporter.finish(PROGRESS, 61.0)
@@ -105,12 +111,12 @@ def test_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch, columns: int, words: str) -> None:
-    """The bar is one line, shortened to the terminal, with room for what Ctrl-C shows."""
+    """The bar is one line, shortened to the terminal, with room for the echo of Ctrl-C."""
     screen = FakeTerminal()
     monkeypatch.setattr("sys.stderr", screen)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", str(columns))
-    with choose(quiet=False) as reporter:
+    with choose_reporter(quiet=False) as reporter:
         reporter.update(PROGRESS, 60.0)
     frames = re.split(r"[\r\n]|\x1b\[2K", CONTROL.sub("", screen.getvalue()))
     assert any(frame.rstrip().endswith(words.rstrip()) for frame in frames)
@@ -118,22 +124,22 @@ def test_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch, columns: int, words:
 
 
 CONTROL = re.compile(r"\x1b\[(\?25[lh]|[0-9;]*m|1A)")
-"""What colours, and shows and hides the cursor."""
+"""Sequences that colour text, and show and hide the cursor."""
 
 
 def test_no_total(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the number of ids is not known, the bar is there, too."""
+    """Without a known number of ids, the bar is shown, too."""
     screen = FakeTerminal()
     monkeypatch.setattr("sys.stderr", screen)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "80")
-    with choose(quiet=False) as reporter:
+    with choose_reporter(quiet=False) as reporter:
         reporter.update(evolve(PROGRESS, total=None, eta=None), 60.0)
     assert "3 sessions 1 failed window opens in 20 s 3 a minute" in plain(screen.getvalue())
 
 
 def test_data_on_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where data is written to a terminal, no bar stands before it."""
+    """No bar is shown if data is written to a terminal, too."""
     monkeypatch.setattr("sys.stderr", FakeTerminal())
     monkeypatch.setenv("TERM", "xterm")
-    assert isinstance(choose(quiet=False, is_shared=True), Lines)
+    assert isinstance(choose_reporter(quiet=False, data_on_terminal=True), LineReporter)

@@ -1,4 +1,4 @@
-"""`sandbox`: a stand-in to try things on, as a real process."""
+"""`sandbox`: a stand-in for the API, as a real process."""
 
 import signal
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.cli.conftest import Run, Start
 async def test_other_commands_find_it(
     start: Start, run: Run, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """What it prints leads the other commands to it, and its ids are sessions there."""
+    """The printed variables direct the other commands to it, and its ids are sessions there."""
     serving = await start("sandbox", "--ids", "ids.txt", "--sessions", "3", "--faults", "0.1")
     assert serving.stdout is not None
     said = (await serving.stdout.readline() + await serving.stdout.readline()).decode()
@@ -24,12 +24,12 @@ async def test_other_commands_find_it(
 
 @pytest.mark.parametrize("arguments", [["--faults", "2"], ["--port", "70000"]])
 async def test_options_out_of_range(run: Run, arguments: list[str]) -> None:
-    """An option that cannot be meant is a usage error."""
+    """An option that is out of range is a usage error."""
     assert (await run("sandbox", *arguments)).code == 2
 
 
 async def test_a_port_that_is_taken(start: Start, run: Run, tmp_path: Path) -> None:
-    """A port that somebody else has is named, and nothing is done."""
+    """A port in use is refused by its number, and no file is written."""
     serving = await start("sandbox")
     assert serving.stdout is not None
     port = (await serving.stdout.readline()).decode().strip().rpartition(":")[2]
@@ -41,7 +41,7 @@ async def test_a_port_that_is_taken(start: Start, run: Run, tmp_path: Path) -> N
 
 
 async def test_a_file_of_ids_that_is_there(run: Run, tmp_path: Path) -> None:
-    """A file that has something in it is not overwritten with the sandbox's ids."""
+    """A file with content is not overwritten with the sandbox's ids."""
     (path := tmp_path / "ids.txt").write_text("mine\n")
     done = await run("sandbox", "--ids", "ids.txt")
     assert (done.code, done.out) == (2, "")

@@ -5,7 +5,6 @@ import json
 import os
 import signal
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -21,18 +20,18 @@ UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
 def same(written: str, session: dict[str, Any]) -> bool:
-    """Whether a session is written with all it has; times may be spelled differently."""
+    """Return True if the written session is complete; times may be spelled differently."""
     written_keys = json.loads(written).keys()
     return written_keys == session.keys() and loads(written) == loads(json.dumps(session))
 
 
 def loads(text: str) -> Session:
-    """A session as the library reads it."""
+    """Return the session that the library reads."""
     return converter.loads(text.encode(), Session)
 
 
 async def test_a_pipe_gets_json(run: Run, api: Sandbox) -> None:
-    """A program gets the session as one line of JSON, whole."""
+    """A program gets the complete session as one line of JSON."""
     (session_id,) = api.ids(1)
     done = await run("get", session_id)
     assert (done.code, done.err) == (0, "")
@@ -40,8 +39,8 @@ async def test_a_pipe_gets_json(run: Run, api: Sandbox) -> None:
     assert same(done.out, api.session(session_id))
 
 
-async def test_what_the_models_do_not_know_is_kept(run: Run, api: Sandbox) -> None:
-    """Keys that are new to the library are in its output."""
+async def test_unknown_keys_are_kept(run: Run, api: Sandbox) -> None:
+    """Keys that the models do not know are in the output."""
     (session_id,) = api.ids(1)
     session = api.session(session_id) | {"new": {"deep": [1]}}
     api.put(session)
@@ -59,87 +58,13 @@ async def test_a_terminal_gets_a_tree(terminal: Terminal, api: Sandbox) -> None:
     assert "result  completed  " in screen
 
 
-async def test_a_terminal_gets_json_if_it_wants(terminal: Terminal, api: Sandbox) -> None:
-    """With --json, a person sees it, indented."""
+async def test_json_on_a_terminal(terminal: Terminal, api: Sandbox) -> None:
+    """With --json, a terminal shows indented JSON."""
     (session_id,) = api.ids(1)
     code, screen = await terminal("get", session_id, "--json")
     assert code == 0
     assert same(screen, api.session(session_id))
     assert '\r\n  "name": ' in screen
-
-
-async def test_a_token_from_a_file(run: Run, api: Sandbox, tmp_path: Path) -> None:
-    """The token can be in a file, with a line's end."""
-    (tmp_path / "token").write_text(f"{api.token}\n")
-    (session_id,) = api.ids(1)
-    done = await run("get", session_id, "--token-file", "token")
-    assert done.code == 0
-
-
-async def test_a_token_from_standard_input(run: Run, api: Sandbox) -> None:
-    """The token can be piped in."""
-    (session_id,) = api.ids(1)
-    done = await run("get", session_id, "--token-file", "-", stdin=f"{api.token}\n")
-    assert done.code == 0
-
-
-async def test_a_token_file_that_is_no_text(run: Run, tmp_path: Path) -> None:
-    """A file that cannot be a token's is named, and its content is not shown."""
-    (tmp_path / "token").write_bytes(b"\xff")
-    done = await run("get", UNKNOWN, "--token-file", "token")
-    assert (done.code, done.err) == (
-        2,
-        "Error: the token file token cannot be read: it is not text\n",
-    )
-
-
-@pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf"])
-@pytest.mark.parametrize("after", [b"", b"\r\n"])
-async def test_a_token_as_editors_write_it(
-    run: Run, api: Sandbox, tmp_path: Path, before: bytes, after: bytes
-) -> None:
-    """A byte-order mark and a line's end are no part of the token."""
-    content = before + api.token.encode() + after
-    (tmp_path / "token").write_bytes(content)
-    assert (await run("get", *api.ids(1), "--token-file", "token")).code == 0
-    done = await run("get", *api.ids(1), "--token-file", "-", stdin=content.decode())
-    assert done.code == 0
-
-
-async def test_a_token_from_a_pipe(run: Run, api: Sandbox, tmp_path: Path) -> None:
-    """The token can be what another program says, as a shell's substitution."""
-    reading, writing = os.pipe()
-    os.write(writing, api.token.encode())
-    os.close(writing)
-    done = await run("get", *api.ids(1), "--token-file", f"/dev/fd/{reading}", pass_fds=[reading])
-    os.close(reading)
-    assert done.code == 0
-
-
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [
-        ("/dev/zero", "is longer than 16384 bytes, so it holds no token"),
-        ("utf-16-le", "is UTF-16; save it as UTF-8"),
-        ("utf-16-be", "is UTF-16; save it as UTF-8"),
-        (".", "cannot be read: Is a directory"),
-    ],
-)
-async def test_a_token_file_that_is_none(
-    run: Run, api: Sandbox, tmp_path: Path, name: str, reason: str
-) -> None:
-    """A file that cannot be a token's is named, with the reason, and read no further."""
-    for encoding in ("utf-16-le", "utf-16-be"):
-        (tmp_path / encoding).write_text("\ufeff" + api.token, encoding=encoding)
-    done = await run("get", UNKNOWN, "--token-file", name)
-    assert (done.code, done.err) == (2, f"Error: the token file {name} {reason}\n")
-
-
-async def test_a_token_without_end(run: Run) -> None:
-    """A line of standard input that is too long for a token is refused."""
-    done = await run("get", UNKNOWN, "--token-file", "-", stdin="x" * 20_000)
-    assert done.code == 2
-    assert "standard input is longer than 16384 bytes, so it holds no token" in done.err
 
 
 @pytest.mark.parametrize(
@@ -150,10 +75,10 @@ async def test_a_token_without_end(run: Run) -> None:
         ("sandbox-token", 1, "or $RAYDOCS_BASE_URL is not right"),
     ],
 )
-async def test_refusals(
+async def test_rejections(
     run: Run, environment: dict[str, str], token: str, code: int, complaint: str
 ) -> None:
-    """A token that is refused is another exit code than a session that is not there."""
+    """A rejected token gives another exit code than a missing session."""
     done = await run("get", UNKNOWN, env=environment | {"RAYDOCS_API_TOKEN": token})
     assert (done.code, done.out) == (code, "")
     assert complaint in done.err
@@ -161,14 +86,14 @@ async def test_refusals(
 
 
 async def test_wait(run: Run, api: Sandbox) -> None:
-    """`wait` shows the session when it is finished."""
+    """`wait` shows the finished session."""
     (session_id,) = api.ids(1)
     done = await run("wait", session_id)
     assert (done.code, json.loads(done.out)["status"]) == (0, "completed")
 
 
 async def test_wait_in_vain(run: Run, api: Sandbox) -> None:
-    """`wait` ends with exit code 75, run it again, when the session takes too long."""
+    """`wait` ends with exit code 75 if the session takes too long."""
     (session_id,) = api.ids(1)
     api.put(api.session(session_id) | {"status": "processing"})
     done = await run("wait", session_id, "--timeout", "0.01")
@@ -184,8 +109,8 @@ async def test_a_service_that_is_down(run: Run, api: Sandbox) -> None:
     assert "no answer within 0.2 s" in done.err
 
 
-async def test_wait_tells_what_it_saw(run: Run, api: Sandbox) -> None:
-    """When the session takes too long, its status is told."""
+async def test_wait_shows_the_last_status(run: Run, api: Sandbox) -> None:
+    """If the session takes too long, the message has its last status."""
     (session_id,) = api.ids(1)
     api.put(api.session(session_id) | {"status": "processing"})
     done = await run("wait", session_id, "--timeout", "1")
@@ -193,13 +118,13 @@ async def test_wait_tells_what_it_saw(run: Run, api: Sandbox) -> None:
 
 
 async def test_wait_on_a_terminal(terminal: Terminal, api: Sandbox) -> None:
-    """A person is told that it waits, and for how long."""
+    """On a terminal, a message says that the command waits, and how long at most."""
     _, screen = await terminal("wait", *api.ids(1))
     assert screen.startswith("Waiting until it is finished, 10 min 0 s at most.\r\n")
 
 
 async def test_wait_interrupted(start: Start, api: Sandbox) -> None:
-    """Ctrl-C ends it with a word, and exit code 130."""
+    """Ctrl-C ends the command with a message, and exit code 130."""
     api.script(Fault.stall())
     process = await start("wait", *api.ids(1))
     while not api.stats.requests:
@@ -211,7 +136,7 @@ async def test_wait_interrupted(start: Start, api: Sandbox) -> None:
 
 
 async def test_an_output_that_cannot_be_written(run: Run, api: Sandbox) -> None:
-    """A full disk behind standard output is told in words."""
+    """A full disk behind standard output is reported by a message."""
     (session_id,) = api.ids(1)
     full = os.open("/dev/full", os.O_WRONLY)
     done = await run("get", session_id, stdout=full)
@@ -220,8 +145,8 @@ async def test_an_output_that_cannot_be_written(run: Run, api: Sandbox) -> None:
     assert done.err == "Error: standard output cannot be written: No space left on device\n"
 
 
-async def test_an_output_that_nobody_reads(run: Run, api: Sandbox) -> None:
-    """A reader that has gone (`| head -0`) ends it quietly."""
+async def test_a_reader_that_has_gone(run: Run, api: Sandbox) -> None:
+    """A reader that has gone (`| head -0`) ends the command quietly."""
     reading, writing = os.pipe()
     os.close(reading)
     done = await run("get", *api.ids(1), stdout=writing)
@@ -230,14 +155,14 @@ async def test_an_output_that_nobody_reads(run: Run, api: Sandbox) -> None:
 
 
 def test_a_name_that_steers_terminals(session: Session) -> None:
-    """Names that came from elsewhere are shown without their control characters."""
-    label = str(_session.tree(session).label)
+    """Names from the service are shown without control characters."""
+    label = str(_session.build_tree(session).label)
     assert "\x1b" not in label
 
 
 @pytest.fixture
 def session() -> Session:
-    """A session with no documents and no results, and a name that means harm."""
+    """A session without documents and results, and with a malicious name."""
     moment = datetime(2026, 1, 1, tzinfo=UTC)
     return Session(
         id=UUID(UNKNOWN),
@@ -253,4 +178,4 @@ def session() -> Session:
 
 def test_an_empty_session(session: Session) -> None:
     """A session without documents and results is its name alone."""
-    assert _session.tree(session).children == []
+    assert _session.build_tree(session).children == []

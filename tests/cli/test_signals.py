@@ -1,4 +1,4 @@
-"""The signals that ask a command to end, as real processes and as calls."""
+"""Signals that ask a command to end, sent to real processes and to the handler."""
 
 import asyncio
 import fcntl
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from raydocs_async.cli._signals import Stopper
+from raydocs_async.cli._signals import SignalHandler
 from raydocs_async.sandbox import Fault, Sandbox
 from tests.cli.conftest import Run, Start
 
@@ -23,13 +23,13 @@ NEVER_RESOLVES = (
     "from raydocs_async.cli import main; main()"
 )
 MOST = 5
-"""Seconds to end in: four more than promised, for a busy machine."""
+"""Seconds to end in: four more than the promise, for a busy machine."""
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
 async def end(process: Process, number: signal.Signals) -> str:
-    """Send a signal, and return what is said until the process has ended, with code 130."""
+    """Send a signal, wait for exit code 130, and return the messages."""
     assert process.stderr is not None
     async with asyncio.timeout(MOST):
         process.send_signal(number)
@@ -40,7 +40,7 @@ async def end(process: Process, number: signal.Signals) -> str:
 
 
 async def until_full(reading: int) -> None:
-    """Wait until a pipe that nobody reads takes no more."""
+    """Wait until an unread pipe is full."""
     waiting, before = array("i", [0]), -1
     while not waiting[0] or waiting[0] != before:
         before = waiting[0]
@@ -55,16 +55,14 @@ async def until_asked(api: Sandbox) -> None:
 
 
 def read_all(fd: int) -> bytes:
-    """All that comes out of a pipe, which is closed."""
+    """Read a pipe to its end, and close it."""
     with os.fdopen(fd, "rb") as pipe:
         return pipe.read()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-async def test_a_reader_that_reads_no_more(
-    start: Start, api: Sandbox, number: signal.Signals
-) -> None:
-    """A pipe that nobody reads keeps no process, and what is in it are whole lines but the last."""
+async def test_an_unread_pipe(start: Start, api: Sandbox, number: signal.Signals) -> None:
+    """A full, unread pipe does not keep the process, and all lines in it but the last are whole."""
     reading, writing = os.pipe()
     process = await start("fetch", *api.ids(40), stdout=writing)
     os.close(writing)
@@ -73,12 +71,12 @@ async def test_a_reader_that_reads_no_more(
     *lines, rest = read_all(reading).split(b"\n")
     assert all(line.endswith(b"}") for line in lines)
     assert said.startswith(f"Interrupted.\n{len(lines)} sessions written to standard output")
-    with pytest.raises(json.JSONDecodeError):  # it may end with a brace, of something inside
+    with pytest.raises(json.JSONDecodeError):  # it can end with a brace of an inner object
         json.loads(rest.decode(errors="replace"))
 
 
-async def test_a_session_that_nobody_reads(start: Start, api: Sandbox) -> None:
-    """`get` can be left while it writes a session that is larger than the pipe."""
+async def test_an_unread_session(start: Start, api: Sandbox) -> None:
+    """A signal ends `get` while it writes a session that is larger than the pipe."""
     (session_id,) = api.ids(1)
     api.put(api.session(session_id) | {"more": "x" * 1_000_000})
     reading, writing = os.pipe()
@@ -94,7 +92,7 @@ async def test_a_session_that_nobody_reads(start: Start, api: Sandbox) -> None:
 async def test_a_name_that_never_resolves(
     environment: dict[str, str], command: str, number: signal.Signals
 ) -> None:
-    """A resolver that never answers keeps no process."""
+    """A resolver that never answers does not keep the process."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", NEVER_RESOLVES, command, UNKNOWN),
         stdout=asyncio.subprocess.PIPE,
@@ -107,7 +105,7 @@ async def test_a_name_that_never_resolves(
 
 
 async def test_two_signals(start: Start, api: Sandbox) -> None:
-    """A second signal that follows at once, as `timeout` sends it, is the same request."""
+    """A second signal that follows at once, as `timeout` sends it, is ignored."""
     api.script(*[Fault.stall()] * 40)
     process = await start("fetch", *api.ids(40), "-o", "out.jsonl")
     await until_asked(api)
@@ -128,20 +126,20 @@ async def test_nohup(start: Start, run: Run, api: Sandbox, tmp_path: Path) -> No
 
 
 def test_a_signal_outside_the_loop() -> None:
-    """Where no loop runs, the first signal interrupts what is done."""
+    """Without a running loop, the first signal raises `KeyboardInterrupt`."""
     with pytest.raises(KeyboardInterrupt):
-        Stopper()(signal.SIGINT, None)
+        SignalHandler()(signal.SIGINT, None)
 
 
 def test_signals_while_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first signal cancels, further ones change nothing, and one after the grace ends all."""
+    """The first signal cancels, further ones are ignored, and one after the grace ends at once."""
     did: list[object] = []
     times = iter([10.0, 10.1, 11.0, 11.1])
     monkeypatch.setattr("raydocs_async.cli._signals.time.monotonic", lambda: next(times))
     monkeypatch.setattr("raydocs_async.cli._signals.os._exit", did.append)
-    stopper = Stopper(cancel=lambda: did.append("cancelled"))
+    handler = SignalHandler(cancel=lambda: did.append("cancelled"))
     for _ in range(3):
-        stopper(signal.SIGINT, None)
+        handler(signal.SIGINT, None)
     assert did == ["cancelled"]
-    stopper(signal.SIGINT, None)
+    handler(signal.SIGINT, None)
     assert did == ["cancelled", 130]

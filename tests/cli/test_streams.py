@@ -1,4 +1,4 @@
-"""Standard streams that are closed, stuck, slow, or the same as another; as real processes."""
+"""Standard streams that are closed, stuck, slow or shared, in real processes."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from raydocs_async.cli._streams import Display, is_one_file, read_some
+from raydocs_async.cli._streams import MessageStream, is_same_file, read_some
 from raydocs_async.sandbox import Sandbox
 from tests.cli.conftest import Run, Start
 from tests.support.terminal import Terminal
@@ -23,10 +23,10 @@ UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
 def closing(*fds: int) -> Callable[[], None]:
-    """Closes standard streams, as `>&-` does."""
+    """Return a function that closes standard streams, as `>&-` does."""
 
     def close() -> None:  # pragma: no cover  (in the child, before it becomes the command)
-        """Close them in the process that is started."""
+        """Close them in the started process."""
         for fd in fds:
             os.close(fd)
 
@@ -34,7 +34,7 @@ def closing(*fds: int) -> Callable[[], None]:
 
 
 def ids_in(text: str) -> list[str]:
-    """The ids in JSON Lines, each of which is whole."""
+    """Return the ids in JSON Lines, all of which are whole."""
     assert text.endswith("\n")
     return sorted(json.loads(line)["id"] for line in text.splitlines())
 
@@ -43,7 +43,7 @@ def ids_in(text: str) -> list[str]:
 async def test_closed_streams(
     run: Run, api: Sandbox, tmp_path: Path, closed: tuple[int, ...]
 ) -> None:
-    """Data goes into its files, and nothing else does, whichever streams are closed."""
+    """Closed streams do not affect the output file, and messages never get into it."""
     arguments = ("fetch", *api.ids(3), "not-an-id", "-o", "out.jsonl")
     done = await run(*arguments, preexec_fn=closing(*closed))
     assert done.code == 1
@@ -61,30 +61,30 @@ async def test_closed_streams(
         (0, ["get", UNKNOWN, "--token-file", "-"], 2, "standard input cannot be read: Bad file"),
     ],
 )
-async def test_data_without_a_way(
+async def test_a_closed_stream_for_data(
     run: Run, closed: int, arguments: list[str], code: int, complaint: str
 ) -> None:
-    """A stream that data needs and that is closed is told, and is an exit code."""
+    """A closed stream that data needs is invalid usage, with a message."""
     done = await run(*arguments, preexec_fn=closing(closed))
     assert done.code == code
     assert complaint in done.err
 
 
 async def test_get_without_standard_output(run: Run, api: Sandbox) -> None:
-    """A session that cannot be shown is a failure."""
+    """A closed standard output makes `get` fail."""
     done = await run("get", *api.ids(1), preexec_fn=closing(1))
     assert done.code == 1
     assert "standard output cannot be written: Bad file descriptor" in done.err
 
 
-async def test_devices_are_no_streams(run: Run, api: Sandbox) -> None:
-    """A closed standard output is not taken for the device that happens to be named."""
+async def test_a_device_beside_a_closed_stream(run: Run, api: Sandbox) -> None:
+    """A closed standard output is not mistaken for the named device."""
     done = await run("fetch", *api.ids(1), "-o", "/dev/null", preexec_fn=closing(1))
     assert done.code == 0
 
 
-async def test_a_log_that_nobody_reads(run: Run, api: Sandbox, tmp_path: Path) -> None:
-    """Messages that no reader takes, as the log's process has ended, change nothing."""
+async def test_a_log_without_a_reader(run: Run, api: Sandbox, tmp_path: Path) -> None:
+    """Messages to a log whose reader has ended do not affect the data."""
     reading, writing = os.pipe()
     os.close(reading)
     done = await run("fetch", *api.ids(3), "x", "-o", "out.jsonl", stderr=writing)
@@ -94,7 +94,7 @@ async def test_a_log_that_nobody_reads(run: Run, api: Sandbox, tmp_path: Path) -
 
 
 async def test_a_log_that_is_stuck(run: Run, api: Sandbox, tmp_path: Path) -> None:
-    """Messages whose reader has stopped do not stop the data."""
+    """Messages to a log whose reader is stuck do not stop the data."""
     reading, writing = full_pipe()
     nonsense = [f"nonsense {n}" for n in range(50)]
     async with asyncio.timeout(20):  # half a second, and a busy machine
@@ -106,7 +106,7 @@ async def test_a_log_that_is_stuck(run: Run, api: Sandbox, tmp_path: Path) -> No
 
 
 def full_pipe() -> tuple[int, int]:
-    """A pipe that takes no more, though it blocks whoever tries."""
+    """Return a full, blocking pipe."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     try:
@@ -118,19 +118,19 @@ def full_pipe() -> tuple[int, int]:
 
 
 def test_a_backlog_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the messages for a display that is stuck, only so many are kept."""
-    monkeypatch.setattr("raydocs_async.cli._streams.PATIENCE", 0)
+    """A stuck stream keeps a bounded number of messages."""
+    monkeypatch.setattr("raydocs_async.cli._streams.FLUSH_TIMEOUT", 0)
     reading, writing = full_pipe()
-    display = Display(writing)
-    assert display.fileno() == writing
+    stream = MessageStream(writing)
+    assert stream.fileno() == writing
     for _ in range(2000):
-        display.write(b"message\n")
-        display.flush()
-    monkeypatch.setattr("raydocs_async.cli._streams.PATIENCE", 10)
+        stream.write(b"message\n")
+        stream.flush()
+    monkeypatch.setattr("raydocs_async.cli._streams.FLUSH_TIMEOUT", 10)
     with ThreadPoolExecutor(1) as threads:
         shown = threads.submit(read_all, reading)
-        while display._queue.unfinished_tasks:
-            display.flush()
+        while stream._queue.unfinished_tasks:
+            stream.flush()
         os.close(writing)
         assert 1000 <= shown.result().count("message") <= 1001
 
@@ -150,10 +150,10 @@ async def test_a_slow_reader_of_a_pipe_that_does_not_block(start: Start, api: Sa
 
 
 async def cpu_seconds(pid: int) -> float:
-    """Processor time that a process uses in a second."""
+    """Return the processor time that a process uses in one second."""
 
     def ticks() -> int:
-        """Count what it has used so far."""
+        """Count the ticks so far."""
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return int(fields[11]) + int(fields[12])
 
@@ -163,13 +163,13 @@ async def cpu_seconds(pid: int) -> float:
 
 
 def read_all(fd: int) -> str:
-    """All that comes out of a pipe, which is closed."""
+    """Read a pipe to its end, and close it."""
     with os.fdopen(fd) as pipe:
         return pipe.read()
 
 
 async def test_an_input_that_does_not_block(start: Start, api: Sandbox) -> None:
-    """Ids are awaited where standard input is a non-blocking pipe."""
+    """The command waits for ids from a non-blocking pipe."""
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
     process = await start("fetch", "-", stdin=reading)
@@ -182,7 +182,7 @@ async def test_an_input_that_does_not_block(start: Start, api: Sandbox) -> None:
     assert await process.wait() == 0
 
 
-def test_reading_waits() -> None:
+def test_reading_a_non_blocking_pipe() -> None:
     """A read of a non-blocking pipe waits for its first byte."""
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
@@ -196,7 +196,7 @@ def test_reading_waits() -> None:
 async def test_errors_among_the_messages(
     run: Run, api: Sandbox, tmp_path: Path, errors: str
 ) -> None:
-    """Errors and messages in one file are whole, each behind the one before."""
+    """Errors and messages in one file are whole lines, in order."""
     log = tmp_path / "log"
     log.write_text("earlier\n")
     with log.open("r+") as file:
@@ -210,8 +210,8 @@ async def test_errors_among_the_messages(
     assert summary.startswith("1 session written to out.jsonl in ")
 
 
-async def test_sessions_behind_what_was_there(run: Run, api: Sandbox, tmp_path: Path) -> None:
-    """Standard output by its name in /dev is written through, not opened from its beginning."""
+async def test_sessions_behind_earlier_content(run: Run, api: Sandbox, tmp_path: Path) -> None:
+    """An output in /dev that is standard output is written through it, not over its file."""
     log = tmp_path / "log"
     with log.open("w") as file:
         file.write('{"id": "earlier"}\n')
@@ -222,14 +222,14 @@ async def test_sessions_behind_what_was_there(run: Run, api: Sandbox, tmp_path: 
 
 
 async def test_resuming_a_stream(run: Run) -> None:
-    """A standard stream cannot be gone on with, whatever it is called."""
+    """A standard stream cannot be resumed, also by its name in /dev."""
     done = await run("fetch", UNKNOWN, "-o", "/dev/stdout", "--resume")
     assert done.code == 2
     assert "--resume needs a file" in done.err
 
 
 async def test_one_file_by_two_names(run: Run, tmp_path: Path) -> None:
-    """Sessions and errors cannot go into one file, whatever names it has."""
+    """Sessions and errors cannot go into one file, also if it has two names."""
     (tmp_path / "a").touch()
     (tmp_path / "b").hardlink_to(tmp_path / "a")
     done = await run("fetch", UNKNOWN, "-o", "a", "-e", "b")
@@ -238,17 +238,17 @@ async def test_one_file_by_two_names(run: Run, tmp_path: Path) -> None:
 
 
 def test_one_file(tmp_path: Path) -> None:
-    """Two names are known to lead to one file, whether it is there or not; devices are shared."""
+    """Two names of one file are recognized, also if it is missing; devices can be shared."""
     (path := tmp_path / "a").touch()
     (second := tmp_path / "b").hardlink_to(path)
-    assert is_one_file(str(path), str(second))
-    assert is_one_file("missing", str(Path.cwd() / "missing"))
-    assert not is_one_file(str(path), os.devnull)
-    assert not is_one_file(str(path), "missing")
+    assert is_same_file(str(path), str(second))
+    assert is_same_file("missing", str(Path.cwd() / "missing"))
+    assert not is_same_file(str(path), os.devnull)
+    assert not is_same_file(str(path), "missing")
 
 
 async def test_a_disk_that_is_full_behind_a_stream(run: Run, api: Sandbox, tmp_path: Path) -> None:
-    """A line that does not fit behind a stream goes again, and what was there before stays."""
+    """A line that does not fit on the disk is removed, and earlier content stays."""
     log = tmp_path / "log"
     with log.open("w") as file:
         file.write('{"id": "earlier"}\n')
@@ -267,7 +267,7 @@ async def test_a_disk_that_is_full_behind_a_stream(run: Run, api: Sandbox, tmp_p
 async def test_encodings(
     run: Run, api: Sandbox, environment: dict[str, str], encoding: str
 ) -> None:
-    """JSON goes out as UTF-8, whatever the terminal's encoding, and messages raise nothing."""
+    """JSON is UTF-8 in every locale, and messages never fail to encode."""
     (session_id,) = api.ids(1)
     api.put(api.session(session_id) | {"name": "Müller № 1"})
     env = environment | {"PYTHONIOENCODING": encoding, "LC_ALL": "C"}
@@ -278,7 +278,7 @@ async def test_encodings(
 
 
 async def test_a_tree_in_ascii(terminal: Terminal, api: Sandbox) -> None:
-    """A name that the terminal cannot show is shown with escapes."""
+    """Characters that the terminal's encoding lacks are shown as escapes."""
     (session_id,) = api.ids(1)
     api.put(api.session(session_id) | {"name": "Müller № 1"})
     code, screen = await terminal("get", session_id, env={"PYTHONIOENCODING": "ascii"})
@@ -286,8 +286,8 @@ async def test_a_tree_in_ascii(terminal: Terminal, api: Sandbox) -> None:
     assert r"M\xfcller \u2116 1" in screen
 
 
-async def test_names_that_are_no_text(run: Run, api: Sandbox, tmp_path: Path) -> None:
-    """Ids and file names that are not UTF-8, or steer a terminal, are shown and do no harm."""
+async def test_undecodable_names(run: Run, api: Sandbox, tmp_path: Path) -> None:
+    """Ids and file names with control characters or undecodable bytes are shown safely."""
     name = os.fsdecode(b"ids\xff\x1b[31m.txt")
     (tmp_path / name).write_bytes(b"\xfe\n\x1b[2J\n" + api.ids(1)[0].encode())
     out = os.fsdecode(b"out\xff\x1b.jsonl")
@@ -320,7 +320,7 @@ async def test_names_that_are_no_text(run: Run, api: Sandbox, tmp_path: Path) ->
     ],
 )
 async def test_messages_show_no_escapes(run: Run, arguments: list[str]) -> None:
-    """A message that repeats what was given has nothing in it that steers a terminal."""
+    """A message that repeats an argument has no control characters."""
     done = await run(*arguments)
     assert done.code in {1, 2}
     assert "Traceback" not in done.err
@@ -328,7 +328,7 @@ async def test_messages_show_no_escapes(run: Run, arguments: list[str]) -> None:
 
 
 async def test_json_on_a_terminal(terminal: Terminal, api: Sandbox) -> None:
-    """JSON for a terminal spells what would steer it as escapes, and stays the same JSON."""
+    """JSON on a terminal has escapes for control characters, and is the same JSON."""
     (session_id,) = api.ids(1)
     api.put(api.session(session_id) | {"name": "\x9b2J\u202e"})
     for arguments in (["get", "--json"], ["fetch", "--quiet"]):
@@ -338,7 +338,7 @@ async def test_json_on_a_terminal(terminal: Terminal, api: Sandbox) -> None:
 
 
 def test_python_without_streams(tmp_path: Path, environment: dict[str, str]) -> None:
-    """Where Python has no standard streams at all, as in `pythonw`, the command works."""
+    """The command works if Python has no standard streams, as in `pythonw`."""
     code = (
         "import sys; sys.stdin = sys.stdout = sys.stderr = None;"
         "from raydocs_async.cli import main; main()"

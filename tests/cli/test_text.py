@@ -1,4 +1,4 @@
-"""Words for people."""
+"""Numbers and states in words."""
 
 import pytest
 from hypothesis import given
@@ -19,7 +19,7 @@ def status(
 
 
 def progress(*, total: int | None = 300, failed: int = 0, eta: float | None = 90.0) -> Progress:
-    """120 sessions are there, and the window is shut for 23 s."""
+    """A job with 120 sessions done, and a window that opens in 23 s."""
     return Progress(
         total=total, done=120, failed=failed, in_flight=0, eta=eta,
         rate_limit=status(remaining=0, resets_in=22.4),
@@ -40,13 +40,13 @@ def progress(*, total: int | None = 300, failed: int = 0, eta: float | None = 90
     ],
 )
 def test_duration(seconds: float, text: str) -> None:
-    """A length of time is told in its two largest units, and never as shorter than it is."""
+    """A duration is shown in its two largest units, and never as shorter than it is."""
     assert _text.duration(seconds) == text
 
 
 @pytest.mark.parametrize(("count", "text"), [(0, "0 ids"), (1, "1 id"), (2, "2 ids")])
 def test_plural(count: int, text: str) -> None:
-    """One is one, and everything else is many."""
+    """The noun is singular for 1 alone."""
     assert _text.plural(count, "id") == text
 
 
@@ -60,21 +60,21 @@ def test_plural(count: int, text: str) -> None:
     ],
 )
 def test_window(limit: RateLimitStatus, text: str) -> None:
-    """It says what may be sent, or when."""
+    """The window shows how many requests may be sent, or when."""
     assert _text.window(limit) == text
 
 
 def test_line() -> None:
-    """A line of a log has all there is to know."""
-    assert _text.line(progress(failed=2), 60.0) == (
+    """A line of a log has the whole progress."""
+    assert _text.progress_line(progress(failed=2), 60.0) == (
         "120 of 300 sessions, 2 failed, 120 a minute, window opens in 23 s, about 1 min 30 s to go"
     )
 
 
 def test_line_with_little_to_tell() -> None:
-    """What is not known, or is nothing, is left out."""
+    """Unknown and empty parts are left out."""
     known = progress(total=None, eta=None)
-    assert _text.line(known, 0.5) == "120 sessions, window opens in 23 s"
+    assert _text.progress_line(known, 0.5) == "120 sessions, window opens in 23 s"
 
 
 @pytest.mark.parametrize(
@@ -91,8 +91,8 @@ def test_line_with_little_to_tell() -> None:
     ],
 )
 def test_fit(columns: int, shown: tuple[int, str]) -> None:
-    """What a terminal has no room for is left out, the least important first."""
-    assert _text.fit(progress(failed=2), 60.0, columns) == shown
+    """The words are shortened to the terminal, and the least important ones go first."""
+    assert _text.fit_bar(progress(failed=2), 60.0, columns) == shown
 
 
 @given(
@@ -102,6 +102,6 @@ def test_fit(columns: int, shown: tuple[int, str]) -> None:
     st.one_of(st.none(), st.floats(0, 1e7)),
 )
 def test_fit_always(columns: int, total: int | None, failed: int, eta: float | None) -> None:
-    """Whatever there is to show, it is no longer than the room for it."""
-    bar, words = _text.fit(progress(total=total, failed=failed, eta=eta), 60.0, columns)
+    """Any progress fits into the columns."""
+    bar, words = _text.fit_bar(progress(total=total, failed=failed, eta=eta), 60.0, columns)
     assert (bar and bar + 1) + len(words) <= columns

@@ -1,0 +1,76 @@
+"""``fetch``: many sessions."""
+
+from typing import Unpack
+
+import click
+
+from raydocs_async.cli import _lazy
+from raydocs_async.cli._exit import ExitCode
+from raydocs_async.cli._options import (
+    ConnectionOptions,
+    FetchOptions,
+    connection_options,
+    parse_shard,
+    quiet_option,
+)
+from raydocs_async.cli._shard import Shard
+
+
+@click.command()
+@click.argument("ids", nargs=-1, metavar="[IDS|-]...")
+@click.option(
+    "--input",
+    "-i",
+    "inputs",
+    multiple=True,
+    type=click.Path(),
+    metavar="FILE",
+    help="Read ids from a file, one a line, or - for standard input; can be repeated.",
+)
+@click.option(
+    "--output",
+    "-o",
+    default="-",
+    type=click.Path(),
+    metavar="OUT.jsonl[.gz]",
+    help="The output file; standard output by default. A name in .gz is compressed.",
+)
+@click.option(
+    "--errors",
+    "-e",
+    type=click.Path(),
+    metavar="FILE",
+    help="Write the ids that failed, with the reasons, as JSON Lines, instead of showing them.",
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Continue an output file: finished sessions in it are not fetched again.",
+)
+@click.option(
+    "--shard",
+    type=parse_shard,
+    default="1/1",
+    metavar="I/N",
+    help="Fetch only the I-th of N parts of the ids, for N machines with N addresses.",
+)
+@quiet_option
+@connection_options
+def fetch(
+    ids: tuple[str, ...],
+    *,
+    inputs: tuple[str, ...],
+    output: str,
+    errors: str | None,
+    resume: bool,
+    shard: Shard,
+    quiet: bool,
+    **connection: Unpack[ConnectionOptions],
+) -> ExitCode:
+    """Fetch many sessions, as JSON Lines.
+
+    IDS are session ids; - reads them from standard input, one a line. Each session is written
+    when it arrives, as one whole line, and exactly once even if the command is interrupted.
+    """
+    options = FetchOptions(ids, inputs, output, errors, shard, resume, quiet)
+    return _lazy.fetch.run(options, connection)

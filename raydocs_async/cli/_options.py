@@ -1,0 +1,115 @@
+"""Options that several commands share, and the parsers of their values."""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, TypedDict, TypeVar
+
+import click
+
+from raydocs_async.cli._shard import Shard
+
+MAX_NUMBER: Final = 1e9
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class ConnectionOptions(TypedDict):
+    """Options of every command that sends requests to the service."""
+
+    token_file: str | None
+    rate_limit: tuple[int, float]
+    """Requests, and the seconds of the window in which the service allows them."""
+    max_wait: float
+    """Seconds."""
+
+
+class FetchOptions(NamedTuple):
+    """Options of ``fetch``, but for those of the connection."""
+
+    ids: tuple[str, ...]
+    inputs: tuple[str, ...]
+    """Paths of files of ids; ``-`` is standard input."""
+    output: str
+    errors: str | None
+    shard: Shard
+    resume: bool
+    quiet: bool
+
+
+def parse_rate_limit(value: str) -> tuple[int, float]:
+    """Parse ``REQUESTS/SECONDS``, as in ``100/60``.
+
+    Raises:
+        click.BadParameter: `value` has another form.
+    """
+    requests, _, seconds = value.partition("/")
+    with contextlib.suppress(ValueError):
+        if int(requests) > 0 and 0 < float(seconds) < MAX_NUMBER:
+            return int(requests), float(seconds)
+    raise click.BadParameter(f"{value!r} is not of the form 100/60, with both above 0")
+
+
+def parse_shard(value: str) -> Shard:
+    """Parse ``I/N``, as in ``1/3``.
+
+    Raises:
+        click.BadParameter: `value` is not one of ``1/N`` to ``N/N``.
+    """
+    number, _, total = value.partition("/")
+    with contextlib.suppress(ValueError):  # `int` refuses several thousand digits
+        if number.isdecimal() and total.isdecimal() and 1 <= int(number) <= int(total):
+            return Shard(int(number), int(total))
+    raise click.BadParameter(f"{value!r} is not one of 1/N, 2/N, … N/N")
+
+
+class BoundedFloat(click.FloatRange):
+    """A number in a range, below 1e9, the library's bound of seconds."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Convert an option's value."""
+        number = float(super().convert(value, param, ctx))
+        # The range alone accepts nan, because no comparison with nan is true.
+        if not number < MAX_NUMBER:
+            self.fail(f"{value} is not a number below 1e9", param, ctx)
+        return number
+
+
+def rate_limit_option(description: str) -> Callable[[Function], Function]:
+    """Return the option ``--rate-limit`` with its help text."""
+    return click.option(
+        "--rate-limit",
+        type=parse_rate_limit,
+        metavar="REQUESTS/SECONDS",
+        default="100/60",
+        show_default=True,
+        help=description,
+    )
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on a terminal, too.")
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress and no summary.")
+_token_file_option = click.option(
+    "--token-file",
+    type=click.Path(),
+    metavar="PATH|-",
+    help="Read the token from a file, or from standard input.",
+)
+_max_wait_option = click.option(
+    "--max-wait",
+    type=BoundedFloat(0, min_open=True),
+    default=300.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="The longest wait for an exhausted rate limit, or for a service that is down.",
+)
+
+
+def connection_options(function: Function) -> Function:
+    """Add the options of `ConnectionOptions` to a command."""
+    limit_option = rate_limit_option(
+        "The service's rate limit. The server's headers override the number of requests; "
+        "they never say the window's length."
+    )
+    return _token_file_option(limit_option(_max_wait_option(function)))

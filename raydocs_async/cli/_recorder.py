@@ -1,0 +1,133 @@
+"""The record of a bulk job: sessions and failures in their files, and their counts."""
+
+from typing import Any
+
+import msgspec
+from attrs import Factory, define
+
+from raydocs_async import (
+    APIResponseValidationError,
+    Failed,
+    Fetched,
+    Session,
+    SessionStatus,
+    converter,
+)
+from raydocs_async.cli._connect import exit_code_for, message_for
+from raydocs_async.cli._exit import ExitCode
+from raydocs_async.cli._ids import LocatedId
+from raydocs_async.cli._loop import call_blocking
+from raydocs_async.cli._output import JsonLinesFile
+from raydocs_async.cli._printable import escape_json
+from raydocs_async.cli._progress import Reporter
+
+
+@define
+class Counts:
+    """Numbers of outcomes."""
+
+    written: int = 0
+    unsuccessful: int = 0
+    """Written sessions with status failed, which is final."""
+    unfinished: int = 0
+    """Written sessions that the service is still working on."""
+    failed: int = 0
+    temporary: int = 0
+    """Failed ids that may succeed in another run."""
+
+
+@define
+class Recorder:
+    """Writes the outcomes of a bulk job to its files, and counts them."""
+
+    output: JsonLinesFile
+    errors: JsonLinesFile | None
+    reporter: Reporter
+    """Shows failures to a person when there is no errors file."""
+    counts: Counts = Factory(Counts)
+
+    @property
+    def files(self) -> tuple[JsonLinesFile, ...]:
+        """The output file, and the errors file if there is one."""
+        return (self.output, self.errors) if self.errors else (self.output,)
+
+    async def record(self, outcome: Fetched[Session] | Failed) -> None:
+        """Record one outcome.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        if isinstance(outcome, Fetched):
+            await call_blocking(self._write_session, outcome.value)
+            return
+        self.counts.failed += 1
+        self.counts.temporary += exit_code_for(outcome.error) == ExitCode.RETRY_LATER
+        if self.errors is not None:
+            record = msgspec.json.encode(build_failure_record(outcome))
+            await call_blocking(_write, self.errors, record)
+        else:
+            self.reporter.say(f"{_location(outcome)}: {message_for(outcome.error)}")
+
+    def _write_session(self, session: Session) -> None:
+        _write(self.output, converter.dumps(session))
+        # Counted in the thread: after an interrupt, the coroutine does not run on to count it,
+        # and the summary would miss a session that is in the file.
+        self.counts.written += 1
+        self.counts.unfinished += not session.is_finished
+        self.counts.unsuccessful += session.status == SessionStatus.FAILED
+
+    def close(self) -> None:
+        """Close both files, even if the first one fails.
+
+        Raises:
+            OutputError: a file may be incomplete.
+        """
+        try:
+            self.output.close()
+        finally:
+            if self.errors is not None:
+                self.errors.close()
+
+
+def _write(file: JsonLinesFile, record: bytes) -> None:
+    file.write(escape_json(record) if file.is_terminal else record)
+
+
+def _location(failed: Failed) -> str:
+    return failed.id.location if isinstance(failed.id, LocatedId) else str(failed.id)
+
+
+def build_failure_record(failed: Failed) -> dict[str, Any]:
+    """Return the JSON object of a failure.
+
+    It includes the body of a response that could not be parsed, because the body is kept nowhere
+    else.
+    """
+    error = failed.error
+    body = _body_fields(error) if isinstance(error, APIResponseValidationError) else {}
+    return {
+        "id": str(failed.id),
+        "where": _location(failed),
+        "error": {
+            "type": type(error).__name__,
+            "message": error.message,
+            "status": error.status,
+            "retry_after": error.retry_after,
+            "request_id": error.request_id,
+            "attempts": len(failed.attempts),
+        },
+        **body,
+    }
+
+
+def _body_fields(error: APIResponseValidationError) -> dict[str, Any]:
+    """Return the body of a response: as JSON on one line if it is JSON, else as text."""
+    body = error.payload
+    try:
+        # `Raw` keeps the JSON as it was spelled, and at any depth. msgspec does not check the
+        # encoding in strings, so an invalid one would spoil the file for other readers.
+        body.decode()
+        value: Any = msgspec.Raw(msgspec.json.format(body, indent=-1))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        value = body.decode("utf-8", "backslashreplace")
+    return {"payload": value, "payload_size": getattr(error, "payload_size", len(body))}
