@@ -28,7 +28,7 @@ def run(output: str | None, *, quiet: bool) -> ExitCode:
     """
     # `JsonLinesFile` would refuse it, too, but recommend --resume, which this command lacks.
     if output and Path(output).is_file():
-        raise CannotStart(f"{output} is there already; move it away")
+        raise CannotStart(f"{output} exists already; move it away")
     path = output or str(Path(tempfile.mkdtemp(prefix="raydocs-async-"), "sessions.jsonl"))
     file = JsonLinesFile.open(path, SessionRecord)
     recorder = Recorder(file, None, choose_reporter(quiet=quiet))

@@ -13,7 +13,7 @@ from raydocs_async.cli import _text
 from raydocs_async.cli._connect import exit_code_for, message_for, open_client
 from raydocs_async.cli._exit import CannotStart, ExitCode
 from raydocs_async.cli._ids import IdPipe, LocatedId, open_sources, select_ids
-from raydocs_async.cli._loop import run as run_loop
+from raydocs_async.cli._loop import run_interruptibly
 from raydocs_async.cli._options import ConnectionOptions, FetchOptions
 from raydocs_async.cli._output import JsonLinesFile, OutputError
 from raydocs_async.cli._printable import MAX_MESSAGE
@@ -35,8 +35,8 @@ def run(options: FetchOptions, connection: ConnectionOptions) -> ExitCode:
     _check_options(options, connection["token_file"])
     client = open_client(connection)
     sources = open_sources(options.ids, options.inputs)
-    typed = any(isinstance(each, IdPipe) and os.isatty(each.fd) for each in sources)
-    if typed and not options.quiet:
+    is_typed = any(isinstance(each, IdPipe) and os.isatty(each.fd) for each in sources)
+    if is_typed and not options.quiet:
         say("Reading ids from the terminal; end with Ctrl-D.")
     recorder = _open_recorder(options)
     _show_warnings(recorder)
@@ -105,7 +105,7 @@ def perform(
 def _run_job(job: Coroutine[Any, Any, None], recorder: Recorder) -> tuple[ExitCode, str]:
     """Run a job; return its exit code, and a reason if the summary will not show it."""
     try:
-        run_loop(job)
+        run_interruptibly(job)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED, "Interrupted"
     except RaydocsError as error:
@@ -120,10 +120,8 @@ def _run_job(job: Coroutine[Any, Any, None], recorder: Recorder) -> tuple[ExitCo
     if counts.failed > counts.temporary:
         return ExitCode.FAILED, ""
     if left := counts.unfinished + counts.temporary:
-        return (
-            ExitCode.RETRY_LATER,
-            f"Not done: {_text.plural(left, 'session')} to fetch again later",
-        )
+        reason = f"Not done: {_text.plural(left, 'session')} to fetch again later"
+        return ExitCode.RETRY_LATER, reason
     return ExitCode.OK, ""
 
 
@@ -155,22 +153,22 @@ def _summarize(recorder: Recorder, seconds: float) -> str:
     )
     written = f"{_text.plural(counts.written, 'session')} written to {output.name}"
     more = "".join(f", {number} {state}" for number, state in details if number)
-    reasons = f" ({errors.name} says why)" if counts.failed and errors else ""
+    reasons = f" ({errors.name} has the reasons)" if counts.failed and errors else ""
     return f"{written} in {_text.duration(seconds)}{more}{reasons}."
 
 
 def _check_options(options: FetchOptions, token_file: str | None) -> None:
     """Refuse options that contradict each other."""
     if options.resume and find_standard_stream(options.output) is not None:
-        raise click.UsageError("--resume needs a file to go on with: give it with -o")
+        raise click.UsageError("--resume needs a file to continue: give it with -o")
     if options.errors and is_same_file(options.output, options.errors):
-        raise click.UsageError("sessions and errors need a file each")
+        raise click.UsageError("sessions and errors need separate files")
     read = (*options.inputs, *(each for each in options.ids if each == DASH))
     written = filter(None, (options.output, options.errors))
     if any(is_same_input(source, each) for each in written for source in read):
-        raise click.UsageError("the ids would be read from a file that is written to")
+        raise click.UsageError("the ids would be read from a file that this command writes")
     if token_file == DASH and DASH in (*options.ids, *options.inputs):
-        raise click.UsageError("standard input can be the token's or the ids', not both")
+        raise click.UsageError("standard input can supply the token or the ids, but not both")
 
 
 def _open_recorder(options: FetchOptions) -> Recorder:
@@ -202,7 +200,7 @@ def _open_recorder(options: FetchOptions) -> Recorder:
 def _refuse_pipe(output: JsonLinesFile) -> None:
     """Refuse to resume a pipe or a device, which keeps no lines: all ids would be fetched again."""
     if not output.is_resumable:
-        raise CannotStart(f"{output.name} is no regular file, so --resume finds nothing in it")
+        raise CannotStart(f"{output.name} is not a regular file, so it cannot be resumed")
 
 
 def _refuse_other_shard(output: JsonLinesFile, shard: Shard) -> None:
@@ -212,6 +210,6 @@ def _refuse_other_shard(output: JsonLinesFile, shard: Shard) -> None:
         return
     was, now = earlier.describe(), shard.describe()
     raise CannotStart(
-        f"{output.name} was begun {was}, and going on {now} would leave out ids, or fetch some on "
-        f"two machines: go on {was}, or write to another file"
+        f"{output.name} was begun {was}; continuing it {now} would miss ids, or fetch some on two "
+        f"machines. Continue it {was}, or write to another file"
     )

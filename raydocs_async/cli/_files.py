@@ -132,7 +132,7 @@ class OutputFile:
         if status.st_nlink > 1:
             raise CannotStart(
                 f"{self.name} has lines to drop, and cannot be replaced because it has hard links: "
-                "go on with a copy of it"
+                "continue with a copy of it"
             )
         try:
             raw = self._replace(self._path, content, status)
@@ -188,7 +188,7 @@ class OutputFile:
             if exc.errno not in _NO_FSYNC:
                 raise
             self.warnings.append(
-                f"{self.name}: this file system does not say when data is on the disk "
+                f"{self.name}: this file system cannot confirm that data is on the disk "
                 f"({exc.strerror})"
             )
 
@@ -221,7 +221,7 @@ def write_new(path: str, content: bytes) -> None:
     file = OutputFile.open(path)
     if file.size:
         file.discard()
-        raise CannotStart(f"{file.name} is there already; move it away")
+        raise CannotStart(f"{file.name} exists already; move it away")
     try:
         write_all(file.raw, content)
     except OSError as exc:

@@ -158,7 +158,9 @@ def open_sources(arguments: Iterable[str], files: Iterable[str]) -> tuple[IdSour
         sources.append(_open_stdin())
     sources.extend(_open(path) for path in files if path != DASH)
     if not sources:
-        raise CannotStart("no ids: give them as arguments, in a file with -i, or - to read them")
+        raise CannotStart(
+            "no ids: give them as arguments, in a file with -i, or on standard input with -"
+        )
     return tuple(sources)
 
 

@@ -47,7 +47,7 @@ def _complete(future: Future[T], call: Callable[[], T]) -> None:
         future.set_result(result)
 
 
-def run(coroutine: Coroutine[Any, Any, T]) -> T:
+def run_interruptibly(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a command's coroutine, as `asyncio.run` does, and cancel it at the first signal.
 
     Raises:
@@ -55,16 +55,16 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
         OSError: the system, or a container's limit, allows no more threads.
     """
     try:
-        return asyncio.run(_run_interruptibly(coroutine))
+        return asyncio.run(_await_interruptibly(coroutine))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
     except RuntimeError as exc:  # from a call of this module, or from asyncio closing the loop
         if "start new thread" not in str(exc):
             raise
-        raise OSError(errno.EAGAIN, "no thread can be started; is there a limit?") from None
+        raise OSError(errno.EAGAIN, "cannot start a thread; is there a limit?") from None
 
 
-async def _run_interruptibly(coroutine: Coroutine[Any, Any, T]) -> T:
+async def _await_interruptibly(coroutine: Coroutine[Any, Any, T]) -> T:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
     loop.set_default_executor(DaemonThreadExecutor())

@@ -9,6 +9,7 @@ import click
 from raydocs_async.cli._shard import Shard
 
 MAX_NUMBER: Final = 1e9
+"""The library's bound of seconds."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -63,7 +64,7 @@ def parse_shard(value: str) -> Shard:
 
 
 class BoundedFloat(click.FloatRange):
-    """A number in a range, below 1e9, the library's bound of seconds."""
+    """A number in a range, and below `MAX_NUMBER`."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None

@@ -256,12 +256,10 @@ def _scan_content(
     """Read the content of a file that was just opened."""
     if not file.is_own:
         if is_gzip:
-            raise CannotStart(f"{file.name} is no regular file, so nothing is compressed into it")
+            raise CannotStart(f"{file.name} is not a regular file, so it cannot be compressed")
         return ResumeState()
     if file.size and not resume:
-        raise CannotStart(
-            f"{file.name} is there already; go on with it (--resume), or move it away"
-        )
+        raise CannotStart(f"{file.name} exists already; continue it with --resume, or move it away")
     content, gzip_reader = _open_content(file, is_gzip=is_gzip)
 
     def is_damaged() -> bool:
@@ -289,7 +287,7 @@ def _check_damage(file: OutputFile, gzip_reader: GzipReader, state: ResumeState)
         raise CannotStart(f"{file.name} was not written by this command")
     state.is_truncated = True
     if not gzip_reader.is_truncated:
-        file.warnings.append(f"{file.name}: damaged; dropped what follows the last readable line")
+        file.warnings.append(f"{file.name}: damaged; dropped the rest after the last readable line")
 
 
 def _is_all_zeros(file: OutputFile) -> bool:

@@ -25,7 +25,7 @@ def describe_resumption(
     command = " ".join(map(_quote, ["raydocs-async", *arguments]))
     pipes = [each.name for each in sources if isinstance(each, IdPipe)]
     return [
-        f"To go on: {command}",
+        f"To continue: {command}",
         *(f"The same ids are needed again from {name}." for name in pipes),
     ]
 

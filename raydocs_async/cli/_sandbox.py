@@ -8,7 +8,7 @@ import click
 
 from raydocs_async.cli._exit import CannotStart
 from raydocs_async.cli._files import write_new
-from raydocs_async.cli._loop import run as run_loop
+from raydocs_async.cli._loop import run_interruptibly
 from raydocs_async.cli._streams import say
 from raydocs_async.sandbox import Chaos, Fault, Sandbox
 
@@ -34,7 +34,7 @@ def run(
     limit, window = rate_limit
     chaos = Chaos(rate=faults, faults=FAULTS)
     api = Sandbox(limit, window, sessions=sessions, port=port, chaos=chaos)
-    run_loop(_serve(api, port, sessions, ids))
+    run_interruptibly(_serve(api, port, sessions, ids))
 
 
 async def _serve(api: Sandbox, port: int, sessions: int, ids: str | None) -> None:
@@ -48,5 +48,5 @@ async def _serve(api: Sandbox, port: int, sessions: int, ids: str | None) -> Non
             write_new(ids, "".join(f"{each}\n" for each in api.ids(sessions)).encode())
         click.echo(f"export RAYDOCS_BASE_URL={api.url}")
         click.echo(f"export RAYDOCS_API_TOKEN={api.token}")
-        say("Serving until Ctrl-C. The lines above direct other commands here.")
+        say("Serving until Ctrl-C. Set the variables above to direct other commands here.")
         await asyncio.get_running_loop().create_future()

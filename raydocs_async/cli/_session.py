@@ -19,7 +19,7 @@ from raydocs_async import (
 )
 from raydocs_async.cli._connect import exit_code_for, message_for, open_client
 from raydocs_async.cli._exit import ExitCode
-from raydocs_async.cli._loop import run
+from raydocs_async.cli._loop import run_interruptibly
 from raydocs_async.cli._options import ConnectionOptions
 from raydocs_async.cli._printable import escape_json, printable
 from raydocs_async.cli._streams import say
@@ -31,7 +31,7 @@ _STYLES = {"completed": "green", "ready": "green", "failed": "red"}
 def announce_wait(timeout: float) -> None:
     """Tell a person at a terminal that the command waits for up to `timeout` seconds."""
     if sys.stderr.isatty():
-        say(f"Waiting until it is finished, {duration(timeout)} at most.")
+        say(f"Waiting for the session, {duration(timeout)} at most.")
 
 
 def show(
@@ -52,7 +52,7 @@ def show(
             return await call(client)
 
     try:
-        session = run(fetch())
+        session = run_interruptibly(fetch())
     except RaydocsError as error:
         say(f"Error: {message_for(error)}{_describe_last_seen(error)}")
         return exit_code_for(error)

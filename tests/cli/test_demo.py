@@ -51,7 +51,7 @@ def test_a_file_that_is_there(tmp_path: Path) -> None:
     with pytest.raises(subprocess.CalledProcessError) as caught:
         run(tmp_path, "-o", "out.jsonl")
     assert caught.value.returncode == 2
-    assert caught.value.stderr == "Error: out.jsonl is there already; move it away\n"
+    assert caught.value.stderr == "Error: out.jsonl exists already; move it away\n"
     assert path.read_text() == "mine\n"
 
 

@@ -106,7 +106,7 @@ async def test_no_ids(run: Run, ids_file: Path) -> None:
     done = await run("fetch", "-i", "ids.txt", "-o", "out.jsonl")
     assert done.code == 0
     assert done.err.startswith("There were no ids to fetch.\n0 sessions written to out.jsonl")
-    assert "To go on" not in done.err
+    assert "To continue" not in done.err
 
 
 async def test_a_file_as_an_id(run: Run, api: Sandbox, ids_file: Path, out: Path) -> None:
@@ -143,7 +143,7 @@ async def test_an_invalid_id(run: Run, api: Sandbox, ids_file: Path, out: Path) 
 async def test_failures_in_a_file(run: Run, api: Sandbox, tmp_path: Path) -> None:
     """With --errors, each failed id is a line with the reason, without the body of the reply."""
     done = await run("fetch", UNKNOWN, "x", *api.ids(1), "--errors", "errors.jsonl")
-    assert "2 failed (errors.jsonl says why).\n" in done.err
+    assert "2 failed (errors.jsonl has the reasons).\n" in done.err
     assert "404" not in done.err
     unknown, invalid = sorted(
         records((tmp_path / "errors.jsonl").read_text()), key=lambda each: str(each["id"])
@@ -176,7 +176,7 @@ async def test_an_existing_file(run: Run, ids_file: Path, out: Path, api: Sandbo
     out.write_text("mine\n")
     done = await run("fetch", "-i", "ids.txt", "-o", "out.jsonl")
     assert done.code == 2
-    assert "out.jsonl is there already" in done.err
+    assert "out.jsonl exists already" in done.err
     assert (out.read_text(), api.stats.requests) == ("mine\n", 0)
 
 
@@ -212,7 +212,7 @@ async def test_a_rejected_token(
     )
     assert done.code == 4
     assert "Stopped: session " in done.err
-    assert "To go on: raydocs-async fetch -i ids.txt -o out.jsonl --resume\n" in done.err
+    assert "To continue: raydocs-async fetch -i ids.txt -o out.jsonl --resume\n" in done.err
     assert out.read_text() == ""
 
 
@@ -235,7 +235,7 @@ async def test_resuming_with_standard_input(
         env=environment | {"RAYDOCS_API_TOKEN": "old"},
     )
     assert done.err.endswith(
-        "To go on: raydocs-async fetch - -o out.jsonl --resume\n"
+        "To continue: raydocs-async fetch - -o out.jsonl --resume\n"
         "The same ids are needed again from standard input.\n"
     )
 
@@ -298,7 +298,7 @@ async def test_interrupted(
         said = (await process.stderr.read()).decode()
         assert await process.wait() == 130
     assert said.startswith("Interrupted.\n")
-    assert said.endswith("To go on: raydocs-async fetch -i ids.txt -o out.jsonl --resume\n")
+    assert said.endswith("To continue: raydocs-async fetch -i ids.txt -o out.jsonl --resume\n")
     assert records(out.read_text())
 
 
@@ -400,7 +400,7 @@ async def test_unfinished_sessions(
     assert done.code == 75
     assert done.err.startswith("Not done: 2 sessions to fetch again later.\n")
     assert ", 1 with status failed, 2 not finished yet.\n" in done.err
-    assert done.err.endswith("To go on: raydocs-async fetch -i ids.txt -o out.jsonl --resume\n")
+    assert done.err.endswith("To continue: raydocs-async fetch -i ids.txt -o out.jsonl --resume\n")
     assert ids_in(out) == sorted(api.ids(40))
     for each in (pending, processing):
         api.put(api.session(each) | {"status": "completed"})
@@ -450,7 +450,7 @@ async def test_shard_and_resume(run: Run, api: Sandbox, ids_file: Path, out: Pat
     for other, named in ((("--shard", "2/3"), "with --shard 2/3"), ((), "without --shard")):
         done = await run(*command, *other, "--resume")
         assert done.code == 2
-        assert f"out.jsonl was begun with --shard 1/3, and going on {named} would" in done.err
+        assert f"out.jsonl was begun with --shard 1/3; continuing it {named} would" in done.err
     assert out.read_bytes() == content
     assert (await run(*command, "--shard", "1/3", "--resume")).code == 0
     assert out.read_bytes() == content
@@ -525,7 +525,7 @@ async def test_one_file_for_both(run: Run, api: Sandbox, out: Path) -> None:
     with out.open("wb") as file:
         done = await run("fetch", *api.ids(1), "-e", "out.jsonl", stdout=file)
     assert done.code == 2
-    assert "sessions and errors need a file each" in done.err
+    assert "sessions and errors need separate files" in done.err
     assert out.read_bytes() == b""
 
 
@@ -542,7 +542,7 @@ async def test_ids_from_a_file_that_is_written(
         process = await start("fetch", *options, "-" if stdin else str(ids), stdin=file)
     _, messages = await process.communicate()
     assert (process.returncode, ids.stat().st_size > 0, other.exists()) == (2, True, False)
-    assert b"the ids would be read from a file that is written to" in messages
+    assert b"the ids would be read from a file that this command writes" in messages
 
 
 async def test_resuming_a_pipe(
@@ -553,11 +553,11 @@ async def test_resuming_a_pipe(
     os.mkfifo(fifo)
     reading = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
     done = await run("fetch", *api.ids(1), "-o", "pipe", "--resume")
-    assert (done.code, "pipe is no regular file" in done.err) == (2, True)
+    assert (done.code, "pipe is not a regular file" in done.err) == (2, True)
     wrong = environment | {"RAYDOCS_API_TOKEN": "old"}
     done = await run("fetch", *api.ids(1), "-o", "pipe", env=wrong)
     os.close(reading)
-    assert (done.code, "To go on" in done.err) == (4, False)
+    assert (done.code, "To continue" in done.err) == (4, False)
 
 
 async def test_an_unfinished_session_that_cannot_be_dropped(

@@ -55,7 +55,7 @@ def test_a_file_system_without_fsync(
     monkeypatch.setattr(os, "fsync", failing(code))
     file.close()
     (warning,) = file.warnings
-    assert "does not say when data is on the disk" in warning
+    assert "cannot confirm that data is on the disk" in warning
 
 
 def test_a_disk_that_fails(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
@@ -177,7 +177,7 @@ def test_hard_links(path: Path) -> None:
     path.write_text("old")
     path.with_name("second").hardlink_to(path)
     file = OutputFile.open(str(path))
-    with pytest.raises(CannotStart, match="hard links: go on with a copy of it"):
+    with pytest.raises(CannotStart, match="hard links: continue with a copy of it"):
         file.replace([b"new"])
     file.close()
     assert path.read_text() == "old"
@@ -241,7 +241,7 @@ def test_a_new_file(path: Path) -> None:
     """Content is written to a new file, and an existing one is refused."""
     write_new(str(path), b"new")
     assert path.read_bytes() == b"new"
-    with pytest.raises(CannotStart, match="is there already; move it away"):
+    with pytest.raises(CannotStart, match="exists already; move it away"):
         write_new(str(path), b"newer")
     assert path.read_bytes() == b"new"
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from raydocs_async.cli._loop import call_blocking, run
+from raydocs_async.cli._loop import call_blocking, run_interruptibly
 from raydocs_async.cli._signals import HANDLER
 
 
@@ -68,7 +68,7 @@ def test_a_signal_between_two_lines() -> None:
 
     completed: list[bool] = []
     with pytest.raises(KeyboardInterrupt):
-        run(main())
+        run_interruptibly(main())
     assert completed == [True]
 
 
@@ -81,7 +81,7 @@ def test_errors_of_calls() -> None:
             await call_blocking(int, "x")
         return await call_blocking(int, "1")
 
-    assert run(main()) == 1
+    assert run_interruptibly(main()) == 1
 
 
 def test_no_room_for_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,8 +92,8 @@ def test_no_room_for_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
-    with pytest.raises(OSError, match="no thread can be started"):
-        run(call_blocking(int, "1"))
+    with pytest.raises(OSError, match="cannot start a thread"):
+        run_interruptibly(call_blocking(int, "1"))
 
 
 def test_another_runtime_error() -> None:
@@ -104,7 +104,7 @@ def test_another_runtime_error() -> None:
         raise RuntimeError("a fault")
 
     with pytest.raises(RuntimeError, match="a fault"):
-        run(main())
+        run_interruptibly(main())
 
 
 def test_a_thread_that_never_ends() -> None:
@@ -115,4 +115,4 @@ def test_a_thread_that_never_ends() -> None:
         asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)
         await asyncio.sleep(0)
 
-    run(main())
+    run_interruptibly(main())

@@ -112,7 +112,7 @@ def test_the_two_files_are_told_apart(path: Path) -> None:
 def test_content_is_not_overwritten(path: Path) -> None:
     """A file with content is only written to with `resume`."""
     path.write_bytes(LINE_A)
-    with pytest.raises(CannotStart, match="is there already; go on with it"):
+    with pytest.raises(CannotStart, match="exists already; continue it with --resume"):
         JsonLinesFile.open(str(path), SessionRecord)
     assert path.read_bytes() == LINE_A
 
@@ -480,7 +480,7 @@ def test_a_partly_readable_compressed_file(compressed: Path) -> None:
     lines = JsonLinesFile.open(str(compressed), SessionRecord, resume=True)
     lines.repair()
     assert lines.pop_warnings() == [
-        f"{compressed}: damaged; dropped what follows the last readable line"
+        f"{compressed}: damaged; dropped the rest after the last readable line"
     ]
     lines.close()
     assert gzip.decompress(compressed.read_bytes()) == gzip.decompress(content)
@@ -516,7 +516,7 @@ def test_a_compressed_pipe(tmp_path: Path) -> None:
     """A compressed pipe is refused, because trailers cannot be overwritten there."""
     os.mkfifo(pipe := tmp_path / "pipe.gz")
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    with pytest.raises(CannotStart, match=r"pipe\.gz is no regular file"):
+    with pytest.raises(CannotStart, match=r"pipe\.gz is not a regular file"):
         JsonLinesFile.open(str(pipe), SessionRecord)
     os.close(reader)
 
@@ -576,5 +576,5 @@ def test_a_standard_stream_is_not_compressed(tmp_path: Path) -> None:
         patched.setattr(
             OutputFile, "borrow", lambda fd: OutputFile(io.FileIO(fd, closefd=False), None, "it")
         )
-        with pytest.raises(CannotStart, match="nothing is compressed into it"):
+        with pytest.raises(CannotStart, match="it cannot be compressed"):
             JsonLinesFile.open(file.name, SessionRecord)

@@ -26,7 +26,7 @@ def test_pasting_the_command(arguments: list[str]) -> None:
     """A shell reads the line as the same command, with --resume as an option."""
     (line,) = describe_resumption(arguments, [], resume=False)
     assert line.isprintable()
-    printing = f"printf '%s\\0' {line.removeprefix('To go on: raydocs-async ')}"
+    printing = f"printf '%s\\0' {line.removeprefix('To continue: raydocs-async ')}"
     done = subprocess.run(["bash", "-c", printing], capture_output=True, check=True)
     pasted = [os.fsdecode(each) for each in done.stdout.split(b"\0")[:-1]]
     assert sorted(pasted) == sorted([*arguments, "--resume"])
@@ -42,12 +42,12 @@ def test_arguments_in_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
     """Characters that standard error cannot show are escaped, so that the line can be pasted."""
     monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(io.BytesIO(), "ascii"))
     assert describe_resumption(["fetch", "ü"], [], resume=False) == [
-        r"To go on: raydocs-async fetch $'\303\274' --resume"
+        r"To continue: raydocs-async fetch $'\303\274' --resume"
     ]
 
 
 def test_resuming_a_resumed_job() -> None:
     """A command with --resume stays the same."""
     assert describe_resumption(["fetch", "--resume", "--", "a"], [], resume=True) == [
-        "To go on: raydocs-async fetch --resume -- a"
+        "To continue: raydocs-async fetch --resume -- a"
     ]

@@ -45,5 +45,5 @@ async def test_a_file_of_ids_that_is_there(run: Run, tmp_path: Path) -> None:
     (path := tmp_path / "ids.txt").write_text("mine\n")
     done = await run("sandbox", "--ids", "ids.txt")
     assert (done.code, done.out) == (2, "")
-    assert done.err == "Error: ids.txt is there already; move it away\n"
+    assert done.err == "Error: ids.txt exists already; move it away\n"
     assert path.read_text() == "mine\n"

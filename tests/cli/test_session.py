@@ -120,7 +120,7 @@ async def test_wait_shows_the_last_status(run: Run, api: Sandbox) -> None:
 async def test_wait_on_a_terminal(terminal: Terminal, api: Sandbox) -> None:
     """On a terminal, a message says that the command waits, and how long at most."""
     _, screen = await terminal("wait", *api.ids(1))
-    assert screen.startswith("Waiting until it is finished, 10 min 0 s at most.\r\n")
+    assert screen.startswith("Waiting for the session, 10 min 0 s at most.\r\n")
 
 
 async def test_wait_interrupted(start: Start, api: Sandbox) -> None:

@@ -234,7 +234,7 @@ async def test_one_file_by_two_names(run: Run, tmp_path: Path) -> None:
     (tmp_path / "b").hardlink_to(tmp_path / "a")
     done = await run("fetch", UNKNOWN, "-o", "a", "-e", "b")
     assert done.code == 2
-    assert "a file each" in done.err
+    assert "separate files" in done.err
 
 
 def test_one_file(tmp_path: Path) -> None:

@@ -1,4 +1,8 @@
-"""The group of all commands, and its execution."""
+"""The group of all commands, and its execution.
+
+A new command is a function with its decorators in a module of this package, and its name in the
+group. These modules import only what help needs; `_lazy` imports the rest.
+"""
 
 import io
 
@@ -13,7 +17,8 @@ from raydocs_async.cli._printable import MAX_MESSAGE
 from raydocs_async.cli._streams import say
 
 EPILOG = """The token comes from $RAYDOCS_API_TOKEN or --token-file. It is never an argument,
-because other users of the machine can read those. $RAYDOCS_BASE_URL selects another server.
+because other users of the machine can read a process's arguments.
+$RAYDOCS_BASE_URL selects another server.
 
 Exit codes: 0 success; 1 some ids failed permanently, or the output could not be written;
 2 invalid usage, and nothing was done; 4 the service rejects the token; 75 not finished, run it
@@ -28,7 +33,7 @@ SIGHUP."""
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="raydocs-async")
-def raydocs_async() -> None:
+def command_line() -> None:
     """Read extraction sessions from Raydocs, within its rate limit."""
 
 
@@ -37,7 +42,7 @@ def execute() -> int:
     # In click's standalone mode, exit codes and messages would be click's own, and messages would
     # reach the terminal with control characters from the arguments.
     try:
-        code: int | None = raydocs_async.main(standalone_mode=False)
+        code: int | None = command_line.main(standalone_mode=False)
     except click.ClickException as exc:
         _show(exc)
         return exc.exit_code

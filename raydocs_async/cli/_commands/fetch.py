@@ -33,7 +33,7 @@ from raydocs_async.cli._shard import Shard
     default="-",
     type=click.Path(),
     metavar="OUT.jsonl[.gz]",
-    help="The output file; standard output by default. A name in .gz is compressed.",
+    help="The output file; standard output by default. Compressed if its name ends in .gz.",
 )
 @click.option(
     "--errors",
