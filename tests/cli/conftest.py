@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -13,6 +14,9 @@ import pytest
 
 from raydocs_async.sandbox import Sandbox
 from tests.support.terminal import Terminal, open_terminal, read_screen
+
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+"""The id of a session that the sandbox does not have."""
 
 COMMAND = (sys.executable, "-m", "raydocs_async")
 
@@ -41,6 +45,38 @@ def environment(api: Sandbox) -> dict[str, str]:
     """The environment of a command that talks to the sandbox."""
     kept = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
     return kept | {"RAYDOCS_BASE_URL": api.url, "RAYDOCS_API_TOKEN": api.token, "TERM": "xterm"}
+
+
+def records(text: str) -> list[dict[str, Any]]:
+    """Return the objects in JSON Lines, all of which have their line's end."""
+    assert text == "" or text.endswith("\n")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def ids_in_file(path: Path) -> list[str]:
+    """Return the ids in a file of JSON Lines, in order."""
+    return sorted(each["id"] for each in records(path.read_text()))
+
+
+async def until_written(process: Process, path: Path, size: int) -> None:
+    """Wait until a file has more than `size` bytes."""
+    while not path.exists() or path.stat().st_size <= size:
+        assert process.returncode is None, await process.communicate()
+        await asyncio.sleep(0.002)
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """The path of the output file."""
+    return tmp_path / "out.jsonl"
+
+
+@pytest.fixture
+def ids_file(tmp_path: Path, api: Sandbox) -> Path:
+    """A file of 40 ids."""
+    path = tmp_path / "ids.txt"
+    path.write_text("\n".join(api.ids(40)))
+    return path
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import io
 import re
+from pathlib import Path
 
 import pytest
 from attrs import evolve
@@ -15,7 +16,8 @@ from raydocs_async.cli._progress import (
     report_progress,
 )
 from raydocs_async.sandbox import Sandbox
-from tests.support.terminal import plain
+from tests.cli.conftest import UNKNOWN
+from tests.support.terminal import Terminal, plain
 
 STATUS = RateLimitStatus(
     limit=100, per=60.0, remaining=0, resets_in=20.0, in_flight=0, waiting=0, foreign=0
@@ -143,3 +145,39 @@ def test_data_on_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr", FakeTerminal())
     monkeypatch.setenv("TERM", "xterm")
     assert isinstance(choose_reporter(quiet=False, data_on_terminal=True), LineReporter)
+
+
+async def test_progress_on_a_terminal(
+    terminal: Terminal, api: Sandbox, ids_file: Path, out: Path
+) -> None:
+    """A terminal shows a bar, the counts and the failures, and the cursor is restored."""
+    ids_file.write_text("\n".join([*api.ids(40), UNKNOWN]))
+    code, screen = await terminal("fetch", "-i", "ids.txt", "-o", "out.jsonl")
+    assert code == 1
+    assert "━━━━" in screen
+    assert "41 of 41 sessions" in screen
+    assert "1 failed" in screen
+    assert f"ids.txt:41: session {UNKNOWN}: HTTP 404" in screen
+    assert screen.count("\x1b[?25l") == screen.count("\x1b[?25h") > 0
+
+
+@pytest.mark.parametrize("errors", [[], ["-e", "/dev/stderr"]])
+async def test_sessions_on_a_terminal(terminal: Terminal, api: Sandbox, errors: list[str]) -> None:
+    """Sessions and errors on a terminal are lines of their own, without a bar."""
+    _, screen = await terminal("fetch", *api.ids(20), "x", *errors)
+    *lines, summary, end = screen.split("\r\n")
+    assert len([each for each in lines if each.startswith("{")]) == 20 + len(errors) // 2
+    assert "\x1b" not in screen
+    assert (summary[:20], end) == ("20 sessions written ", "")
+
+
+async def test_no_colour(terminal: Terminal, ids_file: Path) -> None:
+    """With NO_COLOR, the output has no colours."""
+    _, screen = await terminal("fetch", "-i", "ids.txt", "-o", "out.jsonl", env={"NO_COLOR": "1"})
+    assert "\x1b[3" not in screen
+
+
+async def test_a_dumb_terminal(terminal: Terminal, ids_file: Path) -> None:
+    """A terminal that cannot redraw gets plain lines."""
+    _, screen = await terminal("fetch", "-i", "ids.txt", "-o", "out.jsonl", env={"TERM": "dumb"})
+    assert screen.startswith("40 sessions written to out.jsonl")

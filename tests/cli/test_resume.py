@@ -1,14 +1,22 @@
-"""The command that continues an interrupted job."""
+"""Resumed jobs, and the command that continues an interrupted one."""
 
+import asyncio
 import io
 import os
+import random
+import resource
+import signal
 import subprocess
 import sys
+from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from raydocs_async.cli._commands.fetch import fetch
 from raydocs_async.cli._resume import describe_resumption
+from raydocs_async.sandbox import Fault, Sandbox
+from tests.cli.conftest import Run, Start, ids_in_file, records, until_written
 
 
 @pytest.mark.parametrize(
@@ -51,3 +59,115 @@ def test_resuming_a_resumed_job() -> None:
     assert describe_resumption(["fetch", "--resume", "--", "a"], [], resume=True) == [
         "To continue: raydocs-async fetch --resume -- a"
     ]
+
+
+async def test_resume(run: Run, api: Sandbox, ids_file: Path, out: Path, tmp_path: Path) -> None:
+    """A resumed job fetches missing and failed ids, and counts the sessions that it had."""
+    first = api.ids(40)[0]
+    errors = tmp_path / "errors.jsonl"
+    command = ("fetch", "-i", "ids.txt", "-o", "out.jsonl", "-e", "errors.jsonl")
+    api.script_for(first, Fault.status(404))
+    assert (await run(*command)).code == 1
+    assert [each["id"] for each in records(errors.read_text())] == [first]
+    done = await run(*command, "--resume")
+    assert done.code == 0
+    assert ", 39 were there already.\n" in done.err
+    assert ids_in_file(out) == sorted(api.ids(40))
+    assert errors.read_text() == ""
+    assert api.stats.requests == 41
+
+
+async def test_resuming_with_standard_input(
+    run: Run, environment: dict[str, str], api: Sandbox
+) -> None:
+    """If the ids came from standard input, a message says that they are needed again."""
+    done = await run(
+        *("fetch", "-", "-o", "out.jsonl"),
+        stdin=api.ids(1)[0],
+        env=environment | {"RAYDOCS_API_TOKEN": "old"},
+    )
+    assert done.err.endswith(
+        "To continue: raydocs-async fetch - -o out.jsonl --resume\n"
+        "The same ids are needed again from standard input.\n"
+    )
+
+
+async def test_a_disk_that_fills_up(
+    start: Start, run: Run, api: Sandbox, ids_file: Path, out: Path
+) -> None:
+    """The lines that fitted are whole, and the job can be resumed when there is room again."""
+    command = ("fetch", "-i", "ids.txt", "-o", "out.jsonl")
+    process = await start(
+        *command,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000)),
+    )
+    assert await process.wait() == 1
+    assert 20 < len(records(out.read_text())) < 40
+    assert (await run(*command, "--resume")).code == 0
+    assert ids_in_file(out) == sorted(api.ids(40))
+
+
+@pytest.mark.timeout(180)  # it starts 21 processes
+async def test_killed_at_any_moment(start: Start, run: Run, api: Sandbox, out: Path) -> None:
+    """A job that is killed at 20 random moments and resumed ends with every id exactly once."""
+    api.latency = 0.3
+    ids = api.ids(1000)
+    command = ("fetch", "-", "-o", "out.jsonl", "--resume", "--quiet")
+    chance, size = random.Random(), 0
+    for _ in range(20):
+        process = await start(*command, stdin=asyncio.subprocess.PIPE)
+        assert process.stdin is not None
+        process.stdin.write("\n".join(ids).encode())
+        process.stdin.close()
+        await until_written(process, out, size + chance.randrange(100_000))
+        process.kill()
+        assert await process.wait() == -signal.SIGKILL
+        size = out.stat().st_size
+    api.latency = 0
+    assert (await run(*command, stdin="\n".join(ids))).code == 0
+    assert Counter(ids_in_file(out)) == Counter(ids)
+
+
+async def test_shard_and_resume(run: Run, api: Sandbox, ids_file: Path, out: Path) -> None:
+    """A file can only be resumed by the shard that it was begun with."""
+    command = ("fetch", "-i", "ids.txt", "-o", "out.jsonl")
+    assert (await run(*command, "--shard", "1/3")).code == 0
+    content = out.read_bytes()
+    for other, named in ((("--shard", "2/3"), "with --shard 2/3"), ((), "without --shard")):
+        done = await run(*command, *other, "--resume")
+        assert done.code == 2
+        assert f"out.jsonl was begun with --shard 1/3; continuing it {named} would" in done.err
+    assert out.read_bytes() == content
+    assert (await run(*command, "--shard", "1/3", "--resume")).code == 0
+    assert out.read_bytes() == content
+
+
+async def test_resuming_a_pipe(
+    run: Run, api: Sandbox, environment: dict[str, str], tmp_path: Path
+) -> None:
+    """A pipe keeps no sessions, so --resume is refused, and no message recommends it."""
+    fifo = tmp_path / "pipe"
+    os.mkfifo(fifo)
+    reading = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    done = await run("fetch", *api.ids(1), "-o", "pipe", "--resume")
+    assert (done.code, "pipe is not a regular file" in done.err) == (2, True)
+    wrong = environment | {"RAYDOCS_API_TOKEN": "old"}
+    done = await run("fetch", *api.ids(1), "-o", "pipe", env=wrong)
+    os.close(reading)
+    assert (done.code, "To continue" in done.err) == (4, False)
+
+
+async def test_an_unfinished_session_that_cannot_be_dropped(
+    run: Run, api: Sandbox, out: Path, tmp_path: Path
+) -> None:
+    """If the file cannot be rewritten, it is unchanged, and no request is sent."""
+    (pending,) = api.ids(1)
+    api.put(api.session(pending) | {"status": "pending"})
+    assert (await run("fetch", *api.ids(3), "-o", "out.jsonl")).code == 75
+    (tmp_path / "errors.jsonl").touch()
+    out.with_name("second").hardlink_to(out)
+    content = out.read_bytes()
+    done = await run("fetch", *api.ids(3), "-o", "out.jsonl", "-e", "errors.jsonl", "--resume")
+    assert done.code == 2
+    assert "hard links" in done.err
+    assert out.read_bytes() == content

@@ -13,10 +13,8 @@ import pytest
 from raydocs_async import Session, converter
 from raydocs_async.cli import _session
 from raydocs_async.sandbox import Fault, Sandbox
-from tests.cli.conftest import Run, Start
+from tests.cli.conftest import UNKNOWN, Run, Start
 from tests.support.terminal import Terminal, plain
-
-UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
 def same(written: str, session: dict[str, Any]) -> bool:

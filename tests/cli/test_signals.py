@@ -15,7 +15,7 @@ import pytest
 
 from raydocs_async.cli._signals import SignalHandler
 from raydocs_async.sandbox import Fault, Sandbox
-from tests.cli.conftest import Run, Start
+from tests.cli.conftest import UNKNOWN, Run, Start
 
 NEVER_RESOLVES = (
     "import socket, threading; socket.getaddrinfo = lambda *_, **__: ("
@@ -24,8 +24,6 @@ NEVER_RESOLVES = (
 )
 MOST = 5
 """Seconds to end in: four more than the promise, for a busy machine."""
-
-UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
 async def end(process: Process, number: signal.Signals) -> str:

@@ -16,10 +16,8 @@ import pytest
 
 from raydocs_async.cli._streams import MessageStream, is_same_file, read_some
 from raydocs_async.sandbox import Sandbox
-from tests.cli.conftest import Run, Start
+from tests.cli.conftest import UNKNOWN, Run, Start
 from tests.support.terminal import Terminal
-
-UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
 def closing(*fds: int) -> Callable[[], None]:

@@ -6,9 +6,7 @@ from pathlib import Path
 import pytest
 
 from raydocs_async.sandbox import Sandbox
-from tests.cli.conftest import Run
-
-UNKNOWN = "00000000-0000-4000-8000-000000000000"
+from tests.cli.conftest import UNKNOWN, Run
 
 
 async def test_no_token(run: Run, environment: dict[str, str]) -> None:
