@@ -43,15 +43,15 @@ def run(options: FetchOptions, connection: ConnectionOptions) -> ExitCode:
     resumption = describe_resumption(sys.argv[1:], sources, resume=options.resume)
     unfinished = [LocatedId(each, recorder.output.name) for each in recorder.output.unfinished_ids]
     ids = select_ids((*sources, unfinished), options.shard, recorder.output.finished_ids)
-    return perform(
-        fetch(client, ids, recorder),
+    return run_and_report(
+        fetch_all(client, ids, recorder),
         recorder,
         quiet=options.quiet,
         resumption=resumption if recorder.output.is_resumable else (),
     )
 
 
-async def fetch(
+async def fetch_all(
     client: RaydocsClient, ids: Iterable[str] | AsyncIterable[str], recorder: Recorder
 ) -> None:
     """Fetch all sessions, and record each outcome.
@@ -70,7 +70,7 @@ async def fetch(
             await recorder.record(outcome)
 
 
-def perform(
+def run_and_report(
     job: Coroutine[Any, Any, None],
     recorder: Recorder,
     *,
@@ -88,7 +88,7 @@ def perform(
     started = time.monotonic()
     code, reason = ExitCode.FAILED, ""
     try:
-        code, reason = _run_job(job, recorder)
+        code, reason = _run(job, recorder)
     finally:
         code, reason = _close(recorder, code, reason)
         _show_warnings(recorder)
@@ -102,7 +102,7 @@ def perform(
     return code
 
 
-def _run_job(job: Coroutine[Any, Any, None], recorder: Recorder) -> tuple[ExitCode, str]:
+def _run(job: Coroutine[Any, Any, None], recorder: Recorder) -> tuple[ExitCode, str]:
     """Run a job; return its exit code, and a reason if the summary will not show it."""
     try:
         run_interruptibly(job)

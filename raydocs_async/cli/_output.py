@@ -117,7 +117,7 @@ class JsonLinesFile:
         Raises:
             CannotStart: that is impossible; the file is unchanged.
         """
-        self._file.warnings.extend(self._state.warnings(self.name))
+        self._file.warnings.extend(self._state.describe_drops(self.name))
         if not self._state.is_intact:
             try:
                 self._rewrite(self._state.spans, b"\n" * self._state.lacks_newline)

@@ -205,7 +205,7 @@ class ResumeState:
         else:
             self.spans.append((self.size, end))
 
-    def warnings(self, name: str) -> Iterator[str]:
+    def describe_drops(self, name: str) -> Iterator[str]:
         """Describe the lines that are dropped from the file `name`."""
         if self.torn_bytes:
             yield f"{name}: dropped the last line, which was cut off ({self.torn_bytes} bytes)"

@@ -46,13 +46,13 @@ def show(
         BrokenPipeError: the reader of standard output has gone; click ends the command quietly.
     """
 
-    async def fetch() -> Session:
-        """Make the call with a client of its own."""
+    async def call_client() -> Session:
+        """Make the call with a new client, which is closed afterwards."""
         async with open_client(connection) as client:
             return await call(client)
 
     try:
-        session = run_interruptibly(fetch())
+        session = run_interruptibly(call_client())
     except RaydocsError as error:
         say(f"Error: {message_for(error)}{_describe_last_seen(error)}")
         return exit_code_for(error)

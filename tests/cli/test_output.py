@@ -79,7 +79,7 @@ def test_another_file_is_not_touched(path: Path, content: bytes) -> None:
     assert path.read_bytes() == content
 
 
-def test_the_two_files_are_told_apart(path: Path) -> None:
+def test_records_of_another_type(path: Path) -> None:
     """Files of sessions and of errors are distinguished, so that mixed-up names lose no data."""
     path.write_bytes(LINE_A)
     with pytest.raises(CannotStart):

@@ -57,7 +57,11 @@ def kept_lines(content: bytes) -> bytes:
 def test_whole_lines_are_kept() -> None:
     """All lines of an uninterrupted run are kept."""
     found = scanned(line("A") + line("b"))
-    assert (found.finished, found.is_intact, list(found.warnings("x"))) == ({"a", "b"}, True, [])
+    assert (found.finished, found.is_intact, list(found.describe_drops("x"))) == (
+        {"a", "b"},
+        True,
+        [],
+    )
 
 
 def test_an_empty_file() -> None:
@@ -119,7 +123,7 @@ def test_unfinished_sessions() -> None:
     found = scanned(content)
     assert (found.finished, list(found.unfinished)) == ({"a", "d"}, ["c", "b"])
     assert kept_lines(content) == line("a") + line("d")
-    assert list(found.warnings("x")) == [
+    assert list(found.describe_drops("x")) == [
         "x: sessions to fetch again, because they were not finished: 2"
     ]
 
@@ -148,7 +152,7 @@ def test_zeroed_blocks(content: bytes, kept: bytes) -> None:
     """Lines with zeroed blocks are dropped anywhere in the file, and the others are kept."""
     assert kept_lines(content) == kept
     dropped = len(content) - len(kept)
-    assert list(scanned(content).warnings("x")) == [
+    assert list(scanned(content).describe_drops("x")) == [
         f"x: dropped {dropped} bytes that are damaged, as after a power cut"
     ]
 
