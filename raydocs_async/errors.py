@@ -7,6 +7,7 @@
     ├── InvalidIdError                also ValueError; before any I/O
     ├── ClientClosedError             used after, or interrupted by, close()
     ├── WaitTimeoutError              not finished in time; has the resource as last seen
+    ├── FileError                     a file not fetched whole, or not written; nothing is left
     ├── APIConnectionError            no usable reply
     │   └── APITimeoutError           none in time
     ├── APIResponseValidationError    a 200 whose body does not fit the model; has the payload
