@@ -1,8 +1,9 @@
 """Bulk work: ids in, outcomes out, and never more ids in flight than the caller allows.
 
-A `Stream` runs a fixed number of workers. Each worker takes the next id, fetches its resource, and
-hands over the outcome. An id that was taken holds a place until the consumer has taken its outcome,
-so that a slow consumer stops the workers, and the input is read no faster than needed.
+A worker takes the next id, fetches its resource, and hands over the outcome. An id that was taken
+holds a place until the consumer has taken its outcome. Workers start when there are free places and
+end when there are none, so that a slow consumer stops them, and the input is read no faster than
+needed.
 
 Four things can go wrong, and each has its own end:
 
@@ -46,6 +47,10 @@ from raydocs_async.errors import (
 M = TypeVar("M")
 
 _log = logging.getLogger("raydocs_async")
+
+_MOST_STARTS = 32
+"""Workers that start in one turn of the event loop, so that any `concurrency` costs only as many as
+there are ids."""
 
 # Errors that would hit every id.
 _FATAL = (
@@ -95,16 +100,16 @@ class Workers(Generic[M]):
         self._ordered = ordered
         self._concurrency = concurrency
         self._reading = asyncio.Lock()
-        self._has_room = asyncio.Event()
         self._in_flight: dict[UUID, asyncio.Future[Completed[M]]] = {}
         self._finished: dict[int, Outcome[M]] = {}
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._idle = 0
-        """Workers that wait for an id."""
+        self._starting = 0
+        """Workers that have no id yet."""
+        self._fill_handle: asyncio.Handle | None = None
         self._fatal: BaseException | None = None
         self._home = Home()
-        self._started = self._cancelled = False
+        self._started = self._cancelled = self._ids_are_over = False
         self._taken = self._handed_over = self.failed = 0
         self._total = len(ids) if isinstance(ids, Sized) else None
 
@@ -135,13 +140,14 @@ class Workers(Generic[M]):
         """
         self._home.check()
         if not self._started:
-            self._start()
+            self._started = True
+            self._fill()
         while True:
             if (outcome := self._pop()) is not None:
                 self._handed_over += 1
                 self._update_room()
                 return outcome
-            if not self._tasks:
+            if self._is_over:
                 break
             self._changed.clear()
             await self._changed.wait()
@@ -159,6 +165,7 @@ class Workers(Generic[M]):
 
     def abandon(self) -> None:
         """Cancel all workers from any thread: the garbage collector runs in whichever needs it."""
+        self._cancelled = True
         for task in self._tasks:
             with suppress(RuntimeError):  # the loop is closed
                 task.get_loop().call_soon_threadsafe(self.cancel)
@@ -193,33 +200,37 @@ class Workers(Generic[M]):
                     raise
                 _log.warning("the ids' source raised when it was closed", exc_info=True)
 
-    def _start(self) -> None:
-        self._started = True
-        self._update_room()
-        self._add_worker()
+    @property
+    def _is_over(self) -> bool:
+        """True if no worker is left, and none will be started."""
+        return not self._tasks and (self._ids_are_over or self._cancelled)
 
-    def _add_worker_if_needed(self) -> None:
-        """Add a worker if every one has an id, and the stream goes on."""
-        if not self._idle and self._tasks and self._may_grow():
-            self._add_worker()
-
-    def _may_grow(self) -> bool:
-        return len(self._tasks) < max(self._concurrency, IDS_IN_DOUBT) and not self._cancelled
-
-    def _add_worker(self) -> None:
-        task = running_loop().create_task(self._work())
-        self._tasks.add(task)
-        task.add_done_callback(self._on_worker_done)
-
-    def _update_room(self) -> None:
-        """Let the workers take the next id, or make them wait."""
+    @property
+    def _free(self) -> int:
+        """The number of ids that more workers may take."""
         health = self._watch.health
+        if health.down or self._ids_are_over or self._cancelled:
+            return 0
         # With fewer ids in flight, a service that is down looks like bad ids.
         places = max(self._concurrency, IDS_IN_DOUBT) if health.in_doubt else self._concurrency
-        if not health.down and self._taken - self._handed_over < places:
-            self._has_room.set()
-        else:
-            self._has_room.clear()
+        return places - (self._taken - self._handed_over) - self._starting
+
+    def _update_room(self) -> None:
+        """Start workers for the places that are free, in the event loop's next turn.
+
+        Then one turn starts all workers for which the consumer has made room in this one. With an
+        eager task factory, workers that start each other would also run within each other.
+        """
+        if self._fill_handle is None and self._started and self._free > 0:
+            self._fill_handle = running_loop().call_soon(self._fill)
+
+    def _fill(self) -> None:
+        self._fill_handle = None
+        for _ in range(min(self._free, _MOST_STARTS)):
+            self._starting += 1
+            task = running_loop().create_task(self._work())
+            self._tasks.add(task)
+            task.add_done_callback(self._on_worker_done)
 
     def _on_worker_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -236,48 +247,46 @@ class Workers(Generic[M]):
             return None
         if not self._ordered:
             return self._finished.pop(next(iter(self._finished)))
-        # Without workers, a gap in the order will not be filled any more.
-        if self._handed_over in self._finished or not self._tasks:
+        # At the end, a gap in the order will not be filled any more.
+        if self._handed_over in self._finished or self._is_over:
             return self._finished.pop(min(self._finished))
         return None
 
     async def _work(self) -> None:
-        """Take ids and fetch their resources, until there are no more."""
-        while True:
-            try:
-                number, given = await self._take()
-            except StopAsyncIteration:
-                return
-            except (Exception, asyncio.CancelledError) as exc:
-                if self._cancelled:
-                    raise
-                self._fatal = exc  # the source's; the ids that it has given are fetched yet
-                return
-            if self._may_grow():
-                # Not at once: with an eager task factory each would run within the one before.
-                running_loop().call_soon(self._add_worker_if_needed)
+        """Take an id and fetch its resource, as long as there are ids and places for them."""
+        while taken := await self._take():
+            number, given = taken
             outcome = await self._outcome(given)
             if isinstance(outcome.error, _FATAL):
                 raise outcome.error
             self.failed += outcome.error is not None
             self._finished[number] = outcome
             self._changed.set()
+            if self._free <= 0:
+                return  # another worker goes on, once the consumer has made room
+            self._starting += 1
 
-    async def _take(self) -> tuple[int, Any]:
-        """Return the next id with its number, once there is a place for it."""
-        self._idle += 1
+    async def _take(self) -> tuple[int, Any] | None:
+        """Return the next id with its number; ``None`` if there are no more."""
         try:
             async with self._reading:
-                while not self._has_room.is_set():
-                    await self._has_room.wait()
                 given = await self._ids.next()
-                if self._cancelled:  # and the ids' generator has swallowed it
-                    raise StopAsyncIteration
-                number, self._taken = self._taken, self._taken + 1
-                self._update_room()
-                return number, given
+            if self._cancelled:  # and the ids' generator has swallowed it
+                return None
+        except StopAsyncIteration:
+            self._ids_are_over = True
+            return None
+        except (Exception, asyncio.CancelledError) as exc:
+            if self._cancelled:
+                raise
+            self._ids_are_over = True
+            self._fatal = exc  # the source's; the ids that it has given are fetched yet
+            return None
         finally:
-            self._idle -= 1
+            self._starting -= 1
+        number, self._taken = self._taken, self._taken + 1
+        self._update_room()
+        return number, given
 
     async def _outcome(self, given: Any) -> Outcome[M]:
         try:

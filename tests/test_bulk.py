@@ -11,7 +11,7 @@ import itertools
 import sys
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from typing import Any
 from uuid import UUID
 
@@ -310,8 +310,11 @@ def test_a_stream_can_be_dropped_after_its_event_loop() -> None:
     loop.close()
     del stream
     gc.collect()
-    for task in tasks:
+    for task in tasks:  # which asyncio itself complains of, as their loop was closed under them
         task._log_destroy_pending = False  # type: ignore[attr-defined]
+        coroutine = task.get_coro()
+        assert isinstance(coroutine, Coroutine)
+        coroutine.close()
 
 
 async def test_a_stream_can_be_dropped_in_another_thread() -> None:

@@ -55,7 +55,7 @@ _UNDERSTOOD = frozenset({*READABLE_ENCODINGS, "identity", ""})
 
 
 async def one_exchange(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-    """An aiohttp middleware by which one request is one request on the wire."""
+    """Let `handler` send one request, and make sure that it is one on the wire."""
     try:
         return await handler(request)
     except aiohttp.ClientConnectorError:
@@ -67,7 +67,7 @@ async def one_exchange(request: ClientRequest, handler: ClientHandlerType) -> Cl
 async def _withhold_token(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
     """An aiohttp middleware for signed URLs, which takes a borrowed session's own token away."""
     request.headers.popall("Authorization", None)
-    return await handler(request)
+    return await one_exchange(request, handler)
 
 
 class AiohttpTransport:
@@ -96,6 +96,7 @@ class AiohttpTransport:
                 "User-Agent": user_agent,
             }
         )
+        self._base = URL(options.url)
         self._borrowed = options.http_session
         self._overrides = {} if self._borrowed is None else self._overrides_for_borrowed()
         self._deadlines = deadlines
@@ -144,11 +145,14 @@ class AiohttpTransport:
                 await pool.session.close()
 
     async def _exchange(self, pool: Pool, request: Request, until: float) -> Response:
-        url = URL(request.url or self._options.url + request.path, encoded=True)
         options = self._next_overrides()
         if request.sink is not None:
             options = {**options, **self._overrides_for_file(request)}
-        reply = Reply(await pool.session.request("GET", url, allow_redirects=False, **options))
+        reply = Reply(
+            await pool.session.request(
+                "GET", self._url_of(request), allow_redirects=False, **options
+            )
+        )
         if reply.response.status != 200:
             # A storage's error can quote the signed URL; its status says enough.
             body = b"" if request.url else await read_error(reply, until)
@@ -161,6 +165,13 @@ class AiohttpTransport:
             reply.response.status, reply.response.headers, body, partial(self._distrust, pool)
         )
 
+    def _url_of(self, request: Request) -> URL:
+        if request.url or "?" in request.path:
+            return URL(request.url or self._options.url + request.path, encoded=True)
+        # A quarter of the time that parsing the whole URL takes.
+        path = self._base.raw_path.removesuffix("/") + request.path
+        return self._base.with_path(path, encoded=True)
+
     async def _authorize(
         self, request: ClientRequest, handler: ClientHandlerType
     ) -> ClientResponse:
@@ -171,7 +182,7 @@ class AiohttpTransport:
                 f"trust_env=True and the environment), which would be sent the token; {REMEDY}"
             )
         request.headers["Authorization"] = self._authorization
-        return await handler(request)
+        return await one_exchange(request, handler)
 
     def _next_overrides(self) -> Mapping[str, Any]:
         if not self._closing:
@@ -184,7 +195,7 @@ class AiohttpTransport:
         return {
             "headers": self._headers,
             "auto_decompress": True,
-            "middlewares": (self._authorize, one_exchange),
+            "middlewares": (self._authorize,),
             "raise_for_status": False,
             "timeout": aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
         }
@@ -196,7 +207,7 @@ class AiohttpTransport:
             return {"timeout": limits}
         return {
             "timeout": limits,
-            "middlewares": (_withhold_token, one_exchange),
+            "middlewares": (_withhold_token,),
             "headers": {**self._headers, "Accept": "*/*", "Accept-Encoding": "identity"},
         }
 
@@ -252,7 +263,7 @@ class AiohttpTransport:
             connector=Connector(self._options.max_connections, resolver),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=self._headers,
-            middlewares=(self._authorize, one_exchange),
+            middlewares=(self._authorize,),
             # The whole exchange has one timer, ours; aiohttp's would be one more for each request.
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
             trace_configs=list(self._options.trace_configs),

@@ -32,11 +32,14 @@ class Reply:
 
     async def read_up_to(self, limit: int) -> None:
         """Read the body, or somewhat more than `limit` bytes of it; then close the connection."""
+        content = self.response.content
         try:
-            while self._add(await self.response.content.readany()):
-                if self.size > limit:
-                    self.response.close()
-                    break
+            if content.is_eof():  # a small body comes with its headers
+                self._add(content.read_nowait())
+            while self.size <= limit and self._add(await content.readany()):
+                pass
+            if self.size > limit:
+                self.response.close()
         except BaseException:
             self.response.close()  # what is left of the body must not be read as the next reply
             raise
