@@ -23,8 +23,9 @@ from raydocs_async._ids import Ids
 from raydocs_async._limits import Limiter
 from raydocs_async._limits._queue import MAX_IN_FLIGHT, RateLimiter
 from raydocs_async._limits._values import Lane, RateLimit, RateLimitStatus
+from raydocs_async._model import HasId
 from raydocs_async._outcome import Completed
-from raydocs_async._pages import HasId, Listed, PageCursor
+from raydocs_async._pages import Listed, PageCursor
 from raydocs_async._patience import Terms, Watch
 from raydocs_async._redact import Redactor
 from raydocs_async._retry import Patience, RetryPolicy, RetryQuota
@@ -85,15 +86,8 @@ class BaseClient:
         _settings.hook("on_event", on_event)
         self._limiter = _limiter(rate_limit, max_connections)
         self._bulk_terms = Terms(retry, RetryQuota(), random.random, self._limiter.max_wait)
-        self._redactor = Redactor(token)
         self._engine = _engine(
-            self._connection,
-            token,
-            self._limiter,
-            retry,
-            redactor=self._redactor,
-            transport=transport,
-            on_event=on_event,
+            self._connection, token, self._limiter, retry, transport=transport, on_event=on_event
         )
 
     def __repr__(self) -> str:
@@ -149,13 +143,13 @@ class BaseClient:
         timeout: float | Default | None = Default.CLIENT,
     ) -> M:
         """Fetch the resource with the id `value`, before all bulk work."""
-        return await self._call(endpoint, endpoint.request(value, self._redactor), timeout)
+        return await self._call(endpoint, endpoint.request(value, self._engine.redactor), timeout)
 
     def _pages(
         self, endpoint: Endpoint[Listed[Item]], value: object, timeout: float | Default | None
     ) -> AsyncIterator[Item]:
         """Iterate over a list of the resource with the id `value`, page by page."""
-        cursor = PageCursor[Item](endpoint.request(value, self._redactor))
+        cursor = PageCursor[Item](endpoint.request(value, self._engine.redactor))
 
         async def iterate() -> AsyncIterator[Item]:
             while cursor.request is not None:
@@ -185,7 +179,7 @@ class BaseClient:
 
         fetcher = Fetcher(
             endpoint,
-            lambda value: endpoint.request(value, self._redactor),
+            lambda value: endpoint.request(value, self._engine.redactor),
             lambda on_change: Watch(fetch, self._bulk_terms, on_change),
             lambda: self.rate_limit_status,
         )
@@ -205,7 +199,6 @@ def _engine(
     limiter: Limiter,
     policy: RetryPolicy,
     *,
-    redactor: Redactor,
     transport: Transport | None,
     on_event: Hook | None,
 ) -> Engine:
@@ -218,7 +211,7 @@ def _engine(
         limiter=limiter,
         deadlines=deadlines,
         policy=policy,
-        redactor=redactor,
+        redactor=Redactor(token),
         rand=random.random,
         sleep=asyncio.sleep,
         on_event=on_event,

@@ -108,7 +108,7 @@ class Engine:
         self._limiter = limiter
         self._deadlines = deadlines
         self._policy = policy
-        self._redactor = redactor
+        self.redactor = redactor
         self._rand = rand
         self._sleep = sleep
         self._announce = None if on_event is None else Announcer(on_event)
@@ -312,7 +312,7 @@ class Engine:
     async def _evaluate(
         self, call: Call, reply: Response | Failure
     ) -> _Decoded | Retry | Throttled | Permanent:
-        verdict = classify(reply, self._redactor)
+        verdict = classify(reply, self.redactor)
         if not isinstance(verdict, Done):
             return verdict
         read = self._read(call, verdict.response)
@@ -328,7 +328,7 @@ class Engine:
         try:
             return _Decoded(decode(response.body, call.endpoint.model))
         except APIResponseValidationError as exc:
-            return classify_invalid(exc, response, self._redactor)
+            return classify_invalid(exc, response, self.redactor)
 
     @staticmethod
     def _now() -> float:

@@ -57,7 +57,7 @@ class FileClient(BaseClient):
         Source: the API reference, ``GET /extractions/documents/{documentId}/url``.
         """
         _settings.optional_seconds("timeout", timeout)
-        request = FILE.request(document_id, self._redactor)
+        request = FILE.request(document_id, self._engine.redactor)
         sink = FileSink(path, overwrite=overwrite, on_progress=on_progress)
         sink.check_target()
         document = await self._fetch(DOCUMENT, document_id)
@@ -96,7 +96,7 @@ class FileClient(BaseClient):
         Source: the API reference, ``GET /extractions/results/{resultId}/export/excel``.
         """
         _settings.optional_seconds("timeout", timeout)
-        request = EXPORT.request(result_id, self._redactor)
+        request = EXPORT.request(result_id, self._engine.redactor)
         expected = Expected(media_type=XLSX)
         sink = FileSink(path, overwrite=overwrite, expected=expected, on_progress=on_progress)
         async with _saving(request, sink):

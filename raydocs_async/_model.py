@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
+from uuid import UUID
 
 from attrs import field, frozen
 
@@ -37,3 +38,12 @@ class Model:
     Each is a field's name and the JSON value, as in ``("workspace_id", 12)`` for ``"12"``. It is
     written only while the field still has that value.
     """
+
+
+class HasId(Protocol):
+    """A chunk, or any other object with an id."""
+
+    @property
+    def id(self) -> UUID:
+        """Its id."""
+        ...

@@ -7,24 +7,15 @@ error, because a client that followed it would never stop.
 """
 
 from collections.abc import Iterator
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 from uuid import UUID
 
 from attrs import define, evolve, field, frozen
 
 from raydocs_async._exchange import Request
+from raydocs_async._model import HasId
 from raydocs_async.errors import APIResponseValidationError
 from raydocs_async.models import Chunk, Document, Result
-
-
-class HasId(Protocol):
-    """An item of a list."""
-
-    @property
-    def id(self) -> UUID:
-        """Its id."""
-        ...
-
 
 M = TypeVar("M", bound=HasId)
 

@@ -6,22 +6,15 @@ another shape, leaves a field without evidence and is never an error.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
 from attrs import field, frozen
 
+from raydocs_async._model import HasId
+
 Path: TypeAlias = tuple[str | int, ...]
 """Keys and indices that lead to a value, from the top."""
-
-
-class HasId(Protocol):
-    """A chunk, or any other object with an id."""
-
-    @property
-    def id(self) -> UUID:
-        """Its id."""
-        ...
 
 
 C = TypeVar("C", bound=HasId)

@@ -222,7 +222,7 @@ class RaydocsClient(ResourceClient, FileClient):
 
         fetcher = Fetcher(
             SESSION,
-            lambda value: SESSION.request(value, self._redactor),
+            lambda value: SESSION.request(value, self._engine.redactor),
             lambda on_change: Waiting(
                 look,
                 lambda: self.rate_limit_status,
