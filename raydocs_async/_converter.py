@@ -118,7 +118,7 @@ def _json_problem(exc: Exception) -> str:
 
 
 def _read_status(value: Any, statuses: type[Status]) -> Any:
-    return _strict.open_status(statuses, nullable=False)(value, statuses)
+    return _strict.open_status(statuses)(value, statuses)
 
 
 def _open_status_reader(type_: Any, _: Converter) -> Reader:

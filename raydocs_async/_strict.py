@@ -193,7 +193,7 @@ def free_form(note: Note) -> Reader:
     return read
 
 
-def open_status(statuses: type[StrEnum], *, nullable: bool) -> Reader:
+def open_status(statuses: type[StrEnum], *, nullable: bool = False) -> Reader:
     """A member of `statuses`, or the string itself where none has that value."""
     members: dict[str, str] = {member.value: member for member in statuses}
 

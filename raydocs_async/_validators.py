@@ -33,7 +33,7 @@ def read_struct(value: Any, type_: Any) -> Any:
         return msgspec.convert({} if value == [] and is_object else value, type_)
     except msgspec.ValidationError as exc:
         message, _, place = str(exc).partition(" - at `$")
-    said = message.lower() if message.startswith(_HARMLESS) else f"{_name(type_)} refuses it"
+    said = message.lower() if message.startswith(_HARMLESS) else f"{type_.__name__} refuses it"
     raise Mismatch.at(place.removesuffix("`"), f"is not valid: {said}")
 
 
@@ -59,13 +59,9 @@ def guarded(read: Reader) -> Reader:
             raise
         except (TypeError, ValueError):
             pass
-        raise Mismatch.at("", f"is not valid: {_name(type_)} refuses it")
+        raise Mismatch.at("", f"is not valid: {type_.__name__} refuses it")
 
     return read_guarded
-
-
-def _name(type_: Any) -> str:
-    return getattr(type_, "__name__", str(type_))
 
 
 def _first_error(exc: Any) -> tuple[str, str]:

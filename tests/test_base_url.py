@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from raydocs_async import ConfigurationError
-from raydocs_async._base_url import is_loopback, parse_base_url
+from raydocs_async import ConfigurationError, FileError
+from raydocs_async._base_url import is_loopback, parse_base_url, parse_file_url
+from raydocs_async._secret import Secret
 
 
 @pytest.mark.parametrize(
@@ -136,3 +137,37 @@ def test_a_path_that_ends_in_a_letter() -> None:
     """C20: nothing but slashes is taken from the end."""
     url = parse_base_url("https://api.example/X//", allow_http=False, borrowed=False)
     assert url == "https://api.example/X"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://storage.example/a%2Fb?X=%2B",
+        "HTTPS://Storage.Example/a",
+        "http://127.0.0.1:8080/a?b",
+    ],
+)
+def test_the_url_of_a_file(value: str) -> None:
+    """A signed URL is used as it came, since its signature covers every character, and hidden."""
+    url = parse_file_url(value)
+    assert url == value
+    assert isinstance(url, Secret)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("http://storage.example/a", "plain http URL for the file, which is not followed"),
+        ("http://localhost/a", "plain http URL for the file, which is not followed"),
+        ("ftp://127.0.0.1/a", "no usable URL for the file"),
+        ("https:///a", "no usable URL for the file"),
+        ("/a", "no usable URL for the file"),
+        ("https://[::1", "no usable URL for the file"),
+    ],
+)
+def test_no_url_of_a_file(value: str, message: str) -> None:
+    """S5: a URL that would show the file to the network, or lead nowhere, is refused unseen."""
+    with pytest.raises(FileError) as caught:
+        parse_file_url(value)
+    assert caught.value.message.endswith(message)
+    assert caught.value.message.startswith("the service gave ")

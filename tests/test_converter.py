@@ -1384,3 +1384,34 @@ def test_a_generic_class() -> None:
     assert ours.structure({"value": 1}, Box[int]) == Box(1)
     with pytest.raises(APIResponseValidationError, match=r"\$ is a string, not an integer"):
         ours.structure({"value": "1"}, Box[int])
+
+
+@pytest.mark.parametrize(
+    ("wire", "expected"),
+    [
+        ([{"city": "Graz"}], (Address("Graz"),)),
+        ([], ()),
+        ({"city": "Graz"}, Address("Graz")),
+    ],
+)
+def test_an_array_or_an_object(wire: Any, expected: object) -> None:
+    """A union of an array and an object is told apart by its JSON."""
+    either: Any = tuple[Address, ...] | Address
+    assert converter.copy().structure(wire, either) == expected
+
+
+@pytest.mark.parametrize(
+    ("wire", "problem"),
+    [
+        ([{}], "$[0].city is missing"),
+        ({}, "$.city is missing"),
+        ("SECRET", "$ is a string, not an object"),
+        (None, "$ is null, not an object"),
+    ],
+)
+def test_neither_an_array_nor_an_object(wire: Any, problem: str) -> None:
+    """The place is one in the array, or in the object, as it came."""
+    either: Any = tuple[Address, ...] | Address
+    with pytest.raises(APIResponseValidationError) as caught:
+        converter.copy().structure(wire, either)
+    assert caught.value.message == f"the body is not as documented: {problem}"

@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from raydocs_async import InvalidIdError, Session, converter
 from raydocs_async._endpoints import (
     CHUNKS,
+    DOCUMENT_URL,
+    EXPORT,
+    FILE,
     SESSION,
     SESSION_DOCUMENTS,
     SESSION_RESULTS,
@@ -180,3 +183,9 @@ def test_a_list_of_another_owner(owner: str | None, bare: bool) -> None:
     items: list[Any] = [{"id": ID}, {"id": ID, "document_id": owner}]
     chunks = converter.structure(items if bare else {"data": items}, CHUNKS.model)
     assert CHUNKS.answers(chunks, CHUNKS.request(ID)) is (owner in (None, ID))
+
+
+@pytest.mark.parametrize("endpoint", [DOCUMENT_URL, FILE, EXPORT])
+def test_replies_that_name_nothing(endpoint: Endpoint[Any]) -> None:
+    """Of these replies none says what it is of, so that all are accepted."""
+    assert endpoint.answers(object(), endpoint.request(ID)) is True

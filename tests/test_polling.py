@@ -98,7 +98,9 @@ def test_a_long_interval_of_the_callers(interval: float) -> None:
 def test_the_share_of_the_window() -> None:
     """With many sessions each waits for its share; without a known limit there is none."""
     assert share_of_window(50, KNOWN) == 30.0
-    assert share_of_window(50, UNKNOWN) == 0.0
+    assert share_of_window(50, attrs.evolve(KNOWN, limit=1)) == 3000.0
+    assert share_of_window(50, attrs.evolve(KNOWN, limit=None)) == 0.0
+    assert share_of_window(50, attrs.evolve(KNOWN, per=None)) == 0.0
     assert share_of_window(50, attrs.evolve(KNOWN, limit=0)) == 0.0
     assert pauses(Polling(2.0), session(), None, share=12.0) == [12.0, 12.0]
 

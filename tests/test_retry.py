@@ -15,7 +15,15 @@ from hypothesis import strategies as st
 from raydocs_async import ConfigurationError, RateLimitError, RaydocsError
 from raydocs_async._classify import Done, Permanent, Retry, Throttled, Verdict
 from raydocs_async._exchange import Response
-from raydocs_async._retry import Retries, RetryPolicy, RetryQuota, backoff, silence
+from raydocs_async._retry import (
+    FailedAttempt,
+    Retries,
+    RetryPolicy,
+    RetryQuota,
+    backoff,
+    never,
+    silence,
+)
 
 ERROR = RaydocsError("m")
 DONE = Done(Response(200, {}, b""))
@@ -462,3 +470,12 @@ async def test_rand_is_asked_for_every_wait() -> None:
     run = Run(rand=lambda: next(draws))
     await run(AGAIN, AGAIN, AGAIN, DONE)
     assert run.sleeps == [0.25, 1.5, 0.0]
+
+
+async def test_callers_that_ask_again_themselves_retry_nothing() -> None:
+    """Their patience makes no further attempt, and does not wait."""
+
+    async def sleep(_: float) -> None:
+        raise AssertionError
+
+    assert await never(FailedAttempt(0.0, None), sleep) is False
