@@ -249,6 +249,6 @@ def read_data(data: Any, type_: type[M]) -> M:
         return read
     except _MISFITS:
         problem = shape_problem(data, type_, converter, "$.data")
-    name = getattr(type_, "__name__", str(type_))
+    name = type_.__name__ if isinstance(type_, type) else str(type_)
     data = None
     raise APIResponseValidationError(f"the result's data does not fit {name}: {problem}")

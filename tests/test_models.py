@@ -430,7 +430,7 @@ def test_data_as_a_class_of_ones_own() -> None:
         ({"total": "x"}, Invoice, "Invoice: $.data.total is a string, not a number that a float"),
         ({}, Invoice, "Invoice: $.data.total is missing"),
         (None, Invoice, "Invoice: $.data is null, not an object"),
-        ([{}], list[Invoice], "list: $.data[0].total is missing"),
+        ([{}], list[Invoice], f"list[{__name__}.Invoice]: $.data[0].total is missing"),
         ("x", int | None, "int | None: $.data is a string, not an integer"),
         ({"inner": {"inner": 7}}, Nested, "Nested: $.data.inner.inner is an integer, not"),
     ],
