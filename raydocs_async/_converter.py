@@ -249,6 +249,7 @@ def read_data(data: Any, type_: type[M]) -> M:
         return read
     except _MISFITS:
         problem = shape_problem(data, type_, converter, "$.data")
-    name = type_.__name__ if isinstance(type_, type) else str(type_)
+    given: object = type_  # or a union, an alias
+    name = given.__name__ if isinstance(given, type) else str(given)
     data = None
     raise APIResponseValidationError(f"the result's data does not fit {name}: {problem}")

@@ -23,6 +23,7 @@ _COMMAND_LINE_TERMS: Final = {
     "base_url": "$RAYDOCS_BASE_URL",
     "; give token= instead": "",
     ", or allow_http=True if you mean it": "",
+    "overwrite=True": "--overwrite",
 }
 """Parts of the library's messages that name arguments, and their replacements."""
 

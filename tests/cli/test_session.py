@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from raydocs_async import Session, converter
-from raydocs_async.cli import _session
+from raydocs_async.cli import _trees
 from raydocs_async.sandbox import Fault, Sandbox
 from tests.cli.conftest import UNKNOWN, Run, Start
 from tests.support.terminal import Terminal, plain
@@ -154,7 +154,7 @@ async def test_a_reader_that_has_gone(run: Run, api: Sandbox) -> None:
 
 def test_a_name_that_steers_terminals(session: Session) -> None:
     """Names from the service are shown without control characters."""
-    label = str(_session.build_tree(session).label)
+    label = str(_trees.build_tree(session).label)
     assert "\x1b" not in label
 
 
@@ -176,4 +176,4 @@ def session() -> Session:
 
 def test_an_empty_session(session: Session) -> None:
     """A session without documents and results is its name alone."""
-    assert _session.build_tree(session).children == []
+    assert _trees.build_tree(session).children == []

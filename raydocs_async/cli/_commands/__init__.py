@@ -10,6 +10,8 @@ import click
 
 from raydocs_async import __version__
 from raydocs_async.cli._commands.fetch import fetch
+from raydocs_async.cli._commands.files import download, export
+from raydocs_async.cli._commands.resources import chunks, document, documents, result, results
 from raydocs_async.cli._commands.sandbox import demo, sandbox
 from raydocs_async.cli._commands.session import get, wait
 from raydocs_async.cli._exit import ExitCode
@@ -28,7 +30,12 @@ SIGHUP."""
 
 @click.group(
     "raydocs-async",
-    commands=[get, fetch, wait, sandbox, demo],
+    commands=[
+        *(get, fetch, wait),
+        *(result, document, chunks, documents, results),
+        *(download, export),
+        *(sandbox, demo),
+    ],
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -23,7 +23,7 @@ def get(session_id: str, *, as_json: bool, **connection: Unpack[ConnectionOption
 
     On a terminal as a tree of its documents and results; otherwise as one line of JSON.
     """
-    return _lazy.session.show(
+    return _lazy.show.show(
         lambda client: client.get_session(session_id, timeout=connection["max_wait"]),
         connection,
         as_json=as_json,
@@ -49,8 +49,8 @@ def wait(
 
     The session is fetched repeatedly until then, and shown as `get` shows it.
     """
-    _lazy.session.announce_wait(timeout)
-    return _lazy.session.show(
+    _lazy.show.announce_wait(timeout)
+    return _lazy.show.show(
         lambda client: client.wait_for_session(session_id, timeout=timeout),
         connection,
         as_json=as_json,
