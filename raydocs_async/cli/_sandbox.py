@@ -17,7 +17,13 @@ FAULTS: Final = (Fault.status(503), Fault.reset(), Fault.cut())
 
 
 def run(
-    port: int, rate_limit: tuple[int, float], sessions: int, ids: str | None, faults: float
+    port: int,
+    rate_limit: tuple[int, float],
+    sessions: int,
+    ids: str | None,
+    *,
+    faults: float,
+    finish_within: float | None,
 ) -> None:
     """Serve until interrupted.
 
@@ -27,13 +33,16 @@ def run(
         sessions: The number of sessions.
         ids: The path of a file to write their ids to.
         faults: The share of requests that fail, from 0 to 1.
+        finish_within: Seconds within which its sessions finish; ``None`` if they are finished.
 
     Raises:
         CannotStart: the port or the file is unusable.
     """
     limit, window = rate_limit
     chaos = Chaos(rate=faults, faults=FAULTS)
-    api = Sandbox(limit, window, sessions=sessions, port=port, chaos=chaos)
+    api = Sandbox(
+        limit, window, sessions=sessions, port=port, chaos=chaos, finish_within=finish_within
+    )
     run_interruptibly(_serve(api, port, sessions, ids))
 
 

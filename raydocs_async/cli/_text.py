@@ -33,9 +33,17 @@ def window(status: RateLimitStatus) -> str:
     return "window opening" if status.in_flight else ""
 
 
+def state(progress: Progress) -> str:
+    """Return the length of an outage, or else the rate limit's state."""
+    if progress.outage is not None:
+        return f"service not answering for {duration(progress.outage)}"
+    return window(progress.rate_limit)
+
+
 def time_left(progress: Progress) -> str:
     """Return the time that the rate limit still takes: ``about 5 s to go``; empty if unknown."""
-    return f"about {duration(progress.eta)} to go" if progress.eta else ""
+    is_known = progress.eta and progress.outage is None
+    return f"about {duration(progress.eta or 0)} to go" if is_known else ""
 
 
 def counts(progress: Progress) -> str:
@@ -46,8 +54,10 @@ def counts(progress: Progress) -> str:
 
 
 def speed(progress: Progress, seconds: float) -> str:
-    """Return the average speed, ``98 a minute``; empty in the first second."""
-    return f"{60 * progress.done / seconds:.0f} a minute" if seconds >= 1 else ""
+    """Return the average speed, ``98 a minute``; empty in the first second and in an outage."""
+    if seconds < 1 or progress.outage is not None:
+        return ""
+    return f"{60 * progress.done / seconds:.0f} a minute"
 
 
 def fit_bar(progress: Progress, seconds: float, columns: int) -> tuple[int, str]:
@@ -58,18 +68,20 @@ def fit_bar(progress: Progress, seconds: float, columns: int) -> tuple[int, str]
     done = counts(progress)
     count = done.partition(" session")[0].replace(" of ", "/")
     failed = f"{progress.failed} failed" if progress.failed else ""
-    opens, end = window(progress.rate_limit), time_left(progress) or speed(progress, seconds)
-    when, soon = opens.removeprefix("window "), end.removeprefix("about ")
+    opens, end = state(progress), time_left(progress) or speed(progress, seconds)
+    when = opens.removeprefix("window ").removeprefix("service ")
+    soon = end.removeprefix("about ")
     steps = (
         (20, (done, failed, opens, end)),
+        (10, (done, failed, opens, end)),
         (10, (done, failed, when, soon)),
         (10, (count, failed, when, soon)),
         (0, (count, failed, when, soon)),
-        (0, (count, failed, soon)),
+        (0, (count, failed, soon or when)),
         (0, (count, failed)),
     )
     for bar, parts in steps:
-        words = " ".join(filter(None, parts))
+        words = ", ".join(filter(None, parts))
         if (bar and bar + 1) + len(words) <= columns:
             return bar, words
     return 0, count[: max(columns, 0)]
@@ -82,7 +94,7 @@ def progress_line(progress: Progress, seconds: float) -> str:
         counts(progress),
         failed,
         speed(progress, seconds),
-        window(progress.rate_limit),
+        state(progress),
         time_left(progress),
     )
     return ", ".join(filter(None, parts))

@@ -99,16 +99,16 @@ def test_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         reporter.say("[red]something")
         reporter.finish(PROGRESS, 61.0)
     shown = plain(screen.getvalue())
-    assert "3 of 9 sessions 1 failed window opens in 20 s about 20 s to go" in shown
+    assert "3 of 9 sessions, 1 failed, window opens in 20 s, about 20 s to go" in shown
     assert "[red]something\n" in shown
 
 
 @pytest.mark.parametrize(
     ("columns", "words"),
     [
-        (80, "━ 3 of 9 sessions 1 failed opens in 20 s 20 s to go"),
-        (60, "━ 3/9 1 failed opens in 20 s 20 s to go"),
-        (40, " 3/9 1 failed 20 s to go"),
+        (80, "━ 3 of 9 sessions, 1 failed, opens in 20 s, 20 s to go"),
+        (60, "━ 3/9, 1 failed, opens in 20 s, 20 s to go"),
+        (40, " 3/9, 1 failed, 20 s to go"),
         (5, " "),
     ],
 )
@@ -137,7 +137,7 @@ def test_no_total(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     with choose_reporter(quiet=False) as reporter:
         reporter.update(evolve(PROGRESS, total=None, eta=None), 60.0)
-    assert "3 sessions 1 failed window opens in 20 s 3 a minute" in plain(screen.getvalue())
+    assert "3 sessions, 1 failed, window opens in 20 s, 3 a minute" in plain(screen.getvalue())
 
 
 def test_data_on_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Numbers and states in words."""
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -80,12 +81,13 @@ def test_line_with_little_to_tell() -> None:
 @pytest.mark.parametrize(
     ("columns", "shown"),
     [
-        (95, (20, "120 of 300 sessions 2 failed window opens in 23 s about 1 min 30 s to go")),
-        (80, (10, "120 of 300 sessions 2 failed opens in 23 s 1 min 30 s to go")),
-        (69, (10, "120/300 2 failed opens in 23 s 1 min 30 s to go")),
-        (50, (0, "120/300 2 failed opens in 23 s 1 min 30 s to go")),
-        (34, (0, "120/300 2 failed 1 min 30 s to go")),
-        (20, (0, "120/300 2 failed")),
+        (98, (20, "120 of 300 sessions, 2 failed, window opens in 23 s, about 1 min 30 s to go")),
+        (90, (10, "120 of 300 sessions, 2 failed, window opens in 23 s, about 1 min 30 s to go")),
+        (80, (10, "120 of 300 sessions, 2 failed, opens in 23 s, 1 min 30 s to go")),
+        (70, (10, "120/300, 2 failed, opens in 23 s, 1 min 30 s to go")),
+        (60, (0, "120/300, 2 failed, opens in 23 s, 1 min 30 s to go")),
+        (45, (0, "120/300, 2 failed, 1 min 30 s to go")),
+        (20, (0, "120/300, 2 failed")),
         (4, (0, "120/")),
         (-1, (0, "")),
     ],
@@ -93,6 +95,24 @@ def test_line_with_little_to_tell() -> None:
 def test_fit(columns: int, shown: tuple[int, str]) -> None:
     """The words are shortened to the terminal, and the least important ones go first."""
     assert _text.fit_bar(progress(failed=2), 60.0, columns) == shown
+
+
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [
+        (90, (20, "120 of 300 sessions, 2 failed, service not answering for 13 s")),
+        (60, (10, "120/300, 2 failed, not answering for 13 s")),
+        (48, (0, "120/300, 2 failed, not answering for 13 s")),
+        (30, (0, "120/300, 2 failed")),
+    ],
+)
+def test_an_outage(columns: int, shown: tuple[int, str]) -> None:
+    """While the service does not answer, that is the state, and no time is estimated."""
+    down = evolve(progress(failed=2), outage=12.2)
+    assert _text.fit_bar(down, 60.0, columns) == shown
+    assert _text.progress_line(down, 60.0) == (
+        "120 of 300 sessions, 2 failed, service not answering for 13 s"
+    )
 
 
 @given(

@@ -34,15 +34,27 @@ from raydocs_async.cli._options import BoundedFloat, quiet_option, rate_limit_op
     metavar="SHARE",
     help="The share of requests that fail at random, from 0 to 1.",
 )
+@click.option(
+    "--finish-within",
+    type=BoundedFloat(0, min_open=True),
+    metavar="SECONDS",
+    help="Let its sessions finish one after the other, within this time.",
+)
 def sandbox(
-    *, port: int, rate_limit: tuple[int, float], sessions: int, ids: str | None, faults: float
+    *,
+    port: int,
+    rate_limit: tuple[int, float],
+    sessions: int,
+    ids: str | None,
+    faults: float,
+    finish_within: float | None,
 ) -> None:
     """Run a stand-in for the API on this machine.
 
     It prints the two environment variables that direct the other commands to it, and runs until
     it is interrupted.
     """
-    _lazy.sandbox.run(port, rate_limit, sessions, ids, faults)
+    _lazy.sandbox.run(port, rate_limit, sessions, ids, faults=faults, finish_within=finish_within)
 
 
 @click.command()
