@@ -47,3 +47,18 @@ class HasId(Protocol):
     def id(self) -> UUID:
         """Its id."""
         ...
+
+
+def count_of(items: tuple[object, ...]) -> str:
+    """Return the number of items, for a ``repr`` without their content."""
+    return f"<{len(items)}>"
+
+
+def extent_of(value: object) -> str:
+    """Return the size or the type of free-form JSON, for a ``repr`` without its content."""
+    match value:
+        case dict():
+            return f"<{len(value)} keys>"
+        case list():
+            return f"<{len(value)} items>"
+    return "None" if value is None else f"<{type(value).__name__}>"

@@ -27,7 +27,7 @@ from attrs import field, frozen
 
 from raydocs_async import _html
 from raydocs_async._converter import read_data
-from raydocs_async._model import AnyId, Model, Status, spelled
+from raydocs_async._model import AnyId, Model, Status, count_of, extent_of, spelled
 from raydocs_async.audit import ExtractedField, extracted_fields
 
 T = TypeVar("T")
@@ -74,19 +74,6 @@ class ResultStatus(Status):
     PROCESSING = "processing"
     COMPLETED = "completed"
     FAILED = "failed"
-
-
-def _count(items: tuple[object, ...]) -> str:
-    return f"<{len(items)}>"
-
-
-def _extent(value: object) -> str:
-    match value:
-        case dict():
-            return f"<{len(value)} keys>"
-        case list():
-            return f"<{len(value)} items>"
-    return "None" if value is None else f"<{type(value).__name__}>"
 
 
 @frozen(kw_only=True)
@@ -167,7 +154,7 @@ class Document(Model):
     """The session it belongs to, in older replies."""
     meta: Mapping[str, Any] = field(factory=dict, repr=False, hash=False)
     """Facts about the file, such as its ``page_count``."""
-    parsings: tuple[Parsing, ...] = field(default=(), repr=_count)
+    parsings: tuple[Parsing, ...] = field(default=(), repr=count_of)
     """Its readings."""
     created_at: datetime | None = field(default=None, repr=False)
     """When it was uploaded."""
@@ -208,7 +195,7 @@ class Chunk(Model):
     """The document that it belongs to; the oldest replies leave it out."""
     index: int | None = field(default=None, metadata=spelled("chunk_index"))
     """Its place in the document, counted from 0."""
-    blocks: tuple[Block, ...] = field(default=(), repr=_count)
+    blocks: tuple[Block, ...] = field(default=(), repr=count_of)
     """Its parts, in the newest replies."""
     content: str | None = field(default=None, repr=False)
     """The text, in older replies."""
@@ -250,9 +237,9 @@ class Result(Model):
     """The session it belongs to."""
     config_hash: str | None = field(default=None, repr=False)
     """Tells results with different settings apart."""
-    document_refs: tuple[DocumentRef, ...] = field(default=(), repr=_count)
+    document_refs: tuple[DocumentRef, ...] = field(default=(), repr=count_of)
     """The documents it was made from."""
-    data: Any = field(default=None, repr=_extent, hash=False)
+    data: Any = field(default=None, repr=extent_of, hash=False)
     """The extracted values, in the shape of the customer's template; mostly a mapping.
 
     The framework writes an empty map as ``[]``; that is read as an empty mapping.
@@ -277,6 +264,12 @@ class Result(Model):
         A value whose trail is missing, or has an unexpected shape, has no sources.
         """
         return extracted_fields(self.data, self.audit_data)
+
+    def _repr_html_(self) -> str:
+        """Return a table of the values for notebooks, with the page of each."""
+        rows = list(map(_row, self.fields()))
+        head = ("", str(self.id), "page")
+        return _html.table(self.title or "result", head, _html.first(rows, len(rows)))
 
     def data_as(self, type_: type[T]) -> T:
         """Return `data` as an object of your own class.
@@ -309,9 +302,9 @@ class Session(Model):
     """When it was made."""
     updated_at: datetime = field(repr=False)
     """When it last changed."""
-    documents: tuple[Document, ...] = field(repr=_count)
+    documents: tuple[Document, ...] = field(repr=count_of)
     """Its files."""
-    results: tuple[Result, ...] = field(repr=_count)
+    results: tuple[Result, ...] = field(repr=count_of)
     """The extractions."""
     status: SessionStatus | str | None = None
     """How far it is; some replies leave it out."""
@@ -329,12 +322,19 @@ class Session(Model):
         return bool(self.results) and all(result.status in over for result in self.results)
 
     def _repr_html_(self) -> str:
-        """Return a small table for notebooks, without `Result.data`."""
+        """Return a small table for notebooks: the values of the results first."""
+        values = [_row(field) for result in self.results for field in result.fields()]
         documents = (("document", each.filename, each.status) for each in self.documents)
         results = (("result", each.title or each.id, each.status) for each in self.results)
         return _html.table(
             f"{self.name}: {self.status}" if self.status else self.name,
-            ("", str(self.id), "status"),
+            ("", str(self.id), "status or page"),
+            _html.first(values, len(values)),
             _html.first(documents, len(self.documents)),
             _html.first(results, len(self.results)),
         )
+
+
+def _row(field: ExtractedField) -> tuple[object, ...]:
+    pages = [source.page for source in field.sources if source.page is not None]
+    return field.name or "value", field.value, pages[0] if pages else None

@@ -355,19 +355,34 @@ def test_finished(status: str | None, results: list[str], finished: bool) -> Non
 
 
 def test_a_notebook_shows_a_small_table() -> None:
-    """Documents and results with their status, and nothing that was extracted."""
+    """The extracted values come first, then documents and results with their status."""
     built = build_session(
         AN_ID,
-        data=[{"total": "secret sum"}],
+        data=[{"total": "<12>"}],
         name="<b>Q3</b>",
         documents=[{"id": str(AN_ID), "filename": "a&b.pdf", "status": "ready"}],
     )
     assert built._repr_html_() == (
         "<table><caption>&lt;b&gt;Q3&lt;/b&gt;: completed</caption>"
-        f"<tr><th></th><th>{AN_ID}</th><th>status</th></tr>"
+        f"<tr><th></th><th>{AN_ID}</th><th>status or page</th></tr>"
+        "<tr><td>total</td><td>&lt;12&gt;</td><td></td></tr>"
         "<tr><td>document</td><td>a&amp;b.pdf</td><td>ready</td></tr>"
         f"<tr><td>result</td><td>{built.results[0].id}</td><td>completed</td></tr></table>"
     )
+
+
+def test_a_notebook_shows_a_results_values() -> None:
+    """Each value with its name and the page that it was read from."""
+    audit = {"total": {"sources": [{"text": "12"}, {"page": 2}]}}
+    result = Result(
+        id=AN_ID, status="completed", data={"total": 12, "paid": None}, audit_data=audit
+    )
+    assert result._repr_html_() == (
+        f"<table><caption>result</caption><tr><th></th><th>{AN_ID}</th><th>page</th></tr>"
+        "<tr><td>total</td><td>12</td><td>2</td></tr>"
+        "<tr><td>paid</td><td></td><td></td></tr></table>"
+    )
+    assert "<td>value</td><td>7</td>" in attrs.evolve(result, data=7)._repr_html_()
 
 
 def test_a_notebooks_table_stays_small() -> None:

@@ -23,8 +23,8 @@ def build_tree(resource: Resource) -> Tree:
     match resource:
         case Session():
             root = Tree(_label(resource.name, resource.status, str(resource.id)))
-            _add_branch(root, "documents", map(build_tree, resource.documents))
             _add_branch(root, "results", map(build_tree, resource.results))
+            _add_branch(root, "documents", map(build_tree, resource.documents))
             return root
         case Result():
             return _result(resource)

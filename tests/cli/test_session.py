@@ -46,13 +46,13 @@ async def test_unknown_keys_are_kept(run: Run, api: Sandbox) -> None:
 
 
 async def test_a_terminal_gets_a_tree(terminal: Terminal, api: Sandbox) -> None:
-    """A person sees the documents with their parsings, and the results, each with its status."""
+    """A person sees the results with their values first, then the documents with their parsings."""
     (session_id,) = api.ids(1)
     code, shown = await terminal("get", session_id)
     assert code == 0
     screen = plain(shown).replace("\r", "")
-    assert screen.startswith(f"Invoices 753  completed  {session_id}\n├── documents\n")
-    assert "│   │   └── parsing 2.0.0  ready" in screen
+    assert screen.startswith(f"Invoices 753  completed  {session_id}\n├── results\n")
+    assert "    │   └── parsing 2.0.0  ready" in screen
     assert "result  completed  " in screen
 
 
