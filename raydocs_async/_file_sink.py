@@ -66,11 +66,13 @@ class FileSink:
         """Refuse a target that cannot work, before anything is sent.
 
         Raises:
-            ConfigurationError: the target is a directory, is there already and may not be
-                overwritten, or is in a directory that does not exist.
+            ConfigurationError: the target is a directory or a device, is in a directory that does
+                not exist, or is there already and may not be overwritten.
         """
         if self.target.is_dir():
             raise ConfigurationError(f"{self.target} is a directory; name a file in it")
+        if self.target.exists() and not self.target.is_file():
+            raise ConfigurationError(f"{self.target} is a device or a pipe; name a file")
         if not self.target.parent.is_dir():
             raise ConfigurationError(f"there is no directory {self.target.parent}; make it first")
         if self.target.exists() and not self._overwrite:

@@ -36,7 +36,10 @@ def shape_problem(wire: Any, type_: Any, converter: Converter, root: str = "$") 
 
 def _problems(wire: Any, type_: Any, path: str, converter: Converter) -> Iterator[str]:
     """Each place where `wire` is not what `type_` asks for, with what is wrong there."""
-    type_ = _bare(type_)
+    type_ = _unqualified(type_)
+    if wire is None and NoneType in _union(type_):
+        return
+    type_ = _not_none(type_)
     if either := array_or_object(type_):
         type_ = either[0] if wire.__class__ is list else either[1]
     if is_model(type_) and wire.__class__ is dict:
@@ -50,12 +53,19 @@ def _problems(wire: Any, type_: Any, path: str, converter: Converter) -> Iterato
         yield from _problem(wire, type_, path, converter)
 
 
-def _bare(type_: Any) -> Any:
-    """Return an optional type, or that of a key that may be missing, without the qualifier."""
-    if get_origin(type_) in (Required, NotRequired):
-        return _bare(get_args(type_)[0])
-    types = get_args(type_) if get_origin(type_) in (UnionType, Union) else ()
-    others = [each for each in types if each is not NoneType]
+def _unqualified(type_: Any) -> Any:
+    """Return the type of a TypedDict's key that may be missing, or must be there."""
+    return get_args(type_)[0] if get_origin(type_) in (Required, NotRequired) else type_
+
+
+def _union(type_: Any) -> tuple[Any, ...]:
+    """Return the types of a union; none for another type."""
+    return get_args(type_) if get_origin(type_) in (UnionType, Union) else ()
+
+
+def _not_none(type_: Any) -> Any:
+    """Return the one type of an optional type besides ``None``."""
+    others = [each for each in _union(type_) if each is not NoneType]
     return others[0] if len(others) == 1 else type_
 
 

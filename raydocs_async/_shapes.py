@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import is_dataclass
 from datetime import datetime
 from types import UnionType
-from typing import Any, TypeAlias, get_args, get_origin, is_typeddict
+from typing import Any, TypeAlias, Union, get_args, get_origin, is_typeddict
 
 import attrs
 from cattrs import Converter
@@ -58,7 +58,7 @@ def is_record(type_: Any) -> bool:
 
 def array_or_object(type_: Any) -> tuple[Any, Any] | None:
     """Return the two types of a union like ``tuple[Item, ...] | Page``, which JSON tells apart."""
-    args = get_args(type_) if isinstance(type_, UnionType) else ()
+    args = get_args(type_) if get_origin(type_) in (UnionType, Union) else ()
     arrays = [each for each in args if get_origin(each) in _strict.ARRAYS]
     records = [each for each in args if is_record(each)]
     return (arrays[0], records[0]) if len(args) == 2 and arrays and records else None

@@ -66,7 +66,7 @@ def guarded(read: Reader) -> Reader:
 
 def _first_error(exc: Any) -> tuple[str, str]:
     """Return place and kind of a pydantic error; its message may be the model's own, and quote."""
-    first = exc.errors(include_url=False, include_context=False, include_input=False)[0]
+    first = exc.errors()[0]
     return _place(first["loc"]), first["type"]
 
 

@@ -101,6 +101,12 @@ def test_data_that_is_named_as_the_trail(name: str) -> None:
     assert reasons(data, audit) == {f"{name}.x": "x", "other": "other"}
 
 
+def test_data_named_reasoning_whose_trail_is_something_else() -> None:
+    """A text that mirrors the field "reasoning" is no reasoning for the fields beside it."""
+    data = {"reasoning": "because", "total": 1}
+    assert reasons(data, {"reasoning": "text"}) == {"reasoning": None, "total": None}
+
+
 def test_a_list_that_is_named_sources() -> None:
     """The trail of a list in the data named "sources" is no list of sources."""
     found = fields({"sources": ["a"]}, {"sources": [ENTRY]})
@@ -120,6 +126,7 @@ def test_a_list_that_is_named_sources() -> None:
         {"a": []},
         {"a": {"reasoning": 7, "sources": "text"}},
         {"a": {"reasoning": None, "sources": None}},
+        {"a": {"reasoning": 7, "sources": []}},
     ],
 )
 def test_a_trail_of_another_shape(audit: Any) -> None:

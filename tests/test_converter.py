@@ -9,10 +9,23 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Annotated, Any, Generic, Literal, Optional, TypeAlias, TypeVar
+from typing import (
+    Annotated,
+    Any,
+    Generic,
+    Literal,
+    NotRequired,
+    Optional,
+    Required,
+    TypeAlias,
+    TypedDict,
+    TypeVar,
+)
 from uuid import UUID
 
 import attrs
+import msgspec
+import pydantic
 import pytest
 from cattrs.gen import make_dict_structure_fn, override
 from hypothesis import example, given, settings
@@ -1415,3 +1428,80 @@ def test_neither_an_array_nor_an_object(wire: Any, problem: str) -> None:
     with pytest.raises(APIResponseValidationError) as caught:
         converter.copy().structure(wire, either)
     assert caught.value.message == f"the body is not as documented: {problem}"
+
+
+class Extras(TypedDict):
+    """A user's own TypedDict."""
+
+    count: int
+    tags: NotRequired[list[str]]
+    note: Required[str | None]
+
+
+class Held(TypedDict, Generic[T]):
+    """A generic TypedDict."""
+
+    value: T
+
+
+class Point(msgspec.Struct):
+    """A user's own Struct."""
+
+    x: int
+
+
+class Pair(msgspec.Struct, Generic[T]):
+    """A generic Struct."""
+
+    first: T
+
+
+class Model3(pydantic.BaseModel):
+    """A user's own pydantic model."""
+
+    x: int
+
+
+@pytest.mark.parametrize(
+    ("wire", "type_", "expected"),
+    [
+        ({"count": 1, "note": None}, Extras, {"count": 1, "note": None}),
+        ({"value": 3}, Held[int], {"value": 3}),
+        ({"x": 3}, Point, Point(3)),
+        ({"first": 3}, Pair[int], Pair(3)),
+        ({"x": 3}, Model3, Model3(x=3)),
+    ],
+)
+def test_classes_of_other_kinds(wire: Any, type_: Any, expected: object) -> None:
+    """TypedDicts, Structs and pydantic models are read as attrs classes are."""
+    assert converter.copy().structure(wire, type_) == expected
+
+
+@pytest.mark.parametrize(
+    ("wire", "type_", "problem"),
+    [
+        ({"count": "SECRET", "note": None}, Extras, "$.count is a string, not an integer"),
+        ({"count": 1, "tags": [7], "note": "x"}, Extras, "$.tags[0] is an integer, not a string"),
+        ({"count": 1, "note": [7]}, Extras, "$.note is an array, not a string"),
+        ({"count": 1}, Extras, "$.note is missing"),
+        ({"value": "SECRET"}, Held[int], "$ is a string, not an integer"),
+        ({"x": "SECRET"}, Point, "$.x is not valid: expected `int`, got `str`"),
+        ({"first": "SECRET"}, Pair[int], "$.first is not valid: expected `int`, got `str`"),
+        ({"x": "SECRET"}, Model3, "$.x is not valid: int_parsing"),
+    ],
+)
+def test_classes_of_other_kinds_are_strict(wire: Any, type_: Any, problem: str) -> None:
+    """What does not fit them is named by its place, where the class has its own names."""
+    with pytest.raises(APIResponseValidationError) as caught:
+        converter.copy().structure(wire, type_)
+    assert caught.value.message == f"the body is not as documented: {problem}"
+
+
+def test_an_empty_optional_field_is_no_problem() -> None:
+    """Beside a field that does not fit, ``null`` in an optional one is not named."""
+    wire = SUPPLIER | {"address": None, "found_at": None, "name": 7}
+    with pytest.raises(APIResponseValidationError) as caught:
+        converter.structure(wire, Supplier)
+    assert (
+        caught.value.message == "the body is not as documented: $.name is an integer, not a string"
+    )

@@ -21,8 +21,11 @@ from raydocs_async._endpoints import (
     parse_id,
 )
 from raydocs_async._exchange import Request
+from raydocs_async._redact import Redactor
+from raydocs_async._secret import Secret
 from raydocs_async.testing import build_session
 from tests.strategies import json_values
+from tests.support.clients import TOKEN
 
 ID = "770e8400-e29b-41d4-a716-446655440000"
 
@@ -189,3 +192,12 @@ def test_a_list_of_another_owner(owner: str | None, bare: bool) -> None:
 def test_replies_that_name_nothing(endpoint: Endpoint[Any]) -> None:
     """Of these replies none says what it is of, so that all are accepted."""
     assert endpoint.answers(object(), endpoint.request(ID)) is True
+
+
+@pytest.mark.parametrize("given", [TOKEN, f"Bearer {TOKEN}", "x" * 50 + TOKEN, TOKEN * 9])
+def test_a_token_in_the_place_of_an_id(given: str) -> None:
+    """S3: the token is hidden before the text is cut, so that no part of it is left."""
+    with pytest.raises(InvalidIdError) as caught:
+        SESSION.request(given, Redactor(Secret(TOKEN)))
+    assert "5ecr3t" not in caught.value.message
+    assert "<hidden>"[:5] in caught.value.message

@@ -329,6 +329,7 @@ def existing(directory: Path) -> Path:
     [
         (existing, r"a\.pdf is there already; allow it by overwrite=True"),
         (lambda directory: directory, "is a directory; name a file in it"),
+        (lambda _: Path("/dev/null"), "is a device or a pipe; name a file"),
         (lambda directory: directory / "no" / "a.pdf", r"there is no directory .*; make it first"),
     ],
 )

@@ -421,6 +421,12 @@ class Invoice:
     lines: tuple[str, ...] = ()
 
 
+class Point(msgspec.Struct):
+    """A user's own Struct, whose reader needs to know the class."""
+
+    x: int
+
+
 @frozen
 class Nested:
     """A user's own class that holds its like."""
@@ -437,6 +443,7 @@ def test_data_as_a_class_of_ones_own() -> None:
     """The data of a result is read as the class that the caller names."""
     assert with_data({"total": 12, "lines": ["a"]}).data_as(Invoice) == Invoice(12.0, ("a",))
     assert with_data([{"total": 1.5}]).data_as(list[Invoice]) == [Invoice(1.5)]
+    assert with_data({"x": 1}).data_as(Point) == Point(1)
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,12 @@ def test_the_last_attempt_is_at_the_end_of_max_wait(now: float, pause: float | N
     assert health.next_pause(None, now, 100.0) == pytest.approx(pause)
 
 
+def test_the_shortest_rest_of_max_wait() -> None:
+    """A twentieth of a second is worth an attempt; with no outage all of `max_wait` is left."""
+    assert health_after(A, B, A, B, A, good=D).next_pause(None, 5.5, 0.05) == 0.05
+    assert Health[UUID]().next_pause(None, 0.0, 1.0) == 1.0
+
+
 @pytest.mark.parametrize(("after", "pause"), [(60.0, 60.0), (60.1, None)])
 def test_a_retry_after_past_the_end(after: float, pause: float | None) -> None:
     """A Retry-After past the end of `max_wait` is the end at once."""

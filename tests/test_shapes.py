@@ -1,14 +1,18 @@
 """Objects of JSON to models and back: the parts of reading and writing that the whole relies on."""
 
-from typing import Any
+from typing import Any, Generic, TypedDict, TypeVar, Union
 from uuid import UUID
 
 import attrs
+import pydantic
 import pytest
 
 from raydocs_async import Document, Session, converter
 from raydocs_async._converter import decode
+from raydocs_async._shapes import array_or_object, is_record
 from tests.strategies import GUIDE
+
+T = TypeVar("T")
 
 DEEP: Any = {}
 for _ in range(5000):
@@ -59,3 +63,49 @@ def test_a_key_that_was_taken_out_of_extra() -> None:
     ours = converter.copy()
     document = ours.structure(wire | {"new": 1}, Document)
     assert ours.unstructure(attrs.evolve(document, extra={})) == wire
+
+
+@attrs.frozen
+class Record:
+    """A user's own class."""
+
+
+class Keys(TypedDict):
+    """A user's own TypedDict."""
+
+
+class Held(TypedDict, Generic[T]):
+    """A generic TypedDict."""
+
+    value: T
+
+
+@pydantic.dataclasses.dataclass
+class Validated:
+    """A data class of pydantic, which reads itself."""
+
+
+@pytest.mark.parametrize(
+    ("type_", "expected"),
+    [(Record, True), (Keys, True), (Held[int], True), (Validated, False), (int, False)],
+)
+def test_records(type_: Any, expected: bool) -> None:
+    """Records are the classes whose fields are read one by one."""
+    assert is_record(type_) is expected
+
+
+@pytest.mark.parametrize(
+    ("type_", "expected"),
+    [
+        (tuple[Record, ...] | Record, (tuple[Record, ...], Record)),
+        (Union[Record, list[int]], (list[int], Record)),  # noqa: UP007  (as many still write it)
+        (Record | int, None),
+        (list[int] | int, None),
+        (tuple[Record, ...] | Record | None, None),
+        (dict[tuple[int, ...], Record], None),
+        (Record, None),
+    ],
+)
+def test_unions_of_an_array_and_an_object(type_: Any, expected: object) -> None:
+    """JSON tells the two apart, and no other union."""
+    assert array_or_object(type_) == expected

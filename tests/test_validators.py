@@ -84,6 +84,13 @@ class Rate:
     percent: int
 
 
+@pydantic.dataclasses.dataclass
+class Note:
+    """A data class of pydantic without a required field."""
+
+    text: str = ""
+
+
 @attrs.frozen
 class Share:
     """An attrs class with a validator, which quotes the value."""
@@ -125,6 +132,7 @@ class Order:
         ([], Numbers, Numbers([])),
         ([1], Numbers, Numbers([1])),
         ({"percent": 3}, Rate, Rate(3)),
+        ([], Note, Note()),
         ({"of": 3}, Share, Share(3)),
         (
             {"invoice": {"total": 1}, "lines": [{"text": "a", "amount": 1}]},

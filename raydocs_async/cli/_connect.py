@@ -1,6 +1,7 @@
 """The client of a command, and the library's errors in the command line's terms."""
 
-from typing import Final
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
 
 from raydocs_async import (
     APIConnectionError,
@@ -13,17 +14,22 @@ from raydocs_async import (
     RateLimitError,
     RaydocsClient,
     RaydocsError,
+    Session,
     WaitTimeoutError,
 )
-from raydocs_async.cli._exit import CannotStart, ExitCode
+from raydocs_async.cli._exit import CannotStart, CommandFailed, ExitCode
+from raydocs_async.cli._loop import run_interruptibly
 from raydocs_async.cli._options import ConnectionOptions
+from raydocs_async.cli._printable import printable
 from raydocs_async.cli._token import read_token
+
+T = TypeVar("T")
 
 _COMMAND_LINE_TERMS: Final = {
     "base_url": "$RAYDOCS_BASE_URL",
     "; give token= instead": "",
     ", or allow_http=True if you mean it": "",
-    "overwrite=True": "--overwrite",
+    "allow it by overwrite=True": "replace it with --overwrite",
 }
 """Parts of the library's messages that name arguments, and their replacements."""
 
@@ -50,9 +56,44 @@ def open_client(options: ConnectionOptions) -> RaydocsClient:
         raise CannotStart(message_for(exc)) from None
 
 
+def run_with_client(call: Callable[[RaydocsClient], Awaitable[T]], options: ConnectionOptions) -> T:
+    """Make a call with a new client, which is closed afterwards; return what the call returns.
+
+    Raises:
+        CannotStart: the token is missing, or an option has an unusable value.
+        CommandFailed: the call has failed.
+        KeyboardInterrupt: a signal has ended it.
+    """
+
+    async def make_call() -> T:
+        """Make the call in an event loop."""
+        async with open_client(options) as client:
+            return await call(client)
+
+    try:
+        return run_interruptibly(make_call())
+    except RaydocsError as error:
+        message = f"{message_for(error)}{_describe_last_seen(error)}"
+        raise CommandFailed(message, exit_code_for(error)) from None
+
+
+def _describe_last_seen(error: RaydocsError) -> str:
+    session: Session | None = error.last_seen if isinstance(error, WaitTimeoutError) else None
+    return f"; last seen as {printable(session.status)}" if session and session.status else ""
+
+
 def message_for(error: RaydocsError) -> str:
-    """Return the message of an error, in the command line's terms."""
-    message = str(error)
+    """Return the message of an error, with its hint, in the command line's terms."""
+    return _in_our_terms(str(error))
+
+
+def split_hint(error: RaydocsError) -> tuple[str, str]:
+    """Return the message of an error without its hint, and the hint, which may be empty."""
+    hint = _in_our_terms(error.hint)
+    return message_for(error).removesuffix(f". {hint}" if hint else ""), hint
+
+
+def _in_our_terms(message: str) -> str:
     for term, replacement in _COMMAND_LINE_TERMS.items():
         message = message.replace(term, replacement)
     return message

@@ -1,4 +1,4 @@
-"""Exit codes, and the error that ends a command before it has done anything."""
+"""Exit codes, and the errors that end a command."""
 
 from enum import IntEnum
 
@@ -24,12 +24,19 @@ class ExitCode(IntEnum):
     """Ctrl-C, SIGTERM or SIGHUP. Shells report 128 + 2 for a process that Ctrl-C ended."""
 
 
-class CannotStart(click.ClickException):
-    """Raised when a file or the token is unusable; nothing was done."""
+class CommandFailed(click.ClickException):
+    """Raised to end a command with a message and an exit code."""
 
-    exit_code = ExitCode.USAGE
-
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, code: ExitCode) -> None:
         """Make the message printable."""
         # A file name with a line end would otherwise add a line, which reads like another error.
         super().__init__(printable(message))
+        self.exit_code = code  # type: ignore[misc]  # click reads it from the instance
+
+
+class CannotStart(CommandFailed):
+    """Raised when a file or the token is unusable; nothing was done."""
+
+    def __init__(self, message: str) -> None:
+        """Set the exit code of invalid usage."""
+        super().__init__(message, ExitCode.USAGE)

@@ -95,6 +95,8 @@ def run_and_report(
     if reason:
         say(f"{reason}.", MAX_MESSAGE)
     if not quiet:
+        for failure, hint in recorder.hints.items():
+            say(f"{failure}: {hint}.")
         say(_summarize(recorder, time.monotonic() - started))
     if reason and code:
         for line in resumption:

@@ -89,7 +89,15 @@ def rate_limit_option(description: str) -> Callable[[Function], Function]:
     )
 
 
+def target_option(metavar: str) -> Callable[[Function], Function]:
+    """Return the option ``-o`` of a command that saves one file."""
+    return click.option(
+        "--output", "-o", required=True, type=click.Path(), metavar=metavar, help="The file."
+    )
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on a terminal, too.")
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress and no summary.")
 _token_file_option = click.option(
     "--token-file",

@@ -18,11 +18,25 @@ from raydocs_async.cli._exit import CannotStart
 from raydocs_async.cli._files import OutputFile
 from raydocs_async.cli._gzip import GzipReader, GzipWriter, compress
 from raydocs_async.cli._printable import printable
-from raydocs_async.cli._scan import ForeignLineError, RecordType, ResumeState, Span, scan
+from raydocs_async.cli._scan import (
+    FailureRecord,
+    ForeignLineError,
+    RecordType,
+    ResumeState,
+    SessionRecord,
+    Span,
+    scan,
+)
 from raydocs_async.cli._shard import Shard
 from raydocs_async.cli._streams import find_standard_stream, write_all
 
 _CHUNK: Final = 1 << 20
+_REMEDIES: Final = {
+    SessionRecord: "continue it with --resume",
+    # The failed ids are fetched again, so their old failures are of no more use.
+    FailureRecord: "--resume replaces it",
+}
+"""Uses of a file that has content, by the type of its records."""
 _OTHER_FORMATS: Final = re.compile(
     r"\.(7z|arrow|avro|br|bz2|csv|db|duckdb|feather|html|json|lz4|ods|orc|parquet|pq|sqlite3?|tar"
     r"|tgz|tsv|xlsx?|xml|xz|ya?ml|zip|zst)(\.gz)?\Z",
@@ -259,7 +273,7 @@ def _scan_content(
             raise CannotStart(f"{file.name} is not a regular file, so it cannot be compressed")
         return ResumeState()
     if file.size and not resume:
-        raise CannotStart(f"{file.name} exists already; continue it with --resume, or move it away")
+        raise CannotStart(f"{file.name} exists already; {_REMEDIES[record_type]}, or move it away")
     content, gzip_reader = _open_content(file, is_gzip=is_gzip)
 
     def is_damaged() -> bool:

@@ -84,7 +84,8 @@ class LiveReporter(Reporter):
         bar, words = _text.fit_bar(progress, seconds, columns - 2)
         text = Text(words, no_wrap=True, overflow="crop")
         text.highlight_regex(r"\d+ failed", "red")
-        text.highlight_words([_text.window(progress.rate_limit)], "dim")
+        state = _text.service(progress).removeprefix("service ")
+        text.highlight_words([state], "dim" if progress.outage is None else "red")
         frame = Table.grid(padding=(0, 1, 0, 0))
         # Without a total, the bar shows only that something moves.
         drawn = [ProgressBar(progress.total, progress.done, bar)] if bar else []

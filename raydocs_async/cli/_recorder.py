@@ -13,7 +13,7 @@ from raydocs_async import (
     SessionStatus,
     converter,
 )
-from raydocs_async.cli._connect import exit_code_for, message_for
+from raydocs_async.cli._connect import exit_code_for, split_hint
 from raydocs_async.cli._exit import ExitCode
 from raydocs_async.cli._ids import LocatedId
 from raydocs_async.cli._loop import call_blocking
@@ -45,6 +45,8 @@ class Recorder:
     reporter: Reporter
     """Shows failures to a person when there is no errors file."""
     counts: Counts = Factory(Counts)
+    hints: dict[str, str] = Factory(dict)
+    """Hints for the failures that were shown, by the name of the failure, as ``HTTP 404``."""
 
     @property
     def files(self) -> tuple[JsonLinesFile, ...]:
@@ -66,7 +68,10 @@ class Recorder:
             record = msgspec.json.encode(build_failure_record(outcome))
             await call_blocking(_write, self.errors, record)
         else:
-            self.reporter.say(f"{_location(outcome)}: {message_for(outcome.error)}")
+            message, hint = split_hint(outcome.error)
+            if hint:
+                self.hints[f"HTTP {outcome.error.status}"] = hint
+            self.reporter.say(f"{_location(outcome)}: {message}")
 
     def _write_session(self, session: Session) -> None:
         _write(self.output, converter.dumps(session))

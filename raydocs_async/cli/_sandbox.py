@@ -33,7 +33,7 @@ def run(
         sessions: The number of sessions.
         ids: The path of a file to write their ids to.
         faults: The share of requests that fail, from 0 to 1.
-        finish_within: Seconds within which its sessions finish; ``None`` if they are finished.
+        finish_within: Seconds until all sessions are finished; ``None``: they are from the start.
 
     Raises:
         CannotStart: the port or the file is unusable.
@@ -41,7 +41,7 @@ def run(
     limit, window = rate_limit
     chaos = Chaos(rate=faults, faults=FAULTS)
     api = Sandbox(
-        limit, window, sessions=sessions, port=port, chaos=chaos, finish_within=finish_within
+        limit, window, sessions=sessions, finish_within=finish_within, port=port, chaos=chaos
     )
     run_interruptibly(_serve(api, port, sessions, ids))
 

@@ -1,49 +1,63 @@
-"""The output of ``download`` and ``export``: one file, with its progress on a terminal."""
+"""The job of ``download`` and ``export``: one file, with its progress."""
 
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeAlias
 
+import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 
-from raydocs_async import RaydocsClient, RaydocsError
-from raydocs_async.cli._connect import exit_code_for, message_for, open_client
+from raydocs_async import RaydocsClient
+from raydocs_async.cli._connect import run_with_client
 from raydocs_async.cli._exit import ExitCode
-from raydocs_async.cli._loop import run_interruptibly
 from raydocs_async.cli._options import ConnectionOptions
-from raydocs_async.cli._printable import printable
-from raydocs_async.cli._streams import say
+from raydocs_async.cli._streams import find_standard_stream, say
 
 OnProgress: TypeAlias = Callable[[int, int | None], object]
+Call: TypeAlias = Callable[[RaydocsClient, OnProgress], Awaitable[Path]]
+"""A call of one of the client's methods that save a file."""
 
 
-def save(
-    call: Callable[[RaydocsClient, OnProgress], Awaitable[Path]], connection: ConnectionOptions
-) -> ExitCode:
-    """Save the file that a call of the client fetches, and say where it is."""
+def save(call: Call, output: str, connection: ConnectionOptions) -> ExitCode:
+    """Save a file, and say where.
 
-    async def call_client() -> Path:
-        """Make the call with a new client, which is closed afterwards."""
-        async with open_client(connection) as client:
-            with _progress() as progress:
-                task = progress.add_task("")
-                return await call(
-                    client, lambda done, total: progress.update(task, completed=done, total=total)
-                )
+    Args:
+        call: Saves the file, and reports its progress.
+        output: The path that the command was given.
+        connection: Options of the client.
 
-    try:
-        path = run_interruptibly(call_client())
-    except RaydocsError as error:
-        say(f"Error: {message_for(error)}")
-        return exit_code_for(error)
-    say(f"Saved {printable(str(path))}")
+    Raises:
+        click.UsageError: `output` is a standard stream; nothing was done.
+        CommandFailed: the file was not saved.
+    """
+    # The file takes its place by a rename, which a stream has no use for.
+    if find_standard_stream(output) is not None:
+        raise click.UsageError("a file is written whole or not at all, so -o needs a file's path")
+
+    async def make_call(client: RaydocsClient) -> Path:
+        """Make the call while a bar shows the progress."""
+        with _bar() as bar:
+            task = bar.add_task("", total=None)
+            return await call(
+                client, lambda done, total: bar.update(task, completed=done, total=total)
+            )
+
+    say(f"Saved to {run_with_client(make_call, connection)}")
     return ExitCode.OK
 
 
-def _progress() -> Progress:
-    """Return a bar that is drawn on a terminal, and is gone when the file is there."""
-    console = Console(stderr=True)
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    return Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty())
+def _bar() -> Progress:
+    """Return a bar of bytes, which is removed in the end; disabled without a terminal."""
+    is_shown = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    return Progress(
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,
+        disable=not is_shown,
+    )

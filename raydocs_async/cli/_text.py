@@ -33,17 +33,21 @@ def window(status: RateLimitStatus) -> str:
     return "window opening" if status.in_flight else ""
 
 
-def state(progress: Progress) -> str:
-    """Return the length of an outage, or else the rate limit's state."""
+def service(progress: Progress) -> str:
+    """Return the rate limit's state, or in an outage ``service not answering for 12 s``."""
     if progress.outage is not None:
         return f"service not answering for {duration(progress.outage)}"
     return window(progress.rate_limit)
 
 
 def time_left(progress: Progress) -> str:
-    """Return the time that the rate limit still takes: ``about 5 s to go``; empty if unknown."""
-    is_known = progress.eta and progress.outage is None
-    return f"about {duration(progress.eta or 0)} to go" if is_known else ""
+    """Return the time that the rate limit still takes: ``about 5 s to go``.
+
+    Empty if it is unknown, as the end of an outage is.
+    """
+    if not progress.eta or progress.outage is not None:
+        return ""
+    return f"about {duration(progress.eta)} to go"
 
 
 def counts(progress: Progress) -> str:
@@ -54,10 +58,8 @@ def counts(progress: Progress) -> str:
 
 
 def speed(progress: Progress, seconds: float) -> str:
-    """Return the average speed, ``98 a minute``; empty in the first second and in an outage."""
-    if seconds < 1 or progress.outage is not None:
-        return ""
-    return f"{60 * progress.done / seconds:.0f} a minute"
+    """Return the average speed, ``98 a minute``; empty in the first second."""
+    return f"{60 * progress.done / seconds:.0f} a minute" if seconds >= 1 else ""
 
 
 def fit_bar(progress: Progress, seconds: float, columns: int) -> tuple[int, str]:
@@ -68,16 +70,16 @@ def fit_bar(progress: Progress, seconds: float, columns: int) -> tuple[int, str]
     done = counts(progress)
     count = done.partition(" session")[0].replace(" of ", "/")
     failed = f"{progress.failed} failed" if progress.failed else ""
-    opens, end = state(progress), time_left(progress) or speed(progress, seconds)
-    when = opens.removeprefix("window ").removeprefix("service ")
-    soon = end.removeprefix("about ")
+    state, end = service(progress), time_left(progress) or speed(progress, seconds)
+    when, soon = state.removeprefix("window ").removeprefix("service "), end.removeprefix("about ")
+    least = soon if progress.outage is None else when
     steps = (
-        (20, (done, failed, opens, end)),
-        (10, (done, failed, opens, end)),
+        (20, (done, failed, state, end)),
+        (10, (done, failed, state, end)),
         (10, (done, failed, when, soon)),
         (10, (count, failed, when, soon)),
         (0, (count, failed, when, soon)),
-        (0, (count, failed, soon or when)),
+        (0, (count, failed, least)),
         (0, (count, failed)),
     )
     for bar, parts in steps:
@@ -94,7 +96,7 @@ def progress_line(progress: Progress, seconds: float) -> str:
         counts(progress),
         failed,
         speed(progress, seconds),
-        state(progress),
+        service(progress),
         time_left(progress),
     )
     return ", ".join(filter(None, parts))

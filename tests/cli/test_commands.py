@@ -8,10 +8,11 @@ import pytest
 
 import raydocs_async.cli
 from raydocs_async.cli import _commands, _lazy
+from raydocs_async.cli._commands import command_line
 from raydocs_async.cli._commands.sandbox import demo
 from tests.cli.conftest import Run
 
-COMMANDS = ["get", "fetch", "wait", "sandbox", "demo"]
+COMMANDS = list(command_line.commands)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], *([each, "--help"] for each in COMMANDS)])

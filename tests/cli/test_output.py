@@ -95,6 +95,13 @@ def test_content_is_not_overwritten(path: Path) -> None:
     assert path.read_bytes() == LINE_A
 
 
+def test_old_failures_are_not_overwritten(path: Path) -> None:
+    """An errors file with content is only replaced with `resume`, and the message says so."""
+    path.write_bytes(b"{}\n")
+    with pytest.raises(CannotStart, match="exists already; --resume replaces it, or move it away"):
+        JsonLinesFile.open(str(path), FailureRecord)
+
+
 def test_one_writer_at_a_time(path: Path) -> None:
     """A second job cannot open a file that is being written."""
     first = JsonLinesFile.open(str(path), SessionRecord)

@@ -22,6 +22,18 @@ async def test_failures_in_a_file(run: Run, api: Sandbox, tmp_path: Path) -> Non
     assert (invalid["id"], invalid["error"]["type"]) == ("x", "InvalidIdError")
 
 
+async def test_a_hint_is_shown_once(run: Run, api: Sandbox) -> None:
+    """The hint of an error is one line before the summary, however many ids have that error."""
+    hint = "There is none, or this token may not see it, or $RAYDOCS_BASE_URL is not right"
+    others = [f"{UNKNOWN[:-1]}{digit}" for digit in "123"]
+    done = await run("fetch", UNKNOWN, *others, "x", *api.ids(1))
+    *failures, shown, _ = done.err.splitlines()
+    assert shown == f"HTTP 404: {hint}."
+    assert len(failures) == 5
+    assert not [each for each in failures if hint in each]
+    assert (await run("fetch", UNKNOWN, "--quiet")).err == ""
+
+
 async def test_unfinished_sessions(
     run: Run, api: Sandbox, ids_file: Path, out: Path, tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from raydocs_async.sandbox import Sandbox
 from tests.cli.conftest import Run, Start
 
 
@@ -22,22 +23,22 @@ async def test_other_commands_find_it(
     assert await serving.wait() == 130
 
 
-async def test_sessions_that_finish(
-    start: Start, run: Run, environment: dict[str, str], tmp_path: Path
+async def test_sessions_that_finish_later(
+    start: Start, run: Run, environment: dict[str, str]
 ) -> None:
-    """With --finish-within, sessions are unfinished for a while, and `wait` sees them finish."""
-    serving = await start("sandbox", "--ids", "ids.txt", "--finish-within", "2")
+    """With --finish-within, a session is not finished from the start."""
+    serving = await start("sandbox", "--ids", "ids.txt", "--finish-within", "1e8")
     assert serving.stdout is not None
     said = (await serving.stdout.readline() + await serving.stdout.readline()).decode()
     exported = dict(line.removeprefix("export ").split("=") for line in said.splitlines())
-    first = (tmp_path / "ids.txt").read_text().split()[0]
-    done = await run("wait", first, env=environment | exported)
-    assert (done.code, '"status":"completed"' in done.out) == (0, True)
-    serving.terminate()
-    assert await serving.wait() == 130
+    done = await run("fetch", *Sandbox().ids(1), env=environment | exported)
+    assert done.code == 75
+    assert "1 not finished yet" in done.err
 
 
-@pytest.mark.parametrize("arguments", [["--faults", "2"], ["--port", "70000"]])
+@pytest.mark.parametrize(
+    "arguments", [["--faults", "2"], ["--port", "70000"], ["--finish-within", "0"]]
+)
 async def test_options_out_of_range(run: Run, arguments: list[str]) -> None:
     """An option that is out of range is a usage error."""
     assert (await run("sandbox", *arguments)).code == 2

@@ -72,10 +72,14 @@ def test_line() -> None:
     )
 
 
-def test_line_with_little_to_tell() -> None:
-    """Unknown and empty parts are left out."""
-    known = progress(total=None, eta=None)
-    assert _text.progress_line(known, 0.5) == "120 sessions, window opens in 23 s"
+OUTAGE = evolve(progress(failed=2), outage=11.2)
+
+
+def test_line_in_an_outage() -> None:
+    """In an outage, a line says how long the service has not answered, and guesses no end."""
+    assert _text.progress_line(OUTAGE, 60.0) == (
+        "120 of 300 sessions, 2 failed, 120 a minute, service not answering for 12 s"
+    )
 
 
 @pytest.mark.parametrize(
@@ -95,24 +99,6 @@ def test_line_with_little_to_tell() -> None:
 def test_fit(columns: int, shown: tuple[int, str]) -> None:
     """The words are shortened to the terminal, and the least important ones go first."""
     assert _text.fit_bar(progress(failed=2), 60.0, columns) == shown
-
-
-@pytest.mark.parametrize(
-    ("columns", "shown"),
-    [
-        (90, (20, "120 of 300 sessions, 2 failed, service not answering for 13 s")),
-        (60, (10, "120/300, 2 failed, not answering for 13 s")),
-        (48, (0, "120/300, 2 failed, not answering for 13 s")),
-        (30, (0, "120/300, 2 failed")),
-    ],
-)
-def test_an_outage(columns: int, shown: tuple[int, str]) -> None:
-    """While the service does not answer, that is the state, and no time is estimated."""
-    down = evolve(progress(failed=2), outage=12.2)
-    assert _text.fit_bar(down, 60.0, columns) == shown
-    assert _text.progress_line(down, 60.0) == (
-        "120 of 300 sessions, 2 failed, service not answering for 13 s"
-    )
 
 
 @given(

@@ -10,10 +10,9 @@ import click
 
 from raydocs_async import __version__
 from raydocs_async.cli._commands.fetch import fetch
-from raydocs_async.cli._commands.files import download, export
-from raydocs_async.cli._commands.resources import chunks, document, documents, result, results
+from raydocs_async.cli._commands.read import chunks, document, documents, get, result, results, wait
 from raydocs_async.cli._commands.sandbox import demo, sandbox
-from raydocs_async.cli._commands.session import get, wait
+from raydocs_async.cli._commands.save import download, export
 from raydocs_async.cli._exit import ExitCode
 from raydocs_async.cli._printable import MAX_MESSAGE
 from raydocs_async.cli._streams import say
@@ -31,10 +30,18 @@ SIGHUP."""
 @click.group(
     "raydocs-async",
     commands=[
-        *(get, fetch, wait),
-        *(result, document, chunks, documents, results),
-        *(download, export),
-        *(sandbox, demo),
+        get,
+        fetch,
+        wait,
+        result,
+        results,
+        document,
+        documents,
+        chunks,
+        download,
+        export,
+        sandbox,
+        demo,
     ],
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -38,7 +38,7 @@ from raydocs_async.cli._options import BoundedFloat, quiet_option, rate_limit_op
     "--finish-within",
     type=BoundedFloat(0, min_open=True),
     metavar="SECONDS",
-    help="Let its sessions finish one after the other, within this time.",
+    help="Let the sessions finish one after another within this time, instead of at the start.",
 )
 def sandbox(
     *,

@@ -1,19 +1,16 @@
-"""`get` and `wait`: one session, for a person or for a program."""
+"""The commands that read: objects and lists, for a person or for a program."""
 
 import asyncio
 import json
 import os
 import signal
-from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import pytest
 
 from raydocs_async import Session, converter
-from raydocs_async.cli import _trees
 from raydocs_async.sandbox import Fault, Sandbox
-from tests.cli.conftest import UNKNOWN, Run, Start
+from tests.cli.conftest import UNKNOWN, Run, Start, records
 from tests.support.terminal import Terminal, plain
 
 
@@ -46,14 +43,14 @@ async def test_unknown_keys_are_kept(run: Run, api: Sandbox) -> None:
 
 
 async def test_a_terminal_gets_a_tree(terminal: Terminal, api: Sandbox) -> None:
-    """A person sees the results with their values first, then the documents with their parsings."""
+    """A person sees the results with their values, and the documents with their parsings."""
     (session_id,) = api.ids(1)
     code, shown = await terminal("get", session_id)
     assert code == 0
     screen = plain(shown).replace("\r", "")
     assert screen.startswith(f"Invoices 753  completed  {session_id}\n├── results\n")
+    assert "│       invoice.number        586459              p. 1" in screen
     assert "    │   └── parsing 2.0.0  ready" in screen
-    assert "result  completed  " in screen
 
 
 async def test_json_on_a_terminal(terminal: Terminal, api: Sandbox) -> None:
@@ -152,28 +149,56 @@ async def test_a_reader_that_has_gone(run: Run, api: Sandbox) -> None:
     assert (done.code, done.err) == (1, "")
 
 
-def test_a_name_that_steers_terminals(session: Session) -> None:
-    """Names from the service are shown without control characters."""
-    label = str(_trees.build_tree(session).label)
-    assert "\x1b" not in label
+READ = {
+    "result": lambda api: next(iter(api.session(api.ids(1)[0])["results"])),
+    "document": lambda api: next(iter(api.session(api.ids(1)[0])["documents"])),
+}
+"""The commands that show one object, and the object that the sandbox has."""
 
 
-@pytest.fixture
-def session() -> Session:
-    """A session without documents and results, and with a malicious name."""
-    moment = datetime(2026, 1, 1, tzinfo=UTC)
-    return Session(
-        id=UUID(UNKNOWN),
-        name="\x1b[2Jgone",
-        extraction_template_id=UUID(UNKNOWN),
-        settings={},
-        created_at=moment,
-        updated_at=moment,
-        documents=(),
-        results=(),
-    )
+@pytest.mark.parametrize("command", READ)
+async def test_one_object(run: Run, terminal: Terminal, api: Sandbox, command: str) -> None:
+    """Each object is one line of JSON in a pipe, and a tree with its id on a terminal."""
+    expected = READ[command](api)
+    done = await run(command, expected["id"])
+    assert (done.code, done.err) == (0, "")
+    assert [each["id"] for each in records(done.out)] == [expected["id"]]
+    code, screen = await terminal(command, expected["id"])
+    assert code == 0
+    assert f"  {expected['id']}" in plain(screen).partition("\n")[0]
 
 
-def test_an_empty_session(session: Session) -> None:
-    """A session without documents and results is its name alone."""
-    assert _trees.build_tree(session).children == []
+@pytest.mark.parametrize("command", ["results", "documents"])
+async def test_a_list(run: Run, api: Sandbox, command: str) -> None:
+    """The list of a session's parts is JSON Lines, in the service's order."""
+    (session_id,) = api.ids(1)
+    done = await run(command, session_id)
+    ids = [each["id"] for each in api.session(session_id)[command]]
+    assert (done.code, [each["id"] for each in records(done.out)]) == (0, ids)
+
+
+async def test_chunks(terminal: Terminal, api: Sandbox) -> None:
+    """The passages of a document show their pages and their text."""
+    document_id = READ["document"](api)["id"]
+    code, screen = await terminal("chunks", document_id)
+    assert code == 0
+    assert "chunk 0  p. 1  " in plain(screen)
+    assert "Name: Studio Ōkami" in screen
+    code, screen = await terminal("chunks", document_id, "--json")
+    assert all(json.loads(line)["blocks"] for line in screen.splitlines())
+
+
+async def test_an_empty_list(terminal: Terminal, run: Run, api: Sandbox) -> None:
+    """A list without items is no output at all, and a message for a person."""
+    (session_id,) = api.ids(1)
+    api.put(api.session(session_id) | {"documents": []})
+    assert await run("documents", session_id) == (0, "", "")
+    assert await terminal("documents", session_id) == (0, "There are none.\r\n")
+
+
+@pytest.mark.parametrize("command", ["result", "results", "document", "documents", "chunks"])
+async def test_a_missing_object(run: Run, command: str) -> None:
+    """An object that does not exist is one message and exit code 1, as for `get`."""
+    done = await run(command, UNKNOWN)
+    assert (done.code, done.out) == (1, "")
+    assert f"{UNKNOWN}: HTTP 404" in done.err
