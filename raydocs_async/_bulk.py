@@ -271,8 +271,6 @@ class Workers(Generic[M]):
         try:
             async with self._reading:
                 given = await self._ids.next()
-            if self._cancelled:  # and the ids' generator has swallowed it
-                return None
         except StopAsyncIteration:
             self._ids_are_over = True
             return None
@@ -286,7 +284,8 @@ class Workers(Generic[M]):
             self._starting -= 1
         number, self._taken = self._taken, self._taken + 1
         self._update_room()
-        return number, given
+        # A generator of ids may swallow the cancellation, and go on.
+        return None if self._cancelled else (number, given)
 
     async def _outcome(self, given: Any) -> Outcome[M]:
         try:

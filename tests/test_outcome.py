@@ -1,8 +1,10 @@
 """Outcomes: two kinds that tell themselves apart, and print nothing of a document."""
 
+from typing import assert_never
+
 import pytest
 
-from raydocs_async import Failed, Fetched, NotFoundError, testing
+from raydocs_async import Failed, Fetched, NotFoundError, Session, testing
 
 
 def test_a_fetched_session_by_its_name() -> None:
@@ -22,15 +24,19 @@ def test_another_resource_is_no_session() -> None:
 def test_outcomes_match() -> None:
     """A ``match`` statement takes both apart."""
     error = NotFoundError("gone", status=404)
-    seen = list[object]()
-    for outcome in (Fetched("a", testing.build_session()), Failed("b", error)):
-        match outcome:
-            case Fetched(given, session):
-                seen += [given, session.id]
-            case Failed(given, reason):
-                seen += [given, reason]
-    assert seen[0] == "a"
-    assert seen[2:] == ["b", error]
+    session = testing.build_session()
+    assert taken_apart(Fetched("a", session)) == ["a", session]
+    assert taken_apart(Failed("b", error)) == ["b", error]
+
+
+def taken_apart(outcome: Fetched[Session] | Failed) -> list[object]:
+    """The parts of an outcome."""
+    match outcome:
+        case Fetched(given, session):
+            return [given, session]
+        case Failed(given, error):
+            return [given, error]
+    assert_never(outcome)
 
 
 def test_an_outcome_prints_the_kind_of_its_resource() -> None:

@@ -132,6 +132,8 @@ class Order:
         ([], Numbers, Numbers([])),
         ([1], Numbers, Numbers([1])),
         ({"percent": 3}, Rate, Rate(3)),
+        ({"code": "red"}, Colour, Colour("red")),
+        ({"days": 3}, Period, Period(3)),
         ([], Note, Note()),
         ({"of": 3}, Share, Share(3)),
         (
