@@ -1,6 +1,7 @@
 """Draws the site's pictures: ``python docs/pictures.py`` writes them into docs/_static.
 
-The modules' layers come from the contract in pyproject.toml. A progress display is of a real job
+The modules' layers come from the contract in pyproject.toml; the picture of the models checks its
+names against them, so that a renamed field is an error. A progress display is of a real job
 in its middle, on a virtual clock, so that it is the same each time.
 """
 
@@ -10,11 +11,22 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import attrs
 import looptime
 from rich.console import Console
 from rich.live import Live
 
-from raydocs_async import Progress, RateLimit, RaydocsClient
+from raydocs_async import (
+    Chunk,
+    Document,
+    Evidence,
+    Parsing,
+    Progress,
+    RateLimit,
+    RaydocsClient,
+    Result,
+    Session,
+)
 from raydocs_async.cli import _demo
 from raydocs_async.cli._progress import LiveReporter
 from raydocs_async.testing import FakeTransport
@@ -26,8 +38,42 @@ BOX, GAP, ROW, WIDTH = 30, 10, 44, 680
 STYLE = """
 text { font: 14px ui-monospace, Consolas, monospace; fill: #1f2933; text-anchor: middle }
 rect { fill: #e3e9f0; stroke: #66727f }
+line, path { fill: none; stroke: #66727f }
 .paper { fill: #fff; stroke: none }
+.label { font-size: 12px; paint-order: stroke; stroke: #fff; stroke-width: 6px }
+.apart { stroke-dasharray: 4 3 }
+@media (prefers-color-scheme: dark) {
+  text { fill: #d5dbe1 }
+  rect { fill: #2b333b; stroke: #8593a1 }
+  line, path { stroke: #8593a1 }
+  .paper { fill: #131416 }
+  .label { stroke: #131416 }
+}
 """
+
+STEP, MODEL_WIDTH = 90, 110
+MODELS = {
+    Session.__name__: (340, 0),
+    Document.__name__: (160, 1),
+    Result.__name__: (520, 1),
+    Parsing.__name__: (75, 2),
+    Chunk.__name__: (245, 2),
+    attrs.fields(Result).audit_data.name: (435, 2),
+    attrs.fields(Result).data.name: (605, 2),
+}
+"""Each model, or part of one, with the middle of its box and its row."""
+PARTS = (
+    ("Session", "Document", attrs.fields(Session).documents.name),
+    ("Session", "Result", attrs.fields(Session).results.name),
+    ("Document", "Parsing", attrs.fields(Document).parsings.name),
+    ("Document", "Chunk", f"{RaydocsClient.get_chunks.__name__}()"),
+    ("Result", "audit_data", ""),
+    ("Result", "data", ""),
+)
+REFERENCES = (
+    ("Result", "Document", attrs.fields(Result).document_refs.name),
+    ("audit_data", "Chunk", attrs.fields(Evidence).chunk_id.name),
+)
 
 LATENCY = 0.03
 """Seconds that a request takes."""
@@ -42,10 +88,14 @@ def layers() -> str:
     boxes = "\n".join(
         box for number, row in enumerate(there) for box in _boxes(row, GAP + ROW * number)
     )
+    return _sheet(height, boxes)
+
+
+def _sheet(height: int, content: str) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}">\n'
         f'<style>{STYLE}</style>\n<rect class="paper" width="{WIDTH}" height="{height}"/>\n'
-        f"{boxes}\n</svg>\n"
+        f"{content}\n</svg>\n"
     )
 
 
@@ -60,6 +110,45 @@ def _boxes(names: list[str], top: int) -> Iterator[str]:
         left = GAP + column * (width + GAP)
         yield f'<rect x="{left:g}" y="{top}" width="{width:g}" height="{BOX}" rx="4"/>'
         yield f'<text x="{left + width / 2:g}" y="{top + 20}">{name}</text>'
+
+
+def models() -> str:
+    """The models: solid lines lead to parts, dashed ones to other objects by their ids."""
+    return _sheet(2 * STEP + BOX + 2 * GAP, "\n".join([*_parts(), *_references(), *_models()]))
+
+
+def _models() -> Iterator[str]:
+    for name, (middle, row) in MODELS.items():
+        top = GAP + STEP * row
+        apart = ' class="apart"' if name == Chunk.__name__ else ""  # not a part of the session
+        yield (
+            f'<rect x="{middle - MODEL_WIDTH // 2}" y="{top}" width="{MODEL_WIDTH}" '
+            f'height="{BOX}" rx="4"{apart}/>'
+        )
+        yield f'<text x="{middle}" y="{top + 20}">{name}</text>'
+
+
+def _parts() -> Iterator[str]:
+    for whole, part, label in PARTS:
+        (left, row), (right, _) = MODELS[whole], MODELS[part]
+        top, bottom = GAP + STEP * row + BOX, GAP + STEP * (row + 1)
+        yield f'<line x1="{left}" y1="{top}" x2="{right}" y2="{bottom}"/>'
+        if label:
+            yield _label((left + right) / 2, (top + bottom) / 2 + 4, label)
+
+
+def _references() -> Iterator[str]:
+    for origin, target, label in REFERENCES:
+        (right, row), (left, _) = MODELS[origin], MODELS[target]
+        start, tip = right - MODEL_WIDTH // 2, left + MODEL_WIDTH // 2
+        height = GAP + STEP * row + BOX // 2
+        yield f'<line class="apart" x1="{start}" y1="{height}" x2="{tip}" y2="{height}"/>'
+        yield f'<path d="M{tip + 8},{height - 4} L{tip},{height} L{tip + 8},{height + 4}"/>'
+        yield _label((start + tip) / 2, height - 8, label)
+
+
+def _label(middle: float, bottom: float, label: str) -> str:
+    return f'<text class="label" x="{middle:g}" y="{bottom:g}">{label}</text>'
 
 
 class Photographer(LiveReporter):
@@ -121,7 +210,7 @@ def tutorial() -> str:
     return terminal(command, 250, RateLimit(requests=100, per=2), number=1)
 
 
-PICTURES = {"layers.svg": layers, "demo.svg": demo, "fetch.svg": tutorial}
+PICTURES = {"layers.svg": layers, "models.svg": models, "demo.svg": demo, "fetch.svg": tutorial}
 
 if __name__ == "__main__":
     for name, draw in PICTURES.items():
