@@ -128,9 +128,10 @@ def floor(requirement: str) -> str:
 def examples(session: nox.Session) -> None:
     """Run the examples by the servers they are for, and check their types."""
     install_wheel(session, *group("examples"))
-    session.run("mypy", "examples")
+    session.run("mypy", "examples", env={"MYPYPATH": "examples"})
     # An example's tests stay together, on one worker and with one server.
-    session.run("pytest", "examples", "-n", "auto", "--dist", "loadgroup", *session.posargs)
+    options = ["-n", "auto", "--dist", "loadgroup", *session.posargs]
+    session.run("pytest", "examples", *options, env={"PYTHONPATH": "examples"})
 
 
 @nox.session(default=False, requires=["wheel"])
