@@ -91,9 +91,11 @@ class ResourceClient(BaseClient):
             timeout: As for `get_session`; for each page, should the passages come in several.
 
         Returns:
-            The chunks in the document's order; there are none before its processing is over.
+            The chunks in the document's order. Before its processing is over there are none, or
+            the service answers 404.
 
         Raises:
+            NotFoundError: the document does not exist, or has no chunks yet.
             RaydocsError: as `get_session`, for a document.
 
         Source: the API reference, ``GET /extractions/documents/{documentId}/chunks``.
