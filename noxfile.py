@@ -15,7 +15,7 @@ DIST = Path(".nox/dist")
 INSTALLED = {"PYTHONSAFEPATH": "1"}
 """Keeps the source tree off `sys.path`, beside which the tests run."""
 SITE = Path("build/site")
-MEASUREMENTS = ["imports", "memory", "outages", "parsers", "ratelimit", "throughput"]
+MEASUREMENTS = ["imports", "memory", "outages", "parsers", "ratelimit", "throughput", "waiting"]
 
 nox.needs_version = ">=2025.10"
 nox.options.default_venv_backend = "virtualenv"
