@@ -14,7 +14,7 @@ from typing import Final, NoReturn, Self, TypeVar
 from raydocs_async import _settings
 from raydocs_async._affinity import running_loop
 from raydocs_async._aiohttp import AiohttpTransport, ClientSession, ConnectionOptions, TraceConfig
-from raydocs_async._bulk import Fetcher
+from raydocs_async._bulk import StreamSpec
 from raydocs_async._deadlines import Deadlines
 from raydocs_async._endpoints import Endpoint
 from raydocs_async._engine import Engine
@@ -24,9 +24,9 @@ from raydocs_async._limits import Limiter
 from raydocs_async._limits._queue import MAX_IN_FLIGHT, RateLimiter
 from raydocs_async._limits._values import Lane, RateLimit, RateLimitStatus
 from raydocs_async._model import HasId
-from raydocs_async._outcome import Completed
+from raydocs_async._outcome import CallResult
 from raydocs_async._pages import Listed, PageCursor
-from raydocs_async._patience import Terms, Watch
+from raydocs_async._patience import RetryingFetcher, Terms
 from raydocs_async._redact import Redactor
 from raydocs_async._retry import Patience, RetryPolicy, RetryQuota
 from raydocs_async._secret import Secret
@@ -172,18 +172,18 @@ class BaseClient:
     ) -> Stream[M]:
         """Open a stream in the bulk lane, where attempts and ``max_wait`` bound a call."""
 
-        async def fetch(request: Request, patience: Patience) -> Completed[M]:
+        async def fetch(request: Request, patience: Patience) -> CallResult[M]:
             return await self._engine.complete(
                 endpoint, request, timeout=None, lane=Lane.BULK, patience=patience
             )
 
-        fetcher = Fetcher(
+        spec = StreamSpec(
             endpoint,
             lambda value: endpoint.request(value, self._engine.redactor),
-            lambda on_change: Watch(fetch, self._bulk_terms, on_change),
+            lambda on_change: RetryingFetcher(fetch, self._bulk_terms, on_change),
             lambda: self.rate_limit_status,
         )
-        return open_stream(ids, fetcher, concurrency=concurrency, ordered=ordered)
+        return open_stream(ids, spec, concurrency=concurrency, ordered=ordered)
 
 
 def _limiter(configured: RateLimit | RateLimiter | None, max_in_flight: int) -> RateLimiter:

@@ -1,21 +1,21 @@
 """Bulk work: ids in, outcomes out, and never more ids in flight than the caller allows.
 
-A worker takes the next id, fetches its resource, and hands over the outcome. An id that was taken
-holds a place until the consumer has taken its outcome. Workers start when there are free places and
+A worker takes the next id, fetches its resource, and hands over the outcome. An id occupies a place
+from then on until the consumer has taken its outcome. Workers start when there are free places and
 end when there are none, so that a slow consumer stops them, and the input is read no faster than
-needed.
+the consumer takes outcomes.
 
 Four things can go wrong, and each has its own end:
 
 - *One id fails* (a 404, an invalid id, a reply that does not fit, or all its attempts while other
   ids get through): the id's outcome is `Failed`.
 - *Every id would fail* (401, 403, a closed client, a rate limit shut for longer than `max_wait`):
-  the stream ends with that error, once, after everything that is finished has been handed over.
-- *The ids' source raises*: the ids that it has given come to their outcomes, and the stream ends
-  with that exception.
-- *The service is down*: no id is taken, and those in flight wait for its return (`_patience`). If
-  that takes longer than `max_wait`, the stream ends with the last error, once, and the ids in
-  flight count as not fetched.
+  the stream hands over the outcomes that it has, and raises that error once.
+- *The ids' source raises*: the ids that it has given are still fetched, and the stream ends with
+  that exception.
+- *The service is down*: no id is taken, and the ids in flight wait for its return (`_patience`). If
+  the outage takes longer than `max_wait`, the stream raises the last error once, and the ids in
+  flight have no outcome.
 """
 
 import asyncio
@@ -30,10 +30,10 @@ from attrs import frozen
 from raydocs_async._affinity import Home, running_loop
 from raydocs_async._endpoints import Endpoint
 from raydocs_async._exchange import Request
-from raydocs_async._ids import IdReader, Ids
+from raydocs_async._ids import Ids, IdSource
 from raydocs_async._limits._values import RateLimitStatus
 from raydocs_async._outage import IDS_IN_DOUBT, Health
-from raydocs_async._outcome import Completed, Failed, Fetched, Outcome
+from raydocs_async._outcome import CallResult, Failed, Fetched, Outcome
 from raydocs_async._progress import Progress, estimate
 from raydocs_async.errors import (
     AuthenticationError,
@@ -49,8 +49,8 @@ M = TypeVar("M")
 _log = logging.getLogger("raydocs_async")
 
 _MOST_STARTS = 32
-"""Workers that start in one turn of the event loop, so that any `concurrency` costs only as many as
-there are ids."""
+"""Workers that start in one turn of the event loop, at most. Only a worker can find the end of the
+ids, so a `concurrency` of a million would otherwise start a million tasks for ten ids."""
 
 # Errors that would hit every id.
 _FATAL = (
@@ -62,27 +62,27 @@ _FATAL = (
 )
 
 
-class Watched(Protocol[M]):
+class Fetcher(Protocol[M]):
     """Fetches resources, and knows the service's health by their replies."""
 
     health: Health[Request]
     gave_up: bool
-    """True if an outage has taken too long, so that a temporary failure is every id's."""
+    """True if an outage has taken too long, so that a temporary failure ends the whole stream."""
 
-    async def fetch(self, request: Request) -> Completed[M]:
+    async def fetch(self, request: Request) -> CallResult[M]:
         """Fetch a resource; errors are returned."""
         ...
 
 
 @frozen
-class Fetcher(Generic[M]):
-    """A client's way to fetch one kind of resource in bulk."""
+class StreamSpec(Generic[M]):
+    """Everything that a stream needs from a client to fetch one kind of resource."""
 
     endpoint: Endpoint[M]
     request: Callable[[object], Request]
     """Makes the request for an id, or raises `InvalidIdError`."""
-    watch: Callable[[Callable[[], None]], Watched[M]]
-    """Makes the object that fetches; its argument is to be called when the health changes."""
+    make_fetcher: Callable[[Callable[[], None]], Fetcher[M]]
+    """Makes the fetcher, which calls the argument whenever its health may have changed."""
     status: Callable[[], RateLimitStatus]
     estimate: Callable[[int, RateLimitStatus], float | None] = estimate
     """Estimates the seconds until so many ids are done."""
@@ -91,25 +91,25 @@ class Fetcher(Generic[M]):
 class Workers(Generic[M]):
     """The workers of one stream, and the state that they share."""
 
-    def __init__(self, ids: Ids, fetcher: Fetcher[M], concurrency: int, *, ordered: bool) -> None:
-        self._ids = IdReader(ids)
-        self._request = fetcher.request
-        self._watch = fetcher.watch(self._update_room)
-        self._estimate = fetcher.estimate
-        self._status = fetcher.status
+    def __init__(self, ids: Ids, spec: StreamSpec[M], concurrency: int, *, ordered: bool) -> None:
+        self._ids = IdSource(ids)
+        self._request = spec.request
+        self._fetcher = spec.make_fetcher(self._start_workers_soon)
+        self._estimate = spec.estimate
+        self._status = spec.status
         self._ordered = ordered
         self._concurrency = concurrency
         self._reading = asyncio.Lock()
-        self._in_flight: dict[UUID, asyncio.Future[Completed[M]]] = {}
+        self._in_flight: dict[UUID, asyncio.Future[CallResult[M]]] = {}
         self._finished: dict[int, Outcome[M]] = {}
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._starting = 0
         """Workers that have no id yet."""
-        self._fill_handle: asyncio.Handle | None = None
+        self._start_handle: asyncio.Handle | None = None
         self._fatal: BaseException | None = None
         self._home = Home()
-        self._started = self._cancelled = self._ids_are_over = False
+        self._started = self._cancelled = self._ids_ended = False
         self._taken = self._handed_over = self.failed = 0
         self._total = len(ids) if isinstance(ids, Sized) else None
 
@@ -126,13 +126,13 @@ class Workers(Generic[M]):
             done=done,
             failed=self.failed,
             in_flight=self._taken - done,
-            outage=self._watch.health.down_for(running_loop().time()),
+            outage=self._fetcher.health.down_for(running_loop().time()),
             eta=None if self._total is None else self._estimate(self._total - done, status),
             rate_limit=status,
         )
 
     async def next(self) -> Outcome[M]:
-        """Return the next outcome, in the order asked for.
+        """Return the next outcome, in the requested order.
 
         Raises:
             StopAsyncIteration: there are no more.
@@ -141,13 +141,13 @@ class Workers(Generic[M]):
         self._home.check()
         if not self._started:
             self._started = True
-            self._fill()
+            self._start_workers()
         while True:
             if (outcome := self._pop()) is not None:
                 self._handed_over += 1
-                self._update_room()
+                self._start_workers_soon()
                 return outcome
-            if self._is_over:
+            if self._has_ended:
                 break
             self._changed.clear()
             await self._changed.wait()
@@ -164,7 +164,7 @@ class Workers(Generic[M]):
             task.cancel()
 
     def abandon(self) -> None:
-        """Cancel all workers from any thread: the garbage collector runs in whichever needs it."""
+        """Cancel all workers from any thread: garbage is collected in the thread that allocates."""
         self._cancelled = True
         for task in self._tasks:
             with suppress(RuntimeError):  # the loop is closed
@@ -201,32 +201,33 @@ class Workers(Generic[M]):
                 _log.warning("the ids' source raised when it was closed", exc_info=True)
 
     @property
-    def _is_over(self) -> bool:
+    def _has_ended(self) -> bool:
         """True if no worker is left, and none will be started."""
-        return not self._tasks and (self._ids_are_over or self._cancelled)
+        return not self._tasks and (self._ids_ended or self._cancelled)
 
     @property
-    def _free(self) -> int:
-        """The number of ids that more workers may take."""
-        health = self._watch.health
-        if health.down or self._ids_are_over or self._cancelled:
+    def _free_places(self) -> int:
+        """The number of workers that may start, each for one id."""
+        health = self._fetcher.health
+        if health.down or self._ids_ended or self._cancelled:
             return 0
-        # With fewer ids in flight, a service that is down looks like bad ids.
+        # With fewer different ids, `Health` cannot distinguish an outage from bad ids.
         places = max(self._concurrency, IDS_IN_DOUBT) if health.in_doubt else self._concurrency
         return places - (self._taken - self._handed_over) - self._starting
 
-    def _update_room(self) -> None:
-        """Start workers for the places that are free, in the event loop's next turn.
+    def _start_workers_soon(self) -> None:
+        """Start workers for the free places, in the event loop's next turn.
 
-        Then one turn starts all workers for which the consumer has made room in this one. With an
-        eager task factory, workers that start each other would also run within each other.
+        So one turn starts all workers for which the consumer makes room now. If workers started
+        each other directly, an eager task factory would run each of them inside of the previous
+        one, up to the limit of recursion.
         """
-        if self._fill_handle is None and self._started and self._free > 0:
-            self._fill_handle = running_loop().call_soon(self._fill)
+        if self._start_handle is None and self._started and self._free_places > 0:
+            self._start_handle = running_loop().call_soon(self._start_workers)
 
-    def _fill(self) -> None:
-        self._fill_handle = None
-        for _ in range(min(self._free, _MOST_STARTS)):
+    def _start_workers(self) -> None:
+        self._start_handle = None
+        for _ in range(min(self._free_places, _MOST_STARTS)):
             self._starting += 1
             task = running_loop().create_task(self._work())
             self._tasks.add(task)
@@ -247,8 +248,8 @@ class Workers(Generic[M]):
             return None
         if not self._ordered:
             return self._finished.pop(next(iter(self._finished)))
-        # At the end, a gap in the order will not be filled any more.
-        if self._handed_over in self._finished or self._is_over:
+        # After a fatal error the order has gaps, which nothing will fill.
+        if self._handed_over in self._finished or self._has_ended:
             return self._finished.pop(min(self._finished))
         return None
 
@@ -262,8 +263,8 @@ class Workers(Generic[M]):
             self.failed += outcome.error is not None
             self._finished[number] = outcome
             self._changed.set()
-            if self._free <= 0:
-                return  # another worker goes on, once the consumer has made room
+            if self._free_places <= 0:
+                return  # another worker starts when the consumer has made room
             self._starting += 1
 
     async def _take(self) -> tuple[int, Any] | None:
@@ -272,18 +273,18 @@ class Workers(Generic[M]):
             async with self._reading:
                 given = await self._ids.next()
         except StopAsyncIteration:
-            self._ids_are_over = True
+            self._ids_ended = True
             return None
         except (Exception, asyncio.CancelledError) as exc:
             if self._cancelled:
                 raise
-            self._ids_are_over = True
-            self._fatal = exc  # the source's; the ids that it has given are fetched yet
+            self._ids_ended = True
+            self._fatal = exc  # raised by the source; the ids in flight are still fetched
             return None
         finally:
             self._starting -= 1
         number, self._taken = self._taken, self._taken + 1
-        self._update_room()
+        self._start_workers_soon()
         # A generator of ids may swallow the cancellation, and go on.
         return None if self._cancelled else (number, given)
 
@@ -298,7 +299,7 @@ class Workers(Generic[M]):
         assert completed.model is not None
         return Fetched(given, completed.model, completed.attempts)
 
-    async def _coalesced(self, request: Request) -> Completed[M]:
+    async def _coalesced(self, request: Request) -> CallResult[M]:
         """Fetch a resource, or wait for the worker that is fetching it already."""
         if (other := self._in_flight.get(request.id)) is not None:
             return await asyncio.shield(other)
@@ -312,9 +313,9 @@ class Workers(Generic[M]):
             del self._in_flight[request.id]
             mine.cancel()
 
-    async def _fetch(self, request: Request) -> Completed[M]:
-        completed = await self._watch.fetch(request)
-        if completed.transient and self._watch.gave_up:
+    async def _fetch(self, request: Request) -> CallResult[M]:
+        completed = await self._fetcher.fetch(request)
+        if completed.transient and self._fetcher.gave_up:
             assert completed.error is not None
             raise completed.error
         return completed

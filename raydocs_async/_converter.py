@@ -41,8 +41,8 @@ from raydocs_async.errors import PAYLOAD_LIMIT, APIResponseValidationError
 
 M = TypeVar("M")
 
-_MISFIT = "the body is not as documented: "
-_MISFITS = (
+_INVALID_BODY = "the body is not as documented: "
+_READ_ERRORS = (
     Mismatch,
     KeyError,  # by cattrs, for a key that is missing
     RecursionError,
@@ -71,7 +71,7 @@ class ModelConverter(MsgspecJsonConverter):
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
             message, truncated = _json_problem(exc), _is_cut(data, exc)
         except (Mismatch, KeyError):
-            message, truncated = _MISFIT + shape_problem(payload, cl, self), False
+            message, truncated = _INVALID_BODY + shape_problem(payload, cl, self), False
         error = APIResponseValidationError(
             message,
             payload=data[:PAYLOAD_LIMIT],
@@ -91,8 +91,8 @@ class ModelConverter(MsgspecJsonConverter):
         try:
             built: M = self.get_structure_hook(cl)(obj, cl)
             return built
-        except _MISFITS:
-            message = _MISFIT + shape_problem(obj, cl, self)
+        except _READ_ERRORS:
+            message = _INVALID_BODY + shape_problem(obj, cl, self)
         obj = None
         raise APIResponseValidationError(message)
 
@@ -247,7 +247,7 @@ def read_data(data: Any, type_: type[M]) -> M:
     try:
         read: M = converter.get_structure_hook(type_)(data, type_)
         return read
-    except _MISFITS:
+    except _READ_ERRORS:
         problem = shape_problem(data, type_, converter, "$.data")
     given: object = type_  # or a union, an alias
     name = given.__name__ if isinstance(given, type) else str(given)

@@ -42,7 +42,7 @@ from raydocs_async._journal import Journal
 from raydocs_async._limits import Limiter
 from raydocs_async._limits._unlimited import UNLIMITED
 from raydocs_async._limits._values import Lane, Ticket, Wait
-from raydocs_async._outcome import Completed
+from raydocs_async._outcome import CallResult
 from raydocs_async._redact import Redactor
 from raydocs_async._retry import (
     FailedAttempt,
@@ -64,7 +64,7 @@ from raydocs_async.events import Hook
 
 M = TypeVar("M")
 
-CLOSE_PATIENCE = 5.0
+CLOSE_TIMEOUT = 5.0
 """Seconds that `Engine.close` waits for calls that it has cancelled, which normally end at once."""
 
 
@@ -139,7 +139,7 @@ class Engine:
         timeout: float | None,
         lane: Lane,
         patience: Patience | None = None,
-    ) -> Completed[M]:
+    ) -> CallResult[M]:
         """Make `request` until there is a model or no attempt left.
 
         Args:
@@ -162,7 +162,7 @@ class Engine:
         verdict = await self._run_with_events(call)
         history, sent_at = tuple(journal.attempts), call.sent_at
         if isinstance(verdict, _Decoded):
-            return Completed(model=verdict.model, attempts=history, sent_at=sent_at)
+            return CallResult(model=verdict.model, attempts=history, sent_at=sent_at)
         error = attrs.evolve(
             verdict.error,
             resource=request.resource,
@@ -170,7 +170,7 @@ class Engine:
             attempts=history,
         )
         transient = isinstance(verdict, Retry)
-        return Completed(error=error, transient=transient, attempts=history, sent_at=sent_at)
+        return CallResult(error=error, transient=transient, attempts=history, sent_at=sent_at)
 
     def check_usable(self) -> None:
         """Refuse to work when closed, in another event loop, after a fork, or without asyncio.
@@ -192,9 +192,9 @@ class Engine:
             raise ConfigurationError("a client cannot be closed from within one of its own calls")
         self.closed = True
         self._deadlines.cancel_all()
-        await self._deadlines.wait_until_empty(CLOSE_PATIENCE)
+        await self._deadlines.wait_until_empty(CLOSE_TIMEOUT)
         with suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_PATIENCE):
+            async with asyncio.timeout(CLOSE_TIMEOUT):
                 await self._transport.close()
 
     async def _run_with_events(self, call: Call) -> _Verdict:

@@ -105,7 +105,7 @@ class FileSink:
             came = media_type or "no type"
             raise FileError(f"the reply is of {came}, not of {expected.media_type}")
         if None not in (length, expected.size) and length != expected.size:
-            raise self._misfit(f"{length} bytes", f"{expected.size}")
+            raise self._mismatch(f"{length} bytes", f"{expected.size}")
         self._size, self._sha256 = 0, hashlib.sha256()
         self._total = length if expected.size is None else expected.size
         await self._blocking(self._open.truncate, 0)
@@ -119,7 +119,7 @@ class FileSink:
         """
         self._size += len(piece)
         if self.expected.size is not None and self._size > self.expected.size:
-            raise self._misfit("more bytes", f"{self.expected.size}")
+            raise self._mismatch("more bytes", f"{self.expected.size}")
         self._sha256.update(piece)
         await self._blocking(self._open.write, piece)
         if self._on_progress is not None:
@@ -132,10 +132,10 @@ class FileSink:
             FileError: the file is not the expected one, or cannot be written.
         """
         if self.expected.size not in (None, self._size):
-            raise self._misfit(f"{self._size} bytes", f"{self.expected.size}")
+            raise self._mismatch(f"{self._size} bytes", f"{self.expected.size}")
         sha256 = self.expected.sha256
         if sha256 and _is_sha256(sha256) and sha256.lower() != self._sha256.hexdigest():
-            raise self._misfit("another checksum", "the document's sha256")
+            raise self._mismatch("another checksum", "the document's sha256")
         await self._blocking(_sync, self._open)
         await self._blocking(self._put_in_place)
         return self.target
@@ -151,7 +151,7 @@ class FileSink:
         else:
             _rename_to_new(self._part, self.target)
 
-    def _misfit(self, found: str, expected: str) -> FileError:
+    def _mismatch(self, found: str, expected: str) -> FileError:
         return FileError(f"the file has {found} instead of {expected}; nothing was kept")
 
     async def _blocking(self, function: Callable[..., Any], *args: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The ids of bulk work, read one at a time from any iterable, and closed by their reader."""
+"""The ids of bulk work, read one at a time from any iterable, and closed at the end."""
 
 from collections.abc import (
     AsyncGenerator,
@@ -16,32 +16,32 @@ Ids: TypeAlias = Iterable[str | UUID] | AsyncIterable[str | UUID]
 _END = object()
 
 
-class IdReader:
+class IdSource:
     """Reads `ids` lazily.
 
-    A generator has no owner but its reader, so `close` closes it, and its ``finally`` runs then and
-    not when it is collected. A file or a cursor belongs to the code that opened it.
+    `close` closes a generator, so that its ``finally`` runs then, and not when the generator is
+    collected. It leaves a file or a cursor open, which belongs to the code that opened it.
     """
 
     def __init__(self, ids: Ids) -> None:
         self._ids: Ids | None = ids
         self._iterator: AsyncIterator[Any] | Iterator[Any] | None = None
-        self._is_over = False
+        self._ended = False
 
     async def next(self) -> Any:
         """Return the next id, as the caller gave it.
 
         Raises:
-            StopAsyncIteration: there are no more, the reader was closed, or the ids have raised.
+            StopAsyncIteration: there are no more ids, the source was closed, or it raised before.
         """
-        if self._is_over:
+        if self._ended:
             raise StopAsyncIteration
         try:
             return await self._next()
         except BaseException:
-            # Each worker asks until it learns of the end. Asked once more, an iterator may wait
-            # for ever (one that reads a queue up to a sentinel), or lose an id to an ended stream.
-            self._is_over = True
+            # Each worker calls this once more after the end. Without the flag, an iterator over a
+            # queue with a sentinel would wait for ever, and one that raised would lose an id.
+            self._ended = True
             raise
 
     async def _next(self) -> Any:

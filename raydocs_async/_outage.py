@@ -1,16 +1,17 @@
-"""Outage or bad id: which of the two a temporary failure in a bulk job is.
+"""Outage or bad id: the cause of a temporary failure in a bulk job.
 
-An id's failure says nothing by itself: a gateway answers 502 for a session that is too large, and
-for every session while the service restarts. Only other requests tell the two apart:
+One failure does not show its cause: a gateway answers 502 for a session that is too large, and for
+every session while the service restarts. Only other requests distinguish the two:
 
-- A request that got an answer, whatever it was, *proves* that the service worked after it was
-  sent. A failed attempt counts against its id only if such a request was sent after it. A slow
-  answer to an older request proves nothing, because the service may have broken in between.
-- *Nothing gets through* when several failures in a row, of more than one id, were all sent after
-  the newest proof. That is an outage, and is nobody's failure.
+- A request that got an answer, an error of the service included, *proves* that the service worked
+  after that request was sent. A failed attempt counts against its id only if such a request was
+  sent after the attempt. A slow answer to an older request proves nothing, because the service may
+  have broken in between.
+- *Nothing gets through* if several consecutive failures, of more than one id, were all sent after
+  the newest proof. That is an outage, and counts against no id.
 
-Before anything at all got through, the job may have begun in an outage, or with bad ids. More
-different ids have to fail then.
+Before the first answer, the job may have begun in an outage, or with bad ids. More different ids
+have to fail then.
 """
 
 import math
@@ -23,19 +24,19 @@ from attrs import define, field
 K = TypeVar("K", bound=Hashable)
 
 FAILURES = 5
-"""Failures in a row that make an outage."""
+"""Consecutive failures that make an outage."""
 DIFFERENT_IDS = 2
 """Ids that have to be among them, the known good one included."""
 IDS_IN_DOUBT = 4
-"""Ids that have to be among them while nothing has got through yet."""
+"""Ids that have to be among them before the first answer."""
 SHORTEST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
-"""Seconds between two attempts in an outage; the pause doubles from one to the other."""
+"""Seconds between two attempts in an outage; the pause doubles from the shortest to the longest."""
 
 _SHORTEST_REST = 0.05
 """Seconds of `max_wait` that are worth one more attempt; a timer can fire a little early."""
 _REMEMBERED = 64
-"""Failures that are kept; an outage of hours has no more to tell than its last ones."""
+"""Failures that are kept, so that an outage of hours takes no more memory than a short one."""
 
 
 def _remembered(failures: Iterable[tuple[float, K]] = ()) -> deque[tuple[float, K]]:
@@ -46,11 +47,12 @@ def _remembered(failures: Iterable[tuple[float, K]] = ()) -> deque[tuple[float, 
 class Health(Generic[K]):
     """Health of the service by the requests of one stream; times in the event loop's seconds.
 
-    `K` stands for an id in any form, so that the service's resources play no part.
+    `K` is an id in any form, because the rules do not depend on the kind of resource.
     """
 
     known_good: K | None = None
-    """The id that was answered last, if possible by its resource; a probe asks for it again."""
+    """The id that a probe fetches again: the last one that was found or, before the first such, the
+    last one that got another answer."""
     proven_at: float = -math.inf
     """When the newest request that was answered was sent."""
     since: float | None = None
@@ -67,15 +69,15 @@ class Health(Generic[K]):
 
     @property
     def in_doubt(self) -> bool:
-        """True if attempts have failed, and nothing has ever got through."""
+        """True if attempts have failed, and no request was ever answered."""
         return self.known_good is None and bool(self._failures)
 
     def proves(self, sent_at: float) -> bool:
         """Return True if the service worked after an attempt was sent at `sent_at`."""
         return self.proven_at > sent_at
 
-    def answered(self, key: K, sent_at: float, *, found: bool) -> None:
-        """Note an answer: the resource, if it was `found`, or another final answer."""
+    def record_answer(self, key: K, sent_at: float, *, found: bool) -> None:
+        """Record an answer: the resource, if it was `found`, or another final answer."""
         if found or not self._found:
             self.known_good, self._found = key, found
         self.proven_at = max(self.proven_at, sent_at)
@@ -85,18 +87,18 @@ class Health(Generic[K]):
         if not self._nothing_gets_through():
             self.since, self._pauses = None, 0
 
-    def failed(self, key: K, sent_at: float, now: float, *, for_long: bool = False) -> None:
-        """Note a temporary failure.
+    def record_failure(self, key: K, sent_at: float, now: float, *, final: bool = False) -> None:
+        """Record a temporary failure.
 
         Args:
             key: The id of the failed request.
             sent_at: When the request was sent.
-            now: When the failure is noted.
-            for_long: True if the service asked to stay away for longer than a call waits. This id
-                gets no more attempts then, so this one failure stands for all of them.
+            now: The current time.
+            final: True if the id gets no more attempts, because its Retry-After is longer than a
+                call waits. This one failure then counts as all that make an outage.
         """
         if not self.proves(sent_at):
-            self._failures.extend([(sent_at, key)] * (FAILURES if for_long else 1))
+            self._failures.extend([(sent_at, key)] * (FAILURES if final else 1))
         if self.since is None and self._nothing_gets_through():
             self.since = now
 
@@ -113,7 +115,7 @@ class Health(Generic[K]):
             max_wait: Seconds that the outage may take. The last attempt is made at their end.
 
         Returns:
-            The pause, or ``None`` if the outage takes too long, or will by Retry-After.
+            The pause, or ``None`` if the outage has taken too long, or by Retry-After will.
         """
         left = max_wait - (self.down_for(now) or 0.0)
         asked = after or 0.0
@@ -122,8 +124,8 @@ class Health(Generic[K]):
         usual = min(LONGEST_PAUSE, SHORTEST_PAUSE * 2.0 ** min(self._pauses, 10))
         return max(asked, min(usual, left))
 
-    def pause(self) -> None:
-        """Note that a pause begins, so that the next one is longer."""
+    def record_pause(self) -> None:
+        """Record that a pause begins, so that the next one is longer."""
         self._pauses += 1
 
     def _nothing_gets_through(self) -> bool:

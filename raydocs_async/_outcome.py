@@ -1,4 +1,4 @@
-"""Outcomes: of one call, `Completed`; of one id in bulk work, `Fetched` or `Failed`.
+"""Outcomes: of one call, `CallResult`; of one id in bulk work, `Fetched` or `Failed`.
 
 The latter two have ``id``, ``error`` and ``attempts``. `isinstance`, ``match`` and a comparison of
 ``error`` with ``None`` tell them apart, for type checkers as well.
@@ -18,7 +18,7 @@ M_co = TypeVar("M_co", covariant=True)
 
 
 @frozen(kw_only=True)
-class Completed(Generic[M]):
+class CallResult(Generic[M]):
     """The result of a call: a model or an error."""
 
     model: M | None = field(default=None, repr=False)

@@ -1,14 +1,17 @@
 """Retries of bulk work: what happens between two attempts for an id.
 
-`Health` judges, and this module waits. An id has failed when `RetryPolicy.attempts` of its attempts
-failed while the service worked. An attempt whose cause is in doubt does not count, but there are
-at most twice as many outside of outages, so that each id comes to an end:
+`Health` distinguishes an outage from a bad id, and this module waits. An id has failed when
+`RetryPolicy.attempts` of its attempts failed while the service worked. A failure is in doubt until
+`Health` knows its cause. Failures in doubt do not count, but outside of outages an id gets at most
+twice `RetryPolicy.attempts`, so that each id ends. After a failed attempt:
 
-- First the call backs off: by the policy, by Retry-After, and by the retry quota, which makes a
-  bulk call wait and never makes it fail.
-- If its attempts are used up and still in doubt, an id that got through before is asked for again.
-- In an outage all wait. One call has the turn: it pauses, makes its attempt, asks for the known
-  good id, and passes the turn on. As soon as anything gets through, all go on.
+- The call backs off: by the policy, by Retry-After, and by the retry quota, which makes a bulk call
+  wait and never makes it fail.
+- If the attempts are used up and still in doubt, the call probes: it fetches an id again that got
+  an answer before.
+- In an outage all calls wait, and one of them at a time probes: it pauses, makes its own attempt,
+  fetches the known good id, and lets another call probe. As soon as a request is answered, all
+  calls continue.
 """
 
 import asyncio
@@ -20,7 +23,7 @@ from attrs import frozen
 
 from raydocs_async._exchange import Request
 from raydocs_async._outage import LONGEST_PAUSE, Health
-from raydocs_async._outcome import Completed
+from raydocs_async._outcome import CallResult
 from raydocs_async._retry import (
     FailedAttempt,
     Patience,
@@ -35,7 +38,8 @@ M = TypeVar("M")
 
 _log = logging.getLogger("raydocs_async")
 
-Fetch: TypeAlias = Callable[[Request, Patience], Awaitable[Completed[M]]]
+Fetch: TypeAlias = Callable[[Request, Patience], Awaitable[CallResult[M]]]
+"""Fetches a resource; the patience decides about the retries."""
 
 
 @frozen
@@ -44,14 +48,16 @@ class Terms:
 
     policy: RetryPolicy
     quota: RetryQuota
-    """Shared by all bulk work of a client, and by nothing else: bulk work can use it up."""
+    """Shared by all bulk work of a client. Single calls have their own, because bulk work can use
+    this one up."""
     rand: Callable[[], float]
+    """Returns a random number in [0, 1), for jitter."""
     max_wait: float
     """Seconds that an outage may take."""
 
 
-class Watch(Generic[M]):
-    """The requests of one stream, and the service's health by their replies.
+class RetryingFetcher(Generic[M]):
+    """Fetches the resources of one stream, and retries by the service's health.
 
     Args:
         fetch: Fetches one resource, with retries as the patience decides.
@@ -64,56 +70,57 @@ class Watch(Generic[M]):
         self.terms = terms
         self.gave_up = False
         """True if an outage has taken more than `max_wait`."""
-        self.turn = asyncio.Lock()
-        """Held by the call that makes attempts in an outage, and by a probe."""
+        self.probing = asyncio.Lock()
+        """Held by the call that probes: one attempt at a time is enough to notice the service's
+        return, and more would burden a service that is down."""
         self._fetch = fetch
         self._on_change = on_change
         self._up = asyncio.Event()
 
-    async def fetch(self, request: Request) -> Completed[M]:
+    async def fetch(self, request: Request) -> CallResult[M]:
         """Fetch a resource. A temporary failure is the id's own, unless `gave_up` is set."""
-        trial = _Trial(self, request)
+        patience = _IdPatience(self, request)
         try:
-            return await self._noted(request, trial)
+            return await self._fetch_and_record(request, patience)
         finally:
-            trial.pass_on()
+            patience.stop_probing()
 
     async def probe(self) -> None:
-        """Ask once for a resource that was found before, if there is one."""
+        """Fetch a resource once that was found before, if there is one."""
         if (good := self.health.known_good) is not None:
-            completed = await self._noted(good, never)
+            completed = await self._fetch_and_record(good, never)
             if completed.transient:
-                self.failed(good, completed.sent_at, for_long=False)
+                self.record_failure(good, completed.sent_at, final=False)
 
     async def probe_unless_proven(self, sent_at: float) -> None:
-        """Probe, one call at a time, unless the service is known to have worked after `sent_at`."""
-        async with self.turn:
+        """Probe, unless the service is known to have worked after `sent_at`."""
+        async with self.probing:
             if not self.health.down and not self.health.proves(sent_at):
                 await self.probe()
 
-    def failed(self, request: Request, sent_at: float, *, for_long: bool) -> None:
-        """Note a temporary failure."""
+    def record_failure(self, request: Request, sent_at: float, *, final: bool) -> None:
+        """Record a temporary failure; see `Health.record_failure`."""
         now = asyncio.get_running_loop().time()
-        self.health.failed(request, sent_at, now, for_long=for_long)
+        self.health.record_failure(request, sent_at, now, final=final)
         self._changed()
 
     async def pause(self, after: float | None) -> None:
-        """Wait in an outage, until something gets through or the next attempt is due."""
+        """Wait in an outage, until a request is answered or the next attempt is due."""
         now = asyncio.get_running_loop().time()
         pause = self.health.next_pause(after, now, self.terms.max_wait)
         if pause is None:
             self.gave_up = True
         else:
-            self.health.pause()
+            self.health.record_pause()
             _log.info("nothing gets through: the next attempt is in %.1f s", pause)
             await _wait_for(self._up, pause)
 
-    async def _noted(self, request: Request, patience: Patience) -> Completed[M]:
+    async def _fetch_and_record(self, request: Request, patience: Patience) -> CallResult[M]:
         completed = await self._fetch(request, patience)
         if completed.answered:
             found = completed.model is not None
             down_for = self.health.down_for(asyncio.get_running_loop().time())
-            self.health.answered(request, completed.sent_at, found=found)
+            self.health.record_answer(request, completed.sent_at, found=found)
             if down_for is not None and not self.health.down:
                 _log.info("requests get through again, after %.1f s", down_for)
             if found:
@@ -129,67 +136,74 @@ class Watch(Generic[M]):
         self._on_change()
 
 
-class _Trial:
-    """The patience with one id: counts its attempts, and waits between them."""
+class _IdPatience:
+    """The `Patience` with one id: counts its failures, and waits before the next attempt."""
 
-    def __init__(self, watch: Watch[Any], request: Request) -> None:
-        self._watch = watch
+    def __init__(self, fetcher: RetryingFetcher[Any], request: Request) -> None:
+        self._fetcher = fetcher
         self._request = request
-        self._own = 0
-        """Failed attempts while the service worked."""
-        self._made = 0
-        """Failed attempts since the last outage."""
-        self._has_turn = False
+        self._counted = 0
+        """Failures that count: those while the service worked."""
+        self._since_outage = 0
+        """Failures since the last outage, those in doubt included."""
+        self._is_probing = False
 
     async def __call__(self, failed: FailedAttempt, sleep: Sleep) -> bool:
         """Wait until the next attempt may be made; return False when the id has failed."""
-        # In this order: count, learn from the turn's probe, back off, probe in doubt, judge.
-        watch, policy = self._watch, self._watch.terms.policy
-        barred = (failed.after or 0.0) > policy.max_retry_after
-        self._made += 1
-        watch.failed(self._request, failed.sent_at, for_long=barred)
-        if self._has_turn:
-            await watch.probe()
-            self.pass_on()
-        if watch.health.proves(failed.sent_at) and (barred or self._own + 1 >= policy.attempts):
+        # Each step can tell more about the cause of the failure, so that the order counts: first
+        # record it, then probe, back off, probe in doubt, and at last decide.
+        fetcher, policy = self._fetcher, self._fetcher.terms.policy
+        final = (failed.after or 0.0) > policy.max_retry_after
+        self._since_outage += 1
+        fetcher.record_failure(self._request, failed.sent_at, final=final)
+        health = fetcher.health
+        if self._is_probing:
+            await fetcher.probe()
+            self.stop_probing()
+        if health.proves(failed.sent_at) and (final or self._counted + 1 >= policy.attempts):
             return False
-        if not watch.health.down:
-            await self._back_off(failed, sleep, barred=barred)
-        if not watch.health.down and (barred or self._made >= policy.attempts):
-            await watch.probe_unless_proven(failed.sent_at)
-        if watch.health.down:
-            return await self._outlast(failed)
-        self._own += watch.health.proves(failed.sent_at)
-        return not barred and self._own < policy.attempts and self._made < 2 * policy.attempts
+        if not health.down:
+            await self._back_off(failed, sleep, final=final)
+        if not health.down and (final or self._since_outage >= policy.attempts):
+            await fetcher.probe_unless_proven(failed.sent_at)
+        if health.down:
+            return await self._wait_out_outage(failed)
+        self._counted += health.proves(failed.sent_at)
+        return (
+            not final
+            and self._counted < policy.attempts
+            and self._since_outage < 2 * policy.attempts
+        )
 
-    def pass_on(self) -> None:
-        """Let another call have the turn."""
-        if self._has_turn:
-            self._has_turn = False
-            self._watch.turn.release()
+    def stop_probing(self) -> None:
+        """Let another call probe, if this one does."""
+        if self._is_probing:
+            self._is_probing = False
+            self._fetcher.probing.release()
 
-    async def _back_off(self, failed: FailedAttempt, sleep: Sleep, *, barred: bool) -> None:
-        terms, now = self._watch.terms, asyncio.get_running_loop().time()
-        if not barred:
+    async def _back_off(self, failed: FailedAttempt, sleep: Sleep, *, final: bool) -> None:
+        terms, now = self._fetcher.terms, asyncio.get_running_loop().time()
+        if not final:
             # Attempts in doubt may be twice as many, but their waits need not be longer.
-            failures = max(1, min(self._made, terms.policy.attempts - 1))
+            failures = max(1, min(self._since_outage, terms.policy.attempts - 1))
             delay = backoff(terms.policy, failures, terms.rand)
             await sleep(max(delay, failed.after or 0.0, terms.quota.reserve(now)))
-        elif self._watch.health.known_good is None:
-            await asyncio.sleep(LONGEST_PAUSE)  # meanwhile other ids may tell
+        elif self._fetcher.health.known_good is None:
+            # No id can be probed. Meanwhile other ids may show if the service works.
+            await asyncio.sleep(LONGEST_PAUSE)
 
-    async def _outlast(self, failed: FailedAttempt) -> bool:
-        """Wait for the outage's end, or for the turn to make an attempt in it."""
-        watch = self._watch
-        self._made = 0
-        await watch.turn.acquire()
-        self._has_turn = True
-        if watch.health.down:
-            await watch.pause(failed.after)
-        if not watch.health.down:
-            self.pass_on()
-        self._own += watch.health.proves(failed.sent_at)
-        return not watch.gave_up and self._own < watch.terms.policy.attempts
+    async def _wait_out_outage(self, failed: FailedAttempt) -> bool:
+        """Wait for the outage's end, or until this call may probe."""
+        fetcher = self._fetcher
+        self._since_outage = 0
+        await fetcher.probing.acquire()
+        self._is_probing = True
+        if fetcher.health.down:
+            await fetcher.pause(failed.after)
+        if not fetcher.health.down:
+            self.stop_probing()
+        self._counted += fetcher.health.proves(failed.sent_at)
+        return not fetcher.gave_up and self._counted < fetcher.terms.policy.attempts
 
 
 async def _wait_for(event: asyncio.Event, seconds: float) -> None:

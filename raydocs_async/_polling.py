@@ -1,16 +1,17 @@
-"""When a session that is waited for is looked at again; pure.
+"""The times at which a session is polled until it is finished; pure.
 
-The rate limit's window is the budget of all looks together. Each session has its own interval:
+The rate limit's window is the budget of all polls together. Each session has its own interval:
 
-- It grows by half from look to look, up to half a minute. If the session has changed since the last
-  look, it begins anew, because a change is often followed by the next one.
+- It grows by half from poll to poll, up to half a minute. If the session has changed since the last
+  poll, it begins anew, because a change is often followed by the next one.
 - The more of the session's documents and results are finished, the slower it grows, because the
   end is near.
 - No interval is shorter than a session's share of the window: with 50 waiting and 100 requests a
-  minute, 30 s. Otherwise the window would be used up in its first seconds, and its rest be blind.
+  minute, 30 s. Otherwise the window would be used up in its first seconds, and no session could be
+  polled in the rest of it.
 
-A look whose interval is over joins the rate limit's queue, which is first come, first served. So no
-session is looked at twice while another one waits for its turn.
+After its interval a poll joins the rate limit's queue, which is first come, first served. So no
+session is polled twice while another one waits in the queue.
 """
 
 from attrs import define, field
@@ -19,11 +20,11 @@ from raydocs_async._limits._values import RateLimitStatus
 from raydocs_async.models import DocumentStatus, ResultStatus, Session
 
 LONGEST_INTERVAL = 30.0
-"""Seconds between two looks at one session, at most, unless many share the window."""
+"""Seconds between two polls of one session, at most, unless many share the window."""
 _GROWTH = 0.5
-"""The part by which an interval grows from one look to the next."""
+"""The share of an interval by which the next one is longer."""
 _NEAREST = 0.5
-"""The share of that for a session of which everything but its own status is finished."""
+"""The part of `_GROWTH` that remains when all documents and results are finished."""
 _FINISHED = frozenset(
     {
         DocumentStatus.PROCESSED,
@@ -36,7 +37,7 @@ _FINISHED = frozenset(
 
 
 def share_of_window(waiting: int, status: RateLimitStatus) -> float:
-    """Return the seconds between two looks at one of `waiting` sessions that use up the window."""
+    """Return the seconds between polls at which `waiting` sessions just use up the window."""
     if status.limit is None or status.per is None or status.limit <= 0:
         return 0.0
     return waiting * status.per / status.limit
@@ -55,11 +56,11 @@ def finished_share(session: Session) -> float:
 
 
 @define
-class Polling:
-    """The looks at one session.
+class PollSchedule:
+    """The times of the polls of one session.
 
     Args:
-        interval: Seconds between the first look and the second, at least.
+        interval: Seconds between the first poll and the second, at least.
     """
 
     interval: float
@@ -70,13 +71,13 @@ class Polling:
     def __attrs_post_init__(self) -> None:
         self._next = self.interval
 
-    def pause(self, session: Session | None, *, after: float, share: float) -> float:
-        """Return the seconds until the next look.
+    def next_pause(self, session: Session | None, *, after: float, share: float) -> float:
+        """Return the seconds until the next poll.
 
         Args:
-            session: The session as the look has found it; ``None`` if the look has failed.
-            after: Retry-After of a look that has failed, or 0.
-            share: From `share_of_window`.
+            session: The session as the last poll found it; ``None`` if the poll failed.
+            after: Retry-After of the failed poll in seconds, or 0.
+            share: Seconds, from `share_of_window`.
         """
         if session is None:
             growth = (1 + _GROWTH) ** min(self._failures, 50)
@@ -91,6 +92,6 @@ class Polling:
         return max(own, share)
 
     def _changed(self, session: Session) -> bool:
-        """Return True if the session is another one than at the last look."""
+        """Return True if the session differs from the one that the last poll found."""
         before, self._seen = self._seen, session
         return before is not None and before != session

@@ -24,7 +24,7 @@ from raydocs_async._validators import is_pydantic
 Attribute: TypeAlias = "attrs.Attribute[Any]"
 
 JSON_MAP = Mapping[str, Any]
-_OURS = tuple(each.name for each in attrs.fields(Model))
+_BASE_FIELDS = tuple(each.name for each in attrs.fields(Model))
 _set_keys = Model.wire_keys.__set__  # type: ignore[attr-defined]  # the slot; no `__setattr__` refuses
 _set_values = Model.wire_values.__set__  # type: ignore[attr-defined]
 _set_extra = Model.extra.__set__  # type: ignore[attr-defined]
@@ -76,7 +76,7 @@ class Shape:
     @classmethod
     def of(cls, model: Any) -> "Shape":
         """Read the spellings off the model's field metadata."""
-        fields = [each for each in attrs.fields(model) if each.name not in _OURS]
+        fields = [each for each in attrs.fields(model) if each.name not in _BASE_FIELDS]
         spellings = [each.metadata.get(WIRE_NAMES, (each.name,)) for each in fields]
         return cls(
             fields={names[0]: each for names, each in zip(spellings, fields, strict=True)},
@@ -105,7 +105,7 @@ def model_reader(model: Any, converter: Converter) -> Reader:
     """A reader of JSON objects into `model`."""
     shape = Shape.of(model)
     knows_all = frozenset(shape.fields).issuperset
-    fields: dict[str, Any] = {name: override(omit=True) for name in _OURS}
+    fields: dict[str, Any] = {name: override(omit=True) for name in _BASE_FIELDS}
     for key, each in shape.fields.items():
         hook = field_reader(each, converter, _noting(each.name))
         fields[each.name] = override(rename=key, struct_hook=hook)

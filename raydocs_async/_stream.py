@@ -6,7 +6,7 @@ from typing import Generic, Self, TypeVar
 from uuid import UUID
 
 from raydocs_async import _settings
-from raydocs_async._bulk import Fetcher, Workers
+from raydocs_async._bulk import StreamSpec, Workers
 from raydocs_async._ids import Ids
 from raydocs_async._outcome import Failed, Fetched
 from raydocs_async._progress import Progress
@@ -53,7 +53,7 @@ class Stream(Generic[M]):
     async def aclose(self) -> None:
         """Cancel the requests in flight, wait until they have ended, and close the ids' generator.
 
-        Outcomes that have not been taken are dropped.
+        Outcomes that the consumer has not taken are dropped.
         """
         await self._workers.stop()
 
@@ -61,18 +61,18 @@ class Stream(Generic[M]):
         self._workers.abandon()
 
 
-def open_stream(ids: Ids, fetcher: Fetcher[M], *, concurrency: int, ordered: bool) -> Stream[M]:
-    """Return a stream; it starts when its first outcome is asked for.
+def open_stream(ids: Ids, spec: StreamSpec[M], *, concurrency: int, ordered: bool) -> Stream[M]:
+    """Return a stream; it starts at the first `anext`.
 
     Raises:
         ConfigurationError: `concurrency` is below 1, or `ids` is a single id or not iterable.
     """
     _settings.count("concurrency", concurrency)
     if isinstance(ids, str | bytes | UUID):
-        noun = fetcher.endpoint.noun
+        noun = spec.endpoint.noun
         raise ConfigurationError(f"ids must be several ids; for a single one, use get_{noun}")
     if not isinstance(ids, Iterable | AsyncIterable):
         raise ConfigurationError(
             f"ids must be an iterable or async iterable of ids, not of type {type(ids).__name__}"
         )
-    return Stream(Workers(ids, fetcher, concurrency, ordered=ordered))
+    return Stream(Workers(ids, spec, concurrency, ordered=ordered))

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from raydocs_async._ids import IdReader
+from raydocs_async._ids import IdSource
 
 
-async def read(source: IdReader) -> list[Any]:
+async def read(source: IdSource) -> list[Any]:
     """All ids that are left."""
     ids = []
     while True:
@@ -59,7 +59,7 @@ class AsyncRows(Rows):
 )
 async def test_any_iterable_is_read(ids: Any) -> None:
     """Ids come from iterables and iterators of both kinds, and the end stays the end."""
-    source = IdReader(ids)
+    source = IdSource(ids)
     assert (await read(source), await read(source)) == (["a", "b"], [])
 
 
@@ -67,7 +67,7 @@ async def test_any_iterable_is_read(ids: Any) -> None:
 async def test_a_generator_is_closed(kind: type[Rows]) -> None:
     """A generator that an iterable makes for its reader is closed with the source, once."""
     rows = kind()
-    source = IdReader(rows)
+    source = IdSource(rows)
     await source.next()
     await source.close()
     await source.close()
@@ -77,7 +77,7 @@ async def test_a_generator_is_closed(kind: type[Rows]) -> None:
 async def test_what_others_opened_stays_open() -> None:
     """An iterable that only has a ``close``, as a file or a cursor, belongs to its opener."""
     rows = Rows()
-    source = IdReader(rows)
+    source = IdSource(rows)
     await source.next()
     await source.close()
     assert not rows.closed
@@ -86,7 +86,7 @@ async def test_what_others_opened_stays_open() -> None:
 async def test_a_generator_is_closed_before_it_was_read() -> None:
     """A generator that was never read is closed, too: nothing can be read from it later."""
     generator = AsyncRows().generate()
-    await IdReader(generator).close()
+    await IdSource(generator).close()
     assert [each async for each in generator] == []
 
 
@@ -110,7 +110,7 @@ class Queued:
 @pytest.mark.looptime
 async def test_nothing_is_asked_after_its_end() -> None:
     """The end is asked for once, as ``async for`` does; each worker of a job learns of it."""
-    source = IdReader(Queued())
+    source = IdSource(Queued())
     async with asyncio.timeout(1):
         assert (await read(source), await read(source)) == (["a", "b"], [])
 
@@ -118,7 +118,7 @@ async def test_nothing_is_asked_after_its_end() -> None:
 async def test_nothing_is_asked_after_its_error() -> None:
     """An iterator that raises in the middle loses none of the ids behind that."""
     ids = map(int, ["1", "x", "3"])
-    source = IdReader(ids)  # type: ignore[arg-type]
+    source = IdSource(ids)  # type: ignore[arg-type]
     assert await source.next() == 1
     with pytest.raises(ValueError, match="x"):
         await source.next()

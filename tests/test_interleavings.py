@@ -29,7 +29,7 @@ from raydocs_async._classify import observe
 from raydocs_async._exchange import Failure, FailureKind, Request, Response
 from raydocs_async._headers import Unseen
 from raydocs_async._limits._values import Lane, Ticket
-from raydocs_async._limits._window import PATIENCE
+from raydocs_async._limits._window import ASK_AGAIN_AFTER
 from raydocs_async.sandbox import Throttle
 from tests.support.clients import OTHER_ID, TOKEN
 from tests.support.wire import session_json
@@ -327,7 +327,7 @@ class AnyQueue(OnVirtualTime):
         self.replies.append(reply)
         response = self._serve()
         try:
-            async with asyncio.timeout(0.9 * PATIENCE):
+            async with asyncio.timeout(0.9 * ASK_AGAIN_AFTER):
                 await reply.wait()
         except TimeoutError:
             pass
@@ -379,7 +379,7 @@ class AnyQueue(OnVirtualTime):
         """In as many windows as they need, all are served; then there is nothing left."""
         assert self.throttle.limit is not None
         windows = len(self.waiting) / self.throttle.limit + self.lost + 2
-        self.wait(windows * (10 + 2 * PATIENCE))
+        self.wait(windows * (10 + 2 * ASK_AGAIN_AFTER))
         self.count()
         assert self.served + len(self.cancelled) == len(self.tasks)
         self.check_that_nothing_is_left()

@@ -15,9 +15,9 @@ def health_after(*failures: UUID, good: UUID | None = None) -> Health[UUID]:
     """The health after failures, one a second from 1 on, of a job in which `good` got through."""
     health = Health[UUID]()
     if good is not None:
-        health.answered(good, 0.0, found=True)
+        health.record_answer(good, 0.0, found=True)
     for sent_at, session_id in enumerate(failures, 1):
-        health.failed(session_id, sent_at, sent_at + 0.5)
+        health.record_failure(session_id, sent_at, sent_at + 0.5)
     return health
 
 
@@ -30,15 +30,15 @@ def test_a_new_job_knows_nothing() -> None:
 def test_an_answer_proves_that_the_service_worked_after_older_attempts() -> None:
     """What was sent before the answered request is proven, and what was sent with it is not."""
     health = Health[UUID]()
-    health.answered(A, 5.0, found=True)
+    health.record_answer(A, 5.0, found=True)
     assert [health.proves(sent_at) for sent_at in (4.9, 5.0, 5.1)] == [True, False, False]
 
 
 def test_an_older_answer_takes_no_proof_back() -> None:
     """Answers come in any order; the newest request counts."""
     health = Health[UUID]()
-    health.answered(A, 5.0, found=True)
-    health.answered(B, 3.0, found=True)
+    health.record_answer(A, 5.0, found=True)
+    health.record_answer(B, 3.0, found=True)
     assert health.proven_at == 5.0
 
 
@@ -77,9 +77,9 @@ def test_with_a_known_good_id_there_is_no_doubt() -> None:
 def test_a_long_retry_after_stands_for_all_attempts() -> None:
     """R4: an id that is not asked for again soon counts at once; another one is needed still."""
     health = health_after(good=D)
-    health.failed(A, 1.0, 1.0, for_long=True)
+    health.record_failure(A, 1.0, 1.0, final=True)
     alone = health.down
-    health.failed(D, 2.0, 2.0)
+    health.record_failure(D, 2.0, 2.0)
     assert (alone, health.down) == (False, True)
 
 
@@ -91,39 +91,39 @@ def test_the_outage_began_when_it_showed() -> None:
 def test_an_answer_ends_an_outage() -> None:
     """Anything that gets through after all failures ends it, and the pauses begin anew."""
     health = health_after(A, B, A, B, A, good=D)
-    health.pause()
-    health.answered(C, 6.0, found=False)
+    health.record_pause()
+    health.record_answer(C, 6.0, found=False)
     assert (health.down, health.next_pause(None, 0.0, 300.0)) == (False, 1.0)
 
 
 def test_an_answer_to_an_old_request_ends_no_outage() -> None:
     """A slow reply to what was sent before says nothing of the time since."""
     health = health_after(A, B, A, B, A, good=D)
-    health.answered(C, 0.5, found=True)
+    health.record_answer(C, 0.5, found=True)
     assert health.down
 
 
 def test_failures_that_an_answer_overtook_do_not_count() -> None:
     """A failure that arrives late, of an attempt that is older than the proof, is passed over."""
     health = health_after(A, B, A, B, good=D)
-    health.answered(C, 4.5, found=True)
-    health.failed(A, 4.4, 5.0)
+    health.record_answer(C, 4.5, found=True)
+    health.record_failure(A, 4.4, 5.0)
     for sent_at, session_id in enumerate([A, B, A, B], 5):
-        health.failed(session_id, sent_at, sent_at)
+        health.record_failure(session_id, sent_at, sent_at)
     assert not health.down
 
 
 def test_failures_come_in_any_order() -> None:
     """An answer clears the failures that were sent before it, wherever they stand."""
     health = Health[UUID]()
-    health.answered(D, 0.0, found=True)
+    health.record_answer(D, 0.0, found=True)
     for session_id, sent_at in [(A, 5.0), (B, 1.0), (A, 6.0), (B, 2.0)]:
-        health.failed(session_id, sent_at, 7.0)
-    health.answered(D, 3.0, found=True)
+        health.record_failure(session_id, sent_at, 7.0)
+    health.record_answer(D, 3.0, found=True)
     for session_id, sent_at in [(A, 7.0), (B, 8.0)]:
-        health.failed(session_id, sent_at, 9.0)
+        health.record_failure(session_id, sent_at, 9.0)
     assert not health.down
-    health.failed(B, 9.0, 9.0)
+    health.record_failure(B, 9.0, 9.0)
     assert health.down
 
 
@@ -131,7 +131,7 @@ def test_the_known_good_id_is_a_session_if_possible() -> None:
     """A probe is as much work for the service as what failed; a 404 is better than nothing."""
     health, seen = Health[UUID](), []
     for session_id, found in [(A, False), (B, False), (C, True), (D, False), (A, True)]:
-        health.answered(session_id, 0.0, found=found)
+        health.record_answer(session_id, 0.0, found=found)
         seen.append(health.known_good)
     assert seen == [A, B, C, C, A]
 
@@ -141,7 +141,7 @@ def test_pauses_grow_to_a_bound() -> None:
     health, pauses = Health[UUID](), []
     for _ in range(2000):
         pauses.append(health.next_pause(None, 0.0, 300.0))
-        health.pause()
+        health.record_pause()
     assert pauses[:8] == [1, 2, 4, 8, 16, 30, 30, 30]
     assert pauses[-1] == LONGEST_PAUSE
 
@@ -192,10 +192,10 @@ def test_the_health_follows_from_what_was_seen(events: list[tuple[UUID, int, str
     health, proven, failures = Health[UUID](), -1, list[tuple[int, UUID]]()
     for now, (session_id, sent_at, kind) in enumerate(events):
         if kind == "a":
-            health.answered(session_id, sent_at, found=True)
+            health.record_answer(session_id, sent_at, found=True)
             proven = max(proven, sent_at)
         else:
-            health.failed(session_id, sent_at, now)
+            health.record_failure(session_id, sent_at, now)
             failures.append((sent_at, session_id))
         newer = [failure for failure in failures if failure[0] >= proven]
         enough = 2 if proven >= 0 else IDS_IN_DOUBT
@@ -211,9 +211,9 @@ def test_a_proof_covers_what_was_sent_at_its_moment() -> None:
     """A failure of a request that was sent together with an answered one ends no patience."""
     health = Health[UUID]()
     for session_id in (A, B, A, B, A, C, D):
-        health.failed(session_id, 5.0, 6.0)
+        health.record_failure(session_id, 5.0, 6.0)
     assert health.down
-    health.answered(A, 5.0, found=True)
+    health.record_answer(A, 5.0, found=True)
     assert not health.down
 
 
@@ -221,8 +221,8 @@ def test_failures_of_hours_take_no_more_room() -> None:
     """A long outage keeps its last failures alone."""
     assert len(health_after(*[A, B] * 1000)._failures) == 64
     health = health_after(*[A, B] * 1000)
-    health.answered(A, 1950.0, found=True)
+    health.record_answer(A, 1950.0, found=True)
     assert len(health._failures) == 50
     for sent_at in range(3000, 3200):
-        health.failed(B, sent_at, sent_at)
+        health.record_failure(B, sent_at, sent_at)
     assert len(health._failures) == 64

@@ -15,7 +15,7 @@ from raydocs_async import (
 )
 from raydocs_async._endpoints import SESSION
 from raydocs_async._outage import LONGEST_PAUSE
-from raydocs_async._patience import Terms, Watch
+from raydocs_async._patience import RetryingFetcher, Terms
 from raydocs_async._retry import RetryQuota
 from tests.support.jobs import (
     Reply,
@@ -113,15 +113,15 @@ async def test_all_go_on_when_something_gets_through() -> None:
     """A request that stood in the rate limit's queue, and gets through in a pause, ends it."""
     stub = Stub()
     terms = Terms(stub.policy, stub.quota, lambda: 0.5, max_wait=300)
-    watch = Watch(stub.fetch, terms, on_change=lambda: None)
+    fetcher = RetryingFetcher(stub.fetch, terms, on_change=lambda: None)
     for index in range(5):
-        watch.failed(SESSION.request(number(index)), -1.0, for_long=False)
-    assert watch.health.down
+        fetcher.record_failure(SESSION.request(number(index)), -1.0, final=False)
+    assert fetcher.health.down
     begun = now()
-    pausing = asyncio.create_task(watch.pause(after=60.0))
-    await watch.fetch(SESSION.request(number(7)))
+    pausing = asyncio.create_task(fetcher.pause(after=60.0))
+    await fetcher.fetch(SESSION.request(number(7)))
     await pausing
-    assert (watch.health.down, now() - begun) == (False, 1.0)
+    assert (fetcher.health.down, now() - begun) == (False, 1.0)
 
 
 async def test_an_outage_costs_no_quota() -> None:

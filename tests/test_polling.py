@@ -1,4 +1,4 @@
-"""When a session is looked at again: sooner where something moves, never beyond the window."""
+"""The times of polls: sooner after a change, and never more than the window allows."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from raydocs_async import RateLimitStatus, Session
 from raydocs_async._polling import (
     LONGEST_INTERVAL,
-    Polling,
+    PollSchedule,
     finished_share,
     opens_in,
     share_of_window,
@@ -35,14 +35,14 @@ def session(documents: str = "parsing", results: str = "pending", **changes: Any
     )
 
 
-def pauses(polling: Polling, *looks: Session | None, share: float = 0.0) -> list[float]:
-    """The pauses after looks."""
-    return [polling.pause(look, after=0.0, share=share) for look in looks]
+def pauses(schedule: PollSchedule, *polls: Session | None, share: float = 0.0) -> list[float]:
+    """The pauses after polls."""
+    return [schedule.next_pause(found, after=0.0, share=share) for found in polls]
 
 
-def test_looks_become_rarer() -> None:
+def test_polls_become_rarer() -> None:
     """The interval grows by half, up to the longest."""
-    found = pauses(Polling(2.0), *[session()] * 20)
+    found = pauses(PollSchedule(2.0), *[session()] * 20)
     assert found[:4] == [2.0, 3.0, 4.5, 6.75]
     assert found[-1] == LONGEST_INTERVAL
 
@@ -50,13 +50,13 @@ def test_looks_become_rarer() -> None:
 def test_a_change_is_followed_closely() -> None:
     """After a change the interval begins anew."""
     before, after = session(), session(documents="ready")
-    assert pauses(Polling(2.0), before, before, before, after)[-1] == 2.0
+    assert pauses(PollSchedule(2.0), before, before, before, after)[-1] == 2.0
 
 
 def test_a_session_that_is_nearly_finished() -> None:
     """The more of it is finished, the slower the interval grows."""
     near = session(documents="ready", results="completed")
-    assert pauses(Polling(2.0), near, near, near) == [2.0, 2.5, 3.125]
+    assert pauses(PollSchedule(2.0), near, near, near) == [2.0, 2.5, 3.125]
 
 
 @pytest.mark.parametrize(
@@ -76,23 +76,23 @@ def test_the_finished_share(documents: str, results: str, share: float) -> None:
     assert finished_share(attrs.evolve(session(), documents=(), results=())) == 0.0
 
 
-def test_looks_that_fail() -> None:
-    """After failures looks become rarer, too; a look that succeeds makes up for them."""
-    polling = Polling(2.0)
-    assert pauses(polling, None, None, None) == [2.0, 3.0, 4.5]
-    assert pauses(polling, session(), None) == [2.0, 2.0]
-    assert pauses(polling, *[None] * 500)[-1] == LONGEST_INTERVAL
+def test_polls_that_fail() -> None:
+    """After failures polls become rarer, too, until a poll succeeds."""
+    schedule = PollSchedule(2.0)
+    assert pauses(schedule, None, None, None) == [2.0, 3.0, 4.5]
+    assert pauses(schedule, session(), None) == [2.0, 2.0]
+    assert pauses(schedule, *[None] * 500)[-1] == LONGEST_INTERVAL
 
 
 def test_a_retry_after_is_heeded() -> None:
-    """A look that has failed is not repeated before the service asked for it."""
-    assert Polling(2.0).pause(None, after=90.0, share=0.0) == 90.0
+    """After a failed poll, the next one waits for the end of Retry-After."""
+    assert PollSchedule(2.0).next_pause(None, after=90.0, share=0.0) == 90.0
 
 
 @pytest.mark.parametrize("interval", [40.0, 600.0])
 def test_a_long_interval_of_the_callers(interval: float) -> None:
     """An interval past the longest is kept as it is."""
-    assert pauses(Polling(interval), session(), session(), None) == [interval] * 3
+    assert pauses(PollSchedule(interval), session(), session(), None) == [interval] * 3
 
 
 def test_the_share_of_the_window() -> None:
@@ -102,7 +102,7 @@ def test_the_share_of_the_window() -> None:
     assert share_of_window(50, attrs.evolve(KNOWN, limit=None)) == 0.0
     assert share_of_window(50, attrs.evolve(KNOWN, per=None)) == 0.0
     assert share_of_window(50, attrs.evolve(KNOWN, limit=0)) == 0.0
-    assert pauses(Polling(2.0), session(), None, share=12.0) == [12.0, 12.0]
+    assert pauses(PollSchedule(2.0), session(), None, share=12.0) == [12.0, 12.0]
 
 
 @pytest.mark.parametrize(
@@ -114,20 +114,20 @@ def test_a_window_that_is_used_up(remaining: int, resets_in: float | None, secon
     assert opens_in(status) == seconds
 
 
-LOOKS = st.sampled_from([None, session(), session("ready"), session("ready", "completed")])
+POLLS = st.sampled_from([None, session(), session("ready"), session("ready", "completed")])
 
 
 @given(
     st.floats(0.1, 100),
-    st.lists(st.tuples(LOOKS, st.floats(0, 50), st.floats(0, 50)), max_size=50),
+    st.lists(st.tuples(POLLS, st.floats(0, 50), st.floats(0, 50)), max_size=50),
 )
 def test_no_pause_is_too_short(
-    interval: float, looks: list[tuple[Session | None, float, float]]
+    interval: float, polls: list[tuple[Session | None, float, float]]
 ) -> None:
     """No pause is below the interval, the share or Retry-After, nor above all of them."""
-    polling = Polling(interval)
-    for look, after, share in looks:
-        pause = polling.pause(look, after=after, share=share)
-        asked = after if look is None else 0.0
+    schedule = PollSchedule(interval)
+    for found, after, share in polls:
+        pause = schedule.next_pause(found, after=after, share=share)
+        asked = after if found is None else 0.0
         assert max(interval, asked, share) <= pause
         assert pause <= max(interval, asked, share, LONGEST_INTERVAL)

@@ -1,4 +1,4 @@
-"""Waiting for many sessions, in virtual time: all are told, soon, and within the window."""
+"""Waiting for many sessions, in virtual time: each is handed over soon, within the rate limit."""
 
 import asyncio
 from collections import Counter
@@ -32,8 +32,8 @@ def now() -> float:
 
 
 @pytest.mark.parametrize(("sessions", "most"), [(60, 0.5), (300, 1.5)])
-async def test_each_is_told_soon_after_its_end(sessions: int, most: float) -> None:
-    """Half of them within so many windows, and no window bears more than its requests."""
+async def test_each_is_handed_over_soon_after_its_end(sessions: int, most: float) -> None:
+    """Half of the sessions come within so many windows of their end, without a 429."""
     fake = FakeTransport(sessions=sessions, finish_within=1200.0, log_size=10**6)
     ids = fake.ids(sessions)
     begun, delays = now(), dict[str, float]()
@@ -49,20 +49,20 @@ async def test_each_is_told_soon_after_its_end(sessions: int, most: float) -> No
     assert max(Counter(entry.window for entry in fake.log).values()) <= 100
 
 
-async def test_nothing_is_looked_at_twice_while_others_wait() -> None:
-    """With more sessions than a window has room for, looks go round.
+async def test_no_session_is_polled_twice_while_another_waits() -> None:
+    """With more sessions than hits in a window, all sessions are polled in turn.
 
-    Whoever comes into the queue between two looks at a session is looked at no more than twice.
+    Between two polls of a session, each other session is polled at most twice.
     """
     fake = FakeTransport(20, sessions=50, finish_within=1e6, log_size=10**6)
     async with RaydocsClient(fake.token, transport=fake) as client:
         stream = client.wait_for_sessions(fake.ids(50), timeout=900)
         outcomes = [outcome async for outcome in stream]
     assert len(outcomes) == 50
-    looks = [str(entry.resource_id) for entry in fake.log]
-    assert len(set(looks)) == 50
-    for each in set(looks):
-        for between in "\n".join(looks).split(each)[1:-1]:
+    polls = [str(entry.resource_id) for entry in fake.log]
+    assert len(set(polls)) == 50
+    for each in set(polls):
+        for between in "\n".join(polls).split(each)[1:-1]:
             assert max(Counter(between.split()).values()) <= 2
 
 
@@ -91,7 +91,7 @@ async def test_errors_of_single_ids() -> None:
 
 
 async def test_an_outage_is_waited_out() -> None:
-    """E5: however long the service is down, the sessions are told when it is back."""
+    """E5: however long the service is down, the sessions are handed over when it is back."""
     fake, outages = FakeTransport(sessions=40, finish_within=60.0), list[float | None]()
     async with (
         RaydocsClient(fake.token, transport=fake) as client,
@@ -116,7 +116,7 @@ async def test_errors_that_would_hit_every_id() -> None:
 
 
 async def test_single_calls_go_first() -> None:
-    """An interactive call does not queue behind the looks."""
+    """An interactive call does not queue behind the polls."""
     fake = FakeTransport(sessions=300, finish_within=1200.0, latency=0.1)
     async with (
         RaydocsClient(fake.token, transport=fake, rate_limit=RateLimit(reserve=5)) as client,

@@ -55,7 +55,7 @@ from attrs import define, field
 from raydocs_async._limits._period import Interval
 from raydocs_async._limits._values import Ticket, Wait
 
-PATIENCE = 1.0
+ASK_AGAIN_AFTER = 1.0
 """Seconds after which a probe or a question without a reply is followed by another."""
 MAX_DOUBLINGS = 3
 """Times that the patience doubles while questions are not answered: up to 8 s."""
@@ -105,16 +105,16 @@ class Window:
 
     def probe(self, now: float) -> Wait | None:
         """Permit the request that opens the window, or another one if that is slow."""
-        if now < self.probed_at + PATIENCE:
-            return Wait(self.probed_at + PATIENCE)
+        if now < self.probed_at + ASK_AGAIN_AFTER:
+            return Wait(self.probed_at + ASK_AGAIN_AFTER)
         self.probed_at = now
         return None
 
     def ask(self, now: float, in_flight: int = 0) -> Wait | None:
         """Permit one request for what its reply will tell, whether it passes or not."""
-        due = self.asked_at + PATIENCE * 2.0 ** (self.questions - 1)
+        due = self.asked_at + ASK_AGAIN_AFTER * 2.0 ** (self.questions - 1)
         if in_flight:  # the reply to a request that was just sent will probably tell as much
-            due = max(due, self.granted_at + PATIENCE)
+            due = max(due, self.granted_at + ASK_AGAIN_AFTER)
         if now < due:
             return Wait(min(due, self.ends.high))
         self.questions = min(self.questions + 1, MAX_DOUBLINGS + 1)

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from raydocs_async._headers import RateLimitHeaders
 from raydocs_async._limits._tracker import WindowTracker
 from raydocs_async._limits._values import Ticket
-from raydocs_async._limits._window import MAX_DOUBLINGS, PATIENCE
+from raydocs_async._limits._window import ASK_AGAIN_AFTER, MAX_DOUBLINGS
 from raydocs_async.sandbox import Throttle
 from tests.support.windows import (
     loses,
@@ -29,7 +29,7 @@ from tests.support.windows import (
     told,
 )
 
-LONGEST_ASK_PAUSE = PATIENCE * 2.0**MAX_DOUBLINGS
+LONGEST_ASK_PAUSE = ASK_AGAIN_AFTER * 2.0**MAX_DOUBLINGS
 
 Store: TypeAlias = Literal["redis", "file"]
 

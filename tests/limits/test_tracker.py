@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from raydocs_async._headers import RateLimitHeaders, Refused
 from raydocs_async._limits._tracker import SHARE, WindowTracker
 from raydocs_async._limits._values import Ticket
-from raydocs_async._limits._window import PATIENCE
+from raydocs_async._limits._window import ASK_AGAIN_AFTER
 from raydocs_async.events import ForeignUse, Paused, WindowOpened
 from tests.support.windows import (
     DATES,
@@ -29,15 +29,15 @@ def test_an_unknown_window_is_opened_by_one_request() -> None:
     """Before the first reply one request may go, and a second one has to wait."""
     tracker = told()
     permit(tracker, 0.0)
-    assert refusal(tracker, 0.0) == PATIENCE
+    assert refusal(tracker, 0.0) == ASK_AGAIN_AFTER
 
 
 def test_a_slow_probe_is_followed_by_another() -> None:
     """A probe without an answer does not hold up everybody for longer than its patience."""
     tracker = told()
     permit(tracker, 0.0)
-    permit(tracker, PATIENCE)
-    assert refusal(tracker, PATIENCE) == 2 * PATIENCE
+    permit(tracker, ASK_AGAIN_AFTER)
+    assert refusal(tracker, ASK_AGAIN_AFTER) == 2 * ASK_AGAIN_AFTER
 
 
 def test_the_probes_reply_lets_the_rest_go() -> None:
@@ -316,7 +316,7 @@ def test_a_pause_that_is_over_is_no_news() -> None:
 def test_a_shorter_pause_is_no_news() -> None:
     """A refusal that ends within the pause that is known changes nothing."""
     tracker = told()
-    first, second = permit(tracker, 0.0), permit(tracker, PATIENCE)
+    first, second = permit(tracker, 0.0), permit(tracker, ASK_AGAIN_AFTER)
     refuses(tracker, first, says(), 1.5, pause=5)
     before = tracker.snapshot
     refuses(tracker, second, says(), 1.5, pause=2)

@@ -8,7 +8,7 @@ import pytest
 from raydocs_async._headers import RateLimitHeaders
 from raydocs_async._limits._period import Interval
 from raydocs_async._limits._tracker import WindowTracker
-from raydocs_async._limits._window import MAX_DOUBLINGS, PATIENCE
+from raydocs_async._limits._window import ASK_AGAIN_AFTER, MAX_DOUBLINGS
 from tests.support.windows import (
     LIMIT,
     PER,
@@ -23,7 +23,7 @@ from tests.support.windows import (
     told,
 )
 
-LONGEST_ASK_PAUSE = PATIENCE * 2.0**MAX_DOUBLINGS
+LONGEST_ASK_PAUSE = ASK_AGAIN_AFTER * 2.0**MAX_DOUBLINGS
 
 
 # -- the end ------------------------------------------------------------------------------------
@@ -104,7 +104,7 @@ def test_after_a_pause_one_request_goes_first() -> None:
     tracker = opened()
     refuses(tracker, permit(tracker, 1.0), says(retry_after=None), 1.1, pause=5)
     permit(tracker, 6.2)
-    assert refusal(tracker, 6.2) == pytest.approx(6.2 + PATIENCE)
+    assert refusal(tracker, 6.2) == pytest.approx(6.2 + ASK_AGAIN_AFTER)
 
 
 def test_pauses_are_combined_by_the_longest() -> None:
@@ -341,7 +341,7 @@ def test_a_late_reply_does_not_reopen_a_refused_window() -> None:
     refuses(tracker, refused, RateLimitHeaders(), 0.3, pause=1.0)
     passes(tracker, late, RateLimitHeaders(), 0.4)
     permit(tracker, 1.4)
-    assert refusal(tracker, 1.4) == pytest.approx(1.4 + PATIENCE)
+    assert refusal(tracker, 1.4) == pytest.approx(1.4 + ASK_AGAIN_AFTER)
 
 
 @pytest.mark.parametrize(
@@ -419,7 +419,7 @@ def test_what_is_lost_before_the_first_reply_counts() -> None:
     """A second probe that is lost is one hit, and the only one that was not seen."""
     tracker = told()
     slow = permit(tracker, 0.0)
-    loses(tracker, permit(tracker, PATIENCE), 1.5, sent=True)
+    loses(tracker, permit(tracker, ASK_AGAIN_AFTER), 1.5, sent=True)
     passes(tracker, slow, says(98), 1.6)
     assert tracker.free == 97
 
@@ -511,7 +511,7 @@ def test_a_question_that_was_not_sent_is_asked_again_as_slowly() -> None:
     """A connection that is refused is no answer, either."""
     tracker = in_doubt()
     loses(tracker, permit(tracker, 0.2), 0.3, sent=False)
-    assert refusal(tracker, 0.3) == pytest.approx(0.2 + PATIENCE)
+    assert refusal(tracker, 0.3) == pytest.approx(0.2 + ASK_AGAIN_AFTER)
 
 
 @pytest.mark.parametrize("remaining", [39, None])
@@ -529,9 +529,9 @@ def test_a_slow_answer_is_followed_by_another_question() -> None:
     """A question that hangs does not hold up everybody."""
     tracker = in_doubt()
     permit(tracker, 0.2)
-    assert refusal(tracker, 0.3) == pytest.approx(0.2 + PATIENCE)
+    assert refusal(tracker, 0.3) == pytest.approx(0.2 + ASK_AGAIN_AFTER)
     permit(tracker, 1.2)
-    assert refusal(tracker, 1.3) == pytest.approx(1.2 + 2 * PATIENCE)
+    assert refusal(tracker, 1.3) == pytest.approx(1.2 + 2 * ASK_AGAIN_AFTER)
 
 
 def test_fresh_requests_are_waited_for_before_asking() -> None:
@@ -539,8 +539,8 @@ def test_fresh_requests_are_waited_for_before_asking() -> None:
     tracker = in_doubt(lost=0)
     for ticket in [permit(tracker, 1.0) for _ in range(40)][:39]:
         loses(tracker, ticket, 1.1, sent=True)
-    assert refusal(tracker, 1.2) == pytest.approx(1.0 + PATIENCE)
-    permit(tracker, 1.0 + PATIENCE)
+    assert refusal(tracker, 1.2) == pytest.approx(1.0 + ASK_AGAIN_AFTER)
+    permit(tracker, 1.0 + ASK_AGAIN_AFTER)
 
 
 def test_what_is_in_flight_is_not_doubtful() -> None:
@@ -581,7 +581,7 @@ def test_an_unknown_end_is_asked_for_ever_more_slowly() -> None:
     tracker = told(per=None)
     passes(tracker, permit(tracker, 0.0), says(0), 0.1)
     loses(tracker, permit(tracker, 1.0), 1.1, sent=True)
-    assert refusal(tracker, 1.1) == pytest.approx(1.0 + PATIENCE)
+    assert refusal(tracker, 1.1) == pytest.approx(1.0 + ASK_AGAIN_AFTER)
 
 
 def test_without_headers_there_is_no_doubt() -> None:

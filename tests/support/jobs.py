@@ -19,16 +19,16 @@ from raydocs_async import (
     Stream,
     converter,
 )
-from raydocs_async._bulk import Fetcher
+from raydocs_async._bulk import StreamSpec
 from raydocs_async._endpoints import SESSION
 from raydocs_async._exchange import Request
-from raydocs_async._outcome import Completed, Outcome
-from raydocs_async._patience import Terms, Watch
+from raydocs_async._outcome import CallResult, Outcome
+from raydocs_async._patience import RetryingFetcher, Terms
 from raydocs_async._retry import FailedAttempt, Patience, RetryQuota
 from raydocs_async._stream import open_stream
 from raydocs_async.sandbox._sessions import build_session
 
-Reply = Completed[Session]
+Reply = CallResult[Session]
 Outcomes = list[Outcome[Session]]
 
 OPEN = RateLimitStatus(
@@ -49,18 +49,18 @@ def numbers(count: int) -> list[str]:
 def found(session_id: UUID) -> Reply:
     """A reply with a session."""
     template = build_session(number(0)) | {"id": str(session_id), "documents": [], "results": []}
-    return Completed(model=converter.structure(template, Session))
+    return CallResult(model=converter.structure(template, Session))
 
 
 def failed(error: RaydocsError) -> Reply:
     """A final reply about one id."""
-    return Completed(error=error)
+    return CallResult(error=error)
 
 
 def down(after: float | None = None) -> Reply:
     """A temporary failure."""
     error = APIConnectionError("the connection was lost", retry_after=after)
-    return Completed(error=error, transient=True)
+    return CallResult(error=error, transient=True)
 
 
 def now() -> float:
@@ -110,13 +110,13 @@ class Stub:
     def stream(self, ids: Any, *, concurrency: int = 4, ordered: bool = False) -> Stream[Session]:
         """A stream on it."""
         terms = Terms(self.policy, self.quota, lambda: 0.5, self.max_wait)
-        fetcher = Fetcher(
+        spec = StreamSpec(
             SESSION,
             SESSION.request,
-            lambda on_change: Watch(self.fetch, terms, on_change),
+            lambda on_change: RetryingFetcher(self.fetch, terms, on_change),
             lambda: OPEN,
         )
-        return open_stream(ids, fetcher, concurrency=concurrency, ordered=ordered)
+        return open_stream(ids, spec, concurrency=concurrency, ordered=ordered)
 
 
 async def collect(stream: Stream[Session]) -> Outcomes:

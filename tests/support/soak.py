@@ -39,7 +39,7 @@ WARM_UP = 0.2
 BLOCKS, BYTES = 8_000, 4_000_000
 """For 80 000 calls a tenth of a block, and 50 bytes, each; or so much for connections that are
 idle at the one moment and were not at the other."""
-PATIENCE = 300.0
+ASK_AGAIN_AFTER = 300.0
 """Seconds after which what has not ended never will."""
 FATES = {"plain": 88, "cancelled": 4, "caller's time-out": 4, "time-out": 4}
 LOOPS: Mapping[str, Callable[[], asyncio.AbstractEventLoop]] = {
@@ -152,7 +152,7 @@ class Soak:
             taken = set[int]()
             rand = random.Random(f"{self._seed} {sum(self._books.outcomes)}")
             consumer = asyncio.create_task(self._consume(numbers, taken, rand))
-            await _cancelled_after(rand.choice([rand.expovariate(10), PATIENCE]), consumer)
+            await _cancelled_after(rand.choice([rand.expovariate(10), ASK_AGAIN_AFTER]), consumer)
             exhausted = not consumer.cancelled() and consumer.result()
             self.most_under_way = max(self.most_under_way, len(taken))
             for number in taken:
@@ -248,7 +248,7 @@ async def main(calls: int, seed: int) -> str | None:
     )
     assert server.stdout is not None
     url = f"http://127.0.0.1:{int(await server.stdout.readline())}"
-    growth = await asyncio.wait_for(soak(url, books, seed), PATIENCE)
+    growth = await asyncio.wait_for(soak(url, books, seed), ASK_AGAIN_AFTER)
     seen = json.loads((await server.communicate(b""))[0])
     books.compare(seen["asked"])
     books.complaints += ["a connection was left open"] * seen["open"]
