@@ -149,6 +149,7 @@ class BaseClient:
         self, endpoint: Endpoint[Listed[Item]], value: object, timeout: float | Default | None
     ) -> AsyncIterator[Item]:
         """Iterate over a list of the resource with the id `value`, page by page."""
+        # Outside of the generator, so that an invalid id is refused where it is given.
         cursor = PageCursor[Item](endpoint.request(value, self._engine.redactor))
 
         async def iterate() -> AsyncIterator[Item]:

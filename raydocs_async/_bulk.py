@@ -185,6 +185,7 @@ class Workers(Generic[M]):
         self.cancel()
         while self._tasks:
             await asyncio.wait(self._tasks)
+        # The dropped outcomes count as handed over, or the progress would show ids in flight.
         self._handed_over += len(self._finished)
         self._taken = self._handed_over
         self._finished.clear()
@@ -227,6 +228,7 @@ class Workers(Generic[M]):
 
     def _start_workers(self) -> None:
         self._start_handle = None
+        # The bound is read once, because each start takes one of the free places.
         for _ in range(min(self._free_places, _MOST_STARTS)):
             self._starting += 1
             task = running_loop().create_task(self._work())

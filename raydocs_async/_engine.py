@@ -157,6 +157,7 @@ class Engine:
         self._calls += 1
         journal = Journal(self._calls, request, self._announce, running_loop().time)
         deadline = math.inf if timeout is None else journal.started + timeout
+        # A signed URL leads to a storage, whose requests the API's throttle never sees.
         limiter = self._limiter if request.url is None else UNLIMITED
         call = Call(request, endpoint, lane, deadline, patience, journal, limiter)
         verdict = await self._run_with_events(call)
@@ -323,6 +324,7 @@ class Engine:
         return read
 
     def _read(self, call: Call, response: Response) -> _Verdict:
+        # The sink has the body already, and has refused one that does not fit.
         if call.request.sink is not None:
             return _Decoded(response)
         try:

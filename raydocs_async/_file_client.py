@@ -59,6 +59,7 @@ class FileClient(BaseClient):
         _settings.optional_seconds("timeout", timeout)
         request = FILE.request(document_id, self._engine.redactor)
         sink = FileSink(path, overwrite=overwrite, on_progress=on_progress)
+        # Before the requests, which cost hits of the rate limit; opening the sink checks it again.
         sink.check_target()
         document = await self._fetch(DOCUMENT, document_id)
         sink.expected = Expected(document.size, document.sha256)

@@ -106,6 +106,7 @@ class FileSink:
             raise FileError(f"the reply is of {came}, not of {expected.media_type}")
         if None not in (length, expected.size) and length != expected.size:
             raise self._mismatch(f"{length} bytes", f"{expected.size}")
+        # Another attempt may have written a part, which must not stay at the beginning or the end.
         self._size, self._sha256 = 0, hashlib.sha256()
         self._total = length if expected.size is None else expected.size
         await self._blocking(self._open.truncate, 0)
@@ -136,6 +137,7 @@ class FileSink:
         sha256 = self.expected.sha256
         if sha256 and _is_sha256(sha256) and sha256.lower() != self._sha256.hexdigest():
             raise self._mismatch("another checksum", "the document's sha256")
+        # Renamed before its bytes are on the disk, a power cut would leave an empty target.
         await self._blocking(_sync, self._open)
         await self._blocking(self._put_in_place)
         return self.target

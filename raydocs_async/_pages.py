@@ -85,6 +85,7 @@ class PageCursor(Generic[M]):
                 new although more should come, or the list has grown past twice its length.
         """
         items, meta = items_of(page), None if isinstance(page, tuple) else page.meta
+        # Items move to the next page when others are added before them, and come once more there.
         new = tuple(self._unseen(items))
         last = self._number if meta is None else self._last(meta, has_new=bool(new))
         if self._promised is None:
@@ -112,6 +113,7 @@ class PageCursor(Generic[M]):
 
     def _advance(self, last: int) -> None:
         assert self.request is not None
+        # The first request has no number, because servers of older replies know no pages.
         path = self.request.path.partition("?")[0]
         self._number += 1
         over = self._number > last

@@ -79,6 +79,7 @@ class PollSchedule:
             after: Retry-After of the failed poll in seconds, or 0.
             share: Seconds, from `share_of_window`.
         """
+        # Past 50 failures the power would leave every bound behind, and in the end overflow.
         if session is None:
             growth = (1 + _GROWTH) ** min(self._failures, 50)
             own = min(max(self.interval, LONGEST_INTERVAL), self.interval * growth)

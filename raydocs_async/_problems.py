@@ -37,6 +37,7 @@ def shape_problem(wire: Any, type_: Any, converter: Converter, root: str = "$") 
 def _problems(wire: Any, type_: Any, path: str, converter: Converter) -> Iterator[str]:
     """Each place where `wire` is not what `type_` asks for, with what is wrong there."""
     type_ = _unqualified(type_)
+    # All fields of a record are walked, those that fit included.
     if wire is None and NoneType in _union(type_):
         return
     type_ = _not_none(type_)

@@ -30,6 +30,7 @@ def read_struct(value: Any, type_: Any) -> Any:
     """Read a Struct; strictly, as `msgspec.convert` does by default."""
     is_object = not (get_origin(type_) or type_).__struct_config__.array_like
     try:
+        # PHP writes an empty object as `[]`, wherever it stands.
         return msgspec.convert({} if value == [] and is_object else value, type_)
     except msgspec.ValidationError as exc:
         message, _, place = str(exc).partition(" - at `$")

@@ -74,6 +74,8 @@ class PollingFetcher:
                 last_good = result
                 if result.model.is_finished:
                     return result
+            # A window that opens after the deadline lets no further poll pass, so that waiting for
+            # it would only delay the same answer.
             status = self._status()
             after = (result.error.retry_after if result.error is not None else None) or 0.0
             is_late = clock() + max(after, opens_in(status)) >= deadline
@@ -105,6 +107,7 @@ class PollingFetcher:
             last_seen=last_good.model,
             attempts=result.attempts,
         )
+        # Set by hand, because the stream's consumer raises the error, if at all.
         error.__cause__ = result.error
         return CallResult(error=error, attempts=result.attempts, sent_at=result.sent_at)
 
