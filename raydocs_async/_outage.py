@@ -78,7 +78,7 @@ class Health(Generic[K]):
 
     def record_answer(self, key: K, sent_at: float, *, found: bool) -> None:
         """Record an answer: the resource, if it was `found`, or another final answer."""
-        # A probe of an id that was answered by a 404 costs a hit, too, and is answered as surely.
+        # An id with a resource is the better probe; until there is one, any answered id will do.
         if found or not self._found:
             self.known_good, self._found = key, found
         self.proven_at = max(self.proven_at, sent_at)
