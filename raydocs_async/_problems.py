@@ -37,8 +37,7 @@ def shape_problem(wire: Any, type_: Any, converter: Converter, root: str = "$") 
 def _problems(wire: Any, type_: Any, path: str, converter: Converter) -> Iterator[str]:
     """Each place where `wire` is not what `type_` asks for, with what is wrong there."""
     type_ = _unqualified(type_)
-    # All fields of a record are walked, those that fit included.
-    if wire is None and NoneType in _union(type_):
+    if _is_empty(wire, type_):
         return
     type_ = _not_none(type_)
     if either := array_or_object(type_):
@@ -52,6 +51,12 @@ def _problems(wire: Any, type_: Any, path: str, converter: Converter) -> Iterato
             yield from _problems(item, get_args(type_)[0], f"{path}[{index}]", converter)
     else:
         yield from _problem(wire, type_, path, converter)
+
+
+def _is_empty(wire: Any, type_: Any) -> bool:
+    """Return True for ``null`` in an optional field, which fits."""
+    # All fields of a record are walked, those that fit included.
+    return wire is None and NoneType in _union(type_)
 
 
 def _unqualified(type_: Any) -> Any:
