@@ -1,13 +1,13 @@
 """JSON to models and back, without loss and without coercion.
 
-`converter` is the one cattrs converter. It differs from a plain one in this:
+`converter` is a cattrs converter with other rules:
 
-- a value of the wrong type is refused (`_strict`), in users' own classes, too;
-- our models are read without loss (`_shapes`), and written as they were read;
-- a status that no enumeration knows stays a string, PHP's ``[]`` for an empty map is a mapping.
+- It refuses a value of the wrong type (`_strict`), in users' own classes, too.
+- It reads this library's models without loss (`_shapes`), and writes them as they were read.
+- It keeps an unknown status as a string, and reads PHP's ``[]`` for an empty map as a mapping.
 
-Structuring runs without cattrs' detailed validation, which makes bad input ten times as dear.
-Only when it has failed are the places named (`_problems`).
+It runs without cattrs' detailed validation, which makes invalid input cost ten times as much. After
+a failure, `_problems` finds the invalid places.
 """
 
 from collections.abc import Callable, Mapping, MutableMapping
@@ -44,9 +44,9 @@ M = TypeVar("M")
 _INVALID_BODY = "the body is not as documented: "
 _READ_ERRORS = (
     Mismatch,
-    KeyError,  # by cattrs, for a key that is missing
+    KeyError,  # raised by cattrs for a missing key
     RecursionError,
-    APIResponseValidationError,  # by `structure`, which cattrs calls for a class within itself
+    APIResponseValidationError,  # raised by `structure`, which cattrs calls for recursive classes
 )
 
 _decode = msgspec.json.Decoder().decode
@@ -59,9 +59,9 @@ class ModelConverter(MsgspecJsonConverter):
         """Read JSON as `cl`.
 
         Raises:
-            APIResponseValidationError: it is not JSON, or not of the shape of `cl`. The message
-                names places and types but no content; the error's `payload` is `data`, up to
-                ``PAYLOAD_LIMIT`` bytes.
+            APIResponseValidationError: `data` is not JSON, or does not have the shape of `cl`. The
+                message names places and types but no content; the error's `payload` is the first
+                ``PAYLOAD_LIMIT`` bytes of `data`.
         """
         payload = None
         try:
@@ -78,15 +78,15 @@ class ModelConverter(MsgspecJsonConverter):
             payload_size=len(data),
             truncated=truncated,
         )
-        # A traceback with captured locals shows this frame, and document data is not for it.
+        # A traceback with captured locals shows this frame, and must not show document data.
         data, payload = b"", None
         raise error
 
     def structure(self, obj: Any, cl: type[M]) -> M:
-        """Build a `cl` from what a JSON parser returned.
+        """Build a `cl` from parsed JSON.
 
         Raises:
-            APIResponseValidationError: it is not of the shape of `cl`.
+            APIResponseValidationError: `obj` does not have the shape of `cl`.
         """
         try:
             built: M = self.get_structure_hook(cl)(obj, cl)
@@ -98,7 +98,10 @@ class ModelConverter(MsgspecJsonConverter):
 
 
 def _is_cut(body: bytes, problem: Exception) -> bool:
-    """Return True if the JSON ended too early; cut in a number, it is malformed to the parser."""
+    """Return True if the JSON ended too early.
+
+    The parser does not call JSON truncated that ends within a number, so a digit is tried.
+    """
     if isinstance(problem, msgspec.DecodeError) and "invalid number" in str(problem):
         try:
             _decode(body + b"0")
@@ -111,7 +114,7 @@ def _json_problem(exc: Exception) -> str:
     match exc:
         case RecursionError():
             return "the body is not usable JSON: it is nested too deeply"
-        case UnicodeDecodeError():  # its own message quotes the body
+        case UnicodeDecodeError():  # its message quotes the body
             return "the body is not JSON: it is not UTF-8"
         case _:
             return f"the body is not JSON: {exc}"
@@ -134,7 +137,7 @@ def _array_reader(type_: Any, converter: Converter) -> Reader:
 
 def _array_or_object_reader(type_: Any, converter: Converter) -> Reader:
     either = array_or_object(type_)
-    assert either is not None  # or this reader would not have been asked for
+    assert either is not None  # by the predicate that selects this reader
     array, record = either
     read_array = converter.get_structure_hook(array)
     read_object = converter.get_structure_hook(record)
@@ -154,7 +157,7 @@ def _object_reader(type_: Any, converter: Converter) -> Reader:
 
 
 def _map_reader(type_: Any, converter: Converter) -> Reader:
-    # `Converter.gen_structure_mapping` would register what it makes, in the place of this reader.
+    # `Converter.gen_structure_mapping` would register its own hook in the place of this one.
     return _strict.an_object(make_mapping_structure_fn(type_, converter))
 
 
@@ -199,7 +202,7 @@ def _register_readers(converter: Converter) -> None:
     converter.register_structure_hook(float, _strict.read_float)
     converter.register_structure_hook(UUID, _strict.read_uuid)
     converter.register_structure_hook(Status, _read_status)
-    converter.register_structure_hook(datetime, _strict.time(_strict.forget))
+    converter.register_structure_hook(datetime, _strict.time(_strict.drop_spelling))
     factories: list[tuple[Callable[[Any], bool], Callable[[Any, Converter], Reader]]] = [
         (is_record, _object_reader),
         (is_model, model_reader),
@@ -215,8 +218,8 @@ def _register_readers(converter: Converter) -> None:
     converter.register_structure_hook_func(is_struct, read_struct)  # a parametrised one
     converter.register_structure_hook_func(is_pydantic, read_pydantic)
     for type_, read in (
-        (JSON_MAP, _strict.json_map(_strict.forget)),
-        (AnyId, _strict.any_id(_strict.forget)),
+        (JSON_MAP, _strict.json_map(_strict.drop_spelling)),
+        (AnyId, _strict.any_id(_strict.drop_spelling)),
         (str | None, _strict.scalar_or_none(str)),
         (int | None, _strict.scalar_or_none(int)),
     ):
@@ -239,10 +242,11 @@ decode = converter.loads
 
 
 def read_data(data: Any, type_: type[M]) -> M:
-    """Read a result's data as a class of the user's.
+    """Read a result's data as a user's own class.
 
     Raises:
-        APIResponseValidationError: the data does not fit; names places under ``$.data``, and types.
+        APIResponseValidationError: the data does not fit; the message names places under ``$.data``
+            and types.
     """
     try:
         read: M = converter.get_structure_hook(type_)(data, type_)

@@ -1,7 +1,7 @@
-"""Naming what is wrong with JSON of the wrong shape, by its place: ``$.documents[1].size``.
+"""The invalid places of JSON that does not fit its type, such as ``$.documents[1].size``.
 
-Readers stop at the first mismatch and do not know where they are, which is what makes them quick.
-Only when one has failed, the JSON is walked again from its top.
+Readers stop at the first mismatch, and are fast because they do not know their place. After a
+failure this module walks through the JSON once more, and finds the places.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,15 +17,16 @@ from raydocs_async._shapes import Shape, array_or_object, field_reader, is_model
 from raydocs_async._strict import Mismatch
 
 _NAMED = 3
+"""Problems that a message names, at most."""
 
 
 def shape_problem(wire: Any, type_: Any, converter: Converter, root: str = "$") -> str:
-    """Return the first things that are wrong with `wire`, in one line without any of its content.
+    """Return the first problems of `wire`, in one line without any of its content.
 
     Args:
-        wire: What a JSON parser returned.
-        type_: The type that does not fit.
-        converter: Has the readers.
+        wire: Parsed JSON.
+        type_: The type that `wire` does not fit.
+        converter: Provides the readers.
         root: The place of `wire` itself.
     """
     try:
@@ -35,7 +36,7 @@ def shape_problem(wire: Any, type_: Any, converter: Converter, root: str = "$") 
 
 
 def _problems(wire: Any, type_: Any, path: str, converter: Converter) -> Iterator[str]:
-    """Each place where `wire` is not what `type_` asks for, with what is wrong there."""
+    """Yield each place where `wire` does not fit `type_`, with the problem there."""
     type_ = _unqualified(type_)
     if _is_empty(wire, type_):
         return
@@ -54,23 +55,22 @@ def _problems(wire: Any, type_: Any, path: str, converter: Converter) -> Iterato
 
 
 def _is_empty(wire: Any, type_: Any) -> bool:
-    """Return True for ``null`` in an optional field, which fits."""
-    # All fields of a record are walked, those that fit included.
+    """Return True for ``null`` in an optional field, which is valid."""
     return wire is None and NoneType in _union(type_)
 
 
 def _unqualified(type_: Any) -> Any:
-    """Return the type of a TypedDict's key that may be missing, or must be there."""
+    """Return `type_` without ``Required`` or ``NotRequired``, which a TypedDict's key can have."""
     return get_args(type_)[0] if get_origin(type_) in (Required, NotRequired) else type_
 
 
 def _union(type_: Any) -> tuple[Any, ...]:
-    """Return the types of a union; none for another type."""
+    """Return the types of a union; empty for any other type."""
     return get_args(type_) if get_origin(type_) in (UnionType, Union) else ()
 
 
 def _not_none(type_: Any) -> Any:
-    """Return the one type of an optional type besides ``None``."""
+    """Return an optional type without ``None``, and any other type unchanged."""
     others = [each for each in _union(type_) if each is not NoneType]
     return others[0] if len(others) == 1 else type_
 
@@ -96,7 +96,7 @@ def _model_problems(
                 yield f"{path}.{key} is missing"
             continue
         try:
-            field_reader(attribute, converter, _strict.forget)(known[key], attribute.type)
+            field_reader(attribute, converter, _strict.drop_spelling)(known[key], attribute.type)
         except (Mismatch, KeyError):
             yield from _problems(known[key], attribute.type, f"{path}.{spelled[key]}", converter)
 
@@ -104,9 +104,9 @@ def _model_problems(
 def _record_problems(
     wire: Mapping[str, Any], record: Any, path: str, converter: Converter
 ) -> Iterator[str]:
-    """Yield the problems of a user's class, by field where the JSON's keys are its fields.
+    """Yield the problems of a user's class, field by field as far as keys are names of fields.
 
-    The fields of a generic class have type variables, which only cattrs resolves.
+    A generic class is read as a whole, because only cattrs resolves its type variables.
     """
     types = {} if get_origin(record) else get_type_hints(record, include_extras=True)
     named = [

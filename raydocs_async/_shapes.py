@@ -1,8 +1,8 @@
 """Objects of JSON to models and back, without loss.
 
-A model remembers three things that its fields cannot tell: the keys that no field knows
-(``extra``), which keys were there, in which spelling and order (``wire_keys``), and the values that
-would be written otherwise than they came (``wire_values``).
+A model keeps three facts about its JSON that its fields do not show: the keys without a field
+(``extra``), the spelling and order of all keys (``wire_keys``), and the values that would be
+written in another spelling (``wire_values``).
 """
 
 import threading
@@ -18,30 +18,32 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from raydocs_async import _strict
 from raydocs_async._model import WIRE_NAMES, AnyId, Model
-from raydocs_async._strict import Mismatch, Note, Reader
+from raydocs_async._strict import KeepSpelling, Mismatch, Reader
 from raydocs_async._validators import is_pydantic
 
 Attribute: TypeAlias = "attrs.Attribute[Any]"
 
 JSON_MAP = Mapping[str, Any]
 _BASE_FIELDS = tuple(each.name for each in attrs.fields(Model))
-_set_keys = Model.wire_keys.__set__  # type: ignore[attr-defined]  # the slot; no `__setattr__` refuses
+"""The fields that every model inherits from `Model`; they are not keys of the API."""
+# Models are frozen: their `__setattr__` refuses, and `attrs.evolve` would make a second object.
+_set_keys = Model.wire_keys.__set__  # type: ignore[attr-defined]
 _set_values = Model.wire_values.__set__  # type: ignore[attr-defined]
 _set_extra = Model.extra.__set__  # type: ignore[attr-defined]
 
 
-class _Notes(threading.local):
-    """The odd spellings in the object that a thread reads now, and in those around it.
+class _Spellings(threading.local):
+    """The kept spellings of the object that a thread reads now, and of the objects around it.
 
-    cattrs passes nothing to a field's reader but the value, so what it has to say about the value
-    goes this way.
+    cattrs passes only the value to a field's reader, and takes only the value from it. So a field's
+    reader puts the spelling here, and the reader of the whole object takes it from here.
     """
 
     def __init__(self) -> None:
-        self.taken: list[tuple[str, Any]] = []
+        self.kept: list[tuple[str, Any]] = []
 
 
-_notes = _Notes()
+_spellings = _Spellings()
 
 
 def is_model(type_: Any) -> bool:
@@ -50,14 +52,17 @@ def is_model(type_: Any) -> bool:
 
 
 def is_record(type_: Any) -> bool:
-    """Return True for an attrs class, a data class or a TypedDict; pydantic's are its own."""
+    """Return True for an attrs class, a data class or a TypedDict, except pydantic's."""
     if is_pydantic(type_):
         return False
     return attrs.has(type_) or is_dataclass(type_) or is_typeddict(get_origin(type_) or type_)
 
 
 def array_or_object(type_: Any) -> tuple[Any, Any] | None:
-    """Return the two types of a union like ``tuple[Item, ...] | Page``, which JSON tells apart."""
+    """Return the two types of a union such as ``tuple[Item, ...] | Page``.
+
+    In JSON, one is an array and the other an object. The result is ``None`` for any other type.
+    """
     args = get_args(type_) if get_origin(type_) in (UnionType, Union) else ()
     arrays = [each for each in args if get_origin(each) in _strict.ARRAYS]
     records = [each for each in args if is_record(each)]
@@ -69,13 +74,13 @@ class Shape:
     """A model's fields as JSON spells them."""
 
     fields: Mapping[str, Attribute]
-    """Those of the API, by their current spelling."""
+    """The fields of the API, by their current spelling."""
     aliases: Mapping[str, str]
     """Older spelling → current spelling."""
 
     @classmethod
     def of(cls, model: Any) -> "Shape":
-        """Read the spellings off the model's field metadata."""
+        """Return the shape of `model`, by the metadata of its fields."""
         fields = [each for each in attrs.fields(model) if each.name not in _BASE_FIELDS]
         spellings = [each.metadata.get(WIRE_NAMES, (each.name,)) for each in fields]
         return cls(
@@ -102,20 +107,20 @@ class Shape:
 
 
 def model_reader(model: Any, converter: Converter) -> Reader:
-    """A reader of JSON objects into `model`."""
+    """Return a reader of JSON objects into `model`."""
     shape = Shape.of(model)
     knows_all = frozenset(shape.fields).issuperset
     fields: dict[str, Any] = {name: override(omit=True) for name in _BASE_FIELDS}
     for key, each in shape.fields.items():
-        hook = field_reader(each, converter, _noting(each.name))
+        hook = field_reader(each, converter, _keep_spelling_of(each.name))
         fields[each.name] = override(rename=key, struct_hook=hook)
     plain = make_dict_structure_fn(model, converter, **fields)
 
     def read(value: Any, _: Any) -> Any:
         if value.__class__ is not dict:
             raise Mismatch("an object", value)
-        notes = _notes.taken
-        before = len(notes)
+        kept = _spellings.kept
+        before = len(kept)  # those of the objects around this one
         try:
             if knows_all(value):
                 instance = plain(value, model)
@@ -124,44 +129,44 @@ def model_reader(model: Any, converter: Converter) -> Reader:
                 instance = plain(known, model)
                 _set_extra(instance, extra)
         except BaseException:
-            del notes[before:]
+            del kept[before:]
             raise
         _set_keys(instance, tuple(value))
-        if len(notes) > before:
-            _set_values(instance, tuple(notes[before:]))
-            del notes[before:]
+        if len(kept) > before:
+            _set_values(instance, tuple(kept[before:]))
+            del kept[before:]
         return instance
 
     return read
 
 
-def _noting(name: str) -> Note:
-    def note(wire: Any) -> None:
-        _notes.taken.append((name, wire))
+def _keep_spelling_of(name: str) -> KeepSpelling:
+    def keep(wire: Any) -> None:
+        _spellings.kept.append((name, wire))
 
-    return note
+    return keep
 
 
-def field_reader(attribute: Attribute, converter: Converter, note: Note) -> Reader:
-    """The reader of a field, which notes what would be written otherwise than it came."""
+def field_reader(attribute: Attribute, converter: Converter, keep: KeepSpelling) -> Reader:
+    """Return the reader of a field, which keeps a spelling that would be lost otherwise."""
     type_, default = attribute.type, attribute.default
     inner: Any = next(iter(get_args(type_)), type_)
     if type_ == AnyId:
-        return _strict.any_id(note)
+        return _strict.any_id(keep)
     if type_ in (datetime, datetime | None):
-        return _strict.time(note, nullable=type_ != datetime)
+        return _strict.time(keep, nullable=type_ != datetime)
     if type_ is Any:
-        return _strict.free_form(note)
-    read = _strict.json_map(note) if type_ == JSON_MAP else converter.get_structure_hook(type_)
+        return _strict.free_form(keep)
+    read = _strict.json_map(keep) if type_ == JSON_MAP else converter.get_structure_hook(type_)
     if get_origin(type_) is not tuple and is_model(inner) and Shape.of(inner).can_be_empty:
-        return _strict.or_empty(read, inner, note)
+        return _strict.or_empty(read, inner, keep)
     if default is None or default is attrs.NOTHING:
         return read
-    return _strict.or_default(read, lambda: _default(attribute), note)
+    return _strict.or_default(read, lambda: _default(attribute), keep)
 
 
 def model_writer(model: Any, converter: Converter) -> Callable[[Any], dict[str, Any]]:
-    """Write the keys that were read, in their order, then whatever has been set since."""
+    """Return a writer: first the keys that were read, in their order, then fields set since."""
     shape = Shape.of(model)
     writers = {key: _field_writer(each, converter) for key, each in shape.fields.items()}
 
@@ -185,10 +190,10 @@ def model_writer(model: Any, converter: Converter) -> Callable[[Any], dict[str, 
 
 
 def _field_writer(attribute: Attribute, converter: Converter) -> Callable[[Any, Any], Any]:
-    """Write a field as it was spelled if that still means its value, or else in the usual way."""
+    """Return a writer of a field: in the kept spelling if the field still has that value."""
     name = attribute.name
-    read = field_reader(attribute, converter, _strict.forget)
-    is_json = attribute.type in (Any, JSON_MAP)  # and can be too deep for cattrs
+    read = field_reader(attribute, converter, _strict.drop_spelling)
+    is_json = attribute.type in (Any, JSON_MAP)  # JSON already, and cattrs would recurse through it
 
     def write(instance: Any, spelled: Mapping[str, Any]) -> Any:
         value = getattr(instance, name)

@@ -1,11 +1,12 @@
-"""Readers of single JSON values that refuse what they do not mean, where cattrs would coerce.
+"""Strict readers of single JSON values: they refuse a value of another type, and never coerce it.
 
-cattrs reads ``null`` as the string ``"None"``, 3.7 as the integer 3, ``"false"`` as true and
-``"abc"`` as a list of three letters, by design: it calls the type. Each reader here takes a value
-(and the type, which cattrs passes and which is not looked at) and returns it, or raises `Mismatch`.
+cattrs coerces by design, because it calls the type: it reads ``null`` as the string ``"None"``, 3.7
+as the integer 3, ``"false"`` as true and ``"abc"`` as a list of three letters. Each reader here
+takes a value (and its type, which cattrs passes and which is ignored), and returns the value or
+raises `Mismatch`.
 
-Where two spellings in JSON are one value, a reader takes a `Note`, and calls it with the JSON value
-if writing what it returns would not give that again: 12 is read as ``"12"``, and noted. So a model
+JSON can spell one value in several ways: an id as ``12`` or ``"12"``. If the returned value would
+be written in another spelling, the reader calls its `KeepSpelling` with the JSON value. So a model
 can keep the spelling, while the value itself is of a plain built-in type.
 """
 
@@ -21,7 +22,9 @@ from uuid import UUID
 from msgspec import ValidationError, convert
 
 Reader = Callable[[Any, Any], Any]
-Note = Callable[[Any], None]
+"""Takes a JSON value and the requested type, and returns the value to put into a model."""
+KeepSpelling = Callable[[Any], None]
+"""Takes a JSON value whose spelling the read value does not show."""
 
 _time_of = datetime.fromisoformat
 # MySQL's "no date" is 0000-00-00. Carbon counts its month and day back from zero, and ends a day
@@ -50,8 +53,8 @@ ARRAYS: Mapping[Any, Callable[[list[Any]], Any]] = {
 """The collection that an array becomes, by the origin of the requested type."""
 
 
-class Mismatch(ValueError):  # noqa: N818  (what it is, not what went wrong)
-    """A value that its field does not take; the message tells its JSON type, not the value."""
+class Mismatch(ValueError):  # noqa: N818  (a value beside a type, not a failure)
+    """A value that does not fit its field; the message names its JSON type, never the value."""
 
     place = ""
     """The place below the value that was read, as in ``.items[0]``."""
@@ -68,12 +71,12 @@ class Mismatch(ValueError):  # noqa: N818  (what it is, not what went wrong)
         return mismatch
 
 
-def forget(_: Any) -> None:
-    """A `Note` for readers of values that have no model to keep their spelling."""
+def drop_spelling(_: Any) -> None:
+    """Do nothing: a `KeepSpelling` for values outside of a model, which cannot keep spellings."""
 
 
 def scalar(kind: type) -> Reader:
-    """A reader of JSON's own `kind`, subclasses excluded: a boolean is no integer."""
+    """Return a reader of exactly `kind`: Python's ``bool`` is an ``int``, JSON's boolean is not."""
     expected = _JSON_NAMES[kind]
 
     def read(value: Any, _: Any) -> Any:
@@ -97,24 +100,25 @@ def scalar_or_none(kind: type) -> Reader:
 
 
 def read_float(value: Any, _: Any) -> float:
-    """A number, since JSON has one kind of them; an integer only if no digit of it is lost."""
+    """Read a number with or without a fraction; an integer only if a float holds all its digits."""
     if value.__class__ is float or (value.__class__ is int and abs(value) <= 2**53):
         return float(value)
     raise Mismatch("a number that a float can hold", value)
 
 
 def read_uuid(value: Any, _: Any) -> UUID:
-    """A UUID with or without hyphens, in either case; not the other spellings `UUID` takes."""
+    """Read a UUID with or without hyphens, in either case, and in no other spelling."""
     try:
         return convert(value, UUID)
     except ValidationError:
         raise Mismatch("a UUID", value) from None
 
 
-def time(note: Note, *, nullable: bool = False) -> Reader:
-    """A reader of ISO 8601 times; without a zone it is UTC, digits past the microsecond are cut.
+def time(keep: KeepSpelling, *, nullable: bool = False) -> Reader:
+    """Return a reader of ISO 8601 times.
 
-    If it is `nullable`, ``null`` and the spellings of "no date" of MySQL and Carbon are ``None``.
+    A time without a zone is UTC, and digits after the microsecond are cut. If it is `nullable`,
+    ``null`` and the spellings of "no date" of MySQL and Carbon are read as ``None``.
     """
 
     def read(value: Any, _: Any) -> datetime | None:
@@ -125,76 +129,76 @@ def time(note: Note, *, nullable: bool = False) -> Reader:
         except (TypeError, ValueError):
             if not nullable or value.__class__ is not str or not _no_date(value):
                 raise Mismatch("a time", value) from None
-            note(value)
+            keep(value)
             return None
-        if value[4::3] == "--T::Z":  # as it will be written; to write it would take much longer
+        if value[4::3] == "--T::Z":  # as `write_time` writes it, which would take longer
             return moment
         if value[19:] == ".000000Z" and value[10] == "T":  # Laravel's usual form
-            note(value)
+            keep(value)
             return moment
-        return _noted(moment, value, note)
+        return _aware_time(moment, value, keep)
 
     return read
 
 
-def _noted(moment: datetime, text: str, note: Note) -> datetime:
-    # `fromisoformat` takes a bare date as midnight: a time that nobody wrote.
+def _aware_time(moment: datetime, text: str, keep: KeepSpelling) -> datetime:
+    # `fromisoformat` reads a bare date as midnight, which is not in the reply.
     if text[10:11] not in ("T", " "):
         raise Mismatch("a time", text)
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     if write_time(aware) != text:
-        note(text)
+        keep(text)
     return aware
 
 
 def write_time(moment: datetime) -> str:
-    """The time as ISO 8601, UTC as Z."""
+    """Return the time in ISO 8601, with UTC as Z."""
     text = moment.isoformat()
     return text.removesuffix("+00:00") + "Z" if text.endswith("+00:00") else text
 
 
-def any_id(note: Note) -> Reader:
-    """A reader of ids that some replies send as a number and some as a string: always a string."""
+def any_id(keep: KeepSpelling) -> Reader:
+    """Return a reader of ids that are a number or a string in JSON; both are read as a string."""
 
     def read(value: Any, _: Any) -> str | None:
         if value is None or value.__class__ is str:
             return value
         if value.__class__ is not int:
             raise Mismatch("an id", value)
-        note(value)
+        keep(value)
         return str(value)
 
     return read
 
 
-def json_map(note: Note) -> Reader:
-    """A reader of objects, and of PHP's ``[]`` for an empty one."""
+def json_map(keep: KeepSpelling) -> Reader:
+    """Return a reader of objects, and of PHP's ``[]`` for an empty one."""
 
     def read(value: Any, _: Any) -> Mapping[str, Any]:
         if value.__class__ is dict:
             return value
         if value != []:
             raise Mismatch("an object", value)
-        note(())
+        keep(())
         return {}
 
     return read
 
 
-def free_form(note: Note) -> Reader:
-    """A reader of anything; PHP's ``[]`` on top is an empty map."""
+def free_form(keep: KeepSpelling) -> Reader:
+    """Return a reader of any JSON; PHP's ``[]`` at the top is an empty map."""
 
     def read(value: Any, _: Any) -> Any:
         if value != []:
             return value
-        note(())
+        keep(())
         return {}
 
     return read
 
 
 def open_status(statuses: type[StrEnum], *, nullable: bool = False) -> Reader:
-    """A member of `statuses`, or the string itself where none has that value."""
+    """Return a reader of a member of `statuses`, or of a string that is not among them."""
     members: dict[str, str] = {member.value: member for member in statuses}
 
     def read(value: Any, _: Any) -> str | None:
@@ -209,7 +213,7 @@ def open_status(statuses: type[StrEnum], *, nullable: bool = False) -> Reader:
 
 
 def items(read: Reader, item: Any, collect: Callable[[list[Any]], Any] = tuple) -> Reader:
-    """A reader of an array into a collection, each item by `read`."""
+    """Return a reader of an array into a collection, each item by `read`."""
 
     def read_items(value: Any, _: Any) -> Any:
         if value.__class__ is not list:
@@ -220,7 +224,7 @@ def items(read: Reader, item: Any, collect: Callable[[list[Any]], Any] = tuple) 
 
 
 def an_object(read: Reader) -> Reader:
-    """Return `read` for objects alone, and PHP's ``[]`` for an empty one."""
+    """Return `read` for objects alone; PHP's ``[]`` is an empty one."""
 
     def read_object(value: Any, type_: Any) -> Any:
         if value.__class__ is not dict and value != []:
@@ -230,25 +234,27 @@ def an_object(read: Reader) -> Reader:
     return read_object
 
 
-def or_default(read: Reader, default: Callable[[], Any], note: Note = forget) -> Reader:
-    """Return `read`, with the default of an optional field in the place of ``null``."""
+def or_default(
+    read: Reader, default: Callable[[], Any], keep: KeepSpelling = drop_spelling
+) -> Reader:
+    """Return `read`, but read ``null`` as the default of an optional field."""
 
     def read_or_default(value: Any, type_: Any) -> Any:
         if value is not None:
             return read(value, type_)
-        note(None)
+        keep(None)
         return default()
 
     return read_or_default
 
 
-def or_empty(read: Reader, model: Callable[[], Any], note: Note) -> Reader:
-    """Return `read`, with an empty model in the place of PHP's ``[]``."""
+def or_empty(read: Reader, model: Callable[[], Any], keep: KeepSpelling) -> Reader:
+    """Return `read`, but read PHP's ``[]`` as an empty model."""
 
     def read_or_empty(value: Any, type_: Any) -> Any:
         if value != []:
             return read(value, type_)
-        note(())
+        keep(())
         return model()
 
     return read_or_empty

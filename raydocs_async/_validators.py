@@ -1,7 +1,7 @@
 """Readers of classes that validate themselves: msgspec's, pydantic's, and those with validators.
 
-Such a class decides by its own rules. Only its failures are put into this library's words, because
-the libraries' own messages can quote the value.
+Such a class decides by its own rules. This module only replaces the messages of its errors, because
+they can quote the value.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ import msgspec
 
 from raydocs_async._strict import Mismatch, Reader
 
-# Messages of msgspec that name types and keys alone. Others quote the value.
+# These messages of msgspec name only types and keys. All others can quote the value.
 _HARMLESS = ("Expected ", "Object missing ", "Object contains ")
 
 
@@ -22,7 +22,7 @@ def is_struct(type_: Any) -> bool:
 
 
 def is_pydantic(type_: Any) -> bool:
-    """Return True for a model or data class of pydantic, which need not be installed to ask."""
+    """Return True for a model or data class of pydantic; pydantic need not be installed."""
     return isinstance(type_, type) and hasattr(type_, "__pydantic_validator__")
 
 
@@ -45,13 +45,13 @@ def read_pydantic(value: Any, type_: Any) -> Any:
         return type_.__pydantic_validator__.validate_python(
             {} if value == [] and is_object else value
         )
-    except ValueError as exc:  # which pydantic's ValidationError is
+    except ValueError as exc:  # the base of pydantic's ValidationError
         place, said = _first_error(exc)
     raise Mismatch.at(place, f"is not valid: {said}")
 
 
 def guarded(read: Reader) -> Reader:
-    """Return `read` for a class whose own validators may refuse, in words that quote the value."""
+    """Return `read` for a class with validators, whose errors can quote the value."""
 
     def read_guarded(value: Any, type_: Any) -> Any:
         try:
@@ -66,7 +66,7 @@ def guarded(read: Reader) -> Reader:
 
 
 def _first_error(exc: Any) -> tuple[str, str]:
-    """Return place and kind of a pydantic error; its message may be the model's own, and quote."""
+    """Return place and kind of a pydantic error; its message can quote the value."""
     first = exc.errors()[0]
     return _place(first["loc"]), first["type"]
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 
 from raydocs_async import _strict
-from raydocs_async._strict import Mismatch, Note, Reader, forget
+from raydocs_async._strict import KeepSpelling, Mismatch, Reader, drop_spelling
 from tests.strategies import ids, json_values
 
 
@@ -31,11 +31,11 @@ KINDS = [
 ]
 READERS: dict[str, tuple[Reader, str]] = {
     "uuid": (_strict.read_uuid, "a UUID"),
-    "time": (_strict.time(forget), "a time"),
-    "map": (_strict.json_map(forget), "an object"),
+    "time": (_strict.time(drop_spelling), "a time"),
+    "map": (_strict.json_map(drop_spelling), "an object"),
     "status": (_strict.open_status(Colour, nullable=False), "a string"),
     "items": (_strict.items(_strict.scalar(int), int), "an array"),
-    "workspace id": (_strict.any_id(forget), "an id"),
+    "workspace id": (_strict.any_id(drop_spelling), "an id"),
 }
 
 
@@ -141,13 +141,13 @@ def test_no_uuid(value: object) -> None:
 def test_no_time(value: object) -> None:
     """A date alone, a number and what `fromisoformat` refuses are no times."""
     with pytest.raises(Mismatch, match=r"not a time$"):
-        _strict.time(forget)(value, datetime)
+        _strict.time(drop_spelling)(value, datetime)
 
 
 @pytest.mark.parametrize("separator", ["T", " "])
 def test_time(separator: str) -> None:
     """Date and time are parted by a T or a space, and without a zone it is UTC."""
-    read = _strict.time(forget)(f"2024-01-15{separator}10:30:00", datetime)
+    read = _strict.time(drop_spelling)(f"2024-01-15{separator}10:30:00", datetime)
     assert (read, read.tzinfo) == (A_TIME, UTC)
 
 
@@ -165,7 +165,7 @@ def _far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("_far_from_utc")
 def test_time_without_zone_is_not_local() -> None:
     """M9: the zone of the machine does not matter to a time without one."""
-    assert _strict.time(forget)("2024-01-15T10:30:00", datetime) == A_TIME
+    assert _strict.time(drop_spelling)("2024-01-15T10:30:00", datetime) == A_TIME
 
 
 NO_DATES = [
@@ -184,12 +184,12 @@ NO_DATES = [
 @pytest.mark.parametrize("value", [None, *NO_DATES])
 def test_no_time_at_all(value: object) -> None:
     """Null, MySQL's zero date and Carbon's form of it are ``None`` where a time may be absent."""
-    assert _strict.time(forget, nullable=True)(value, datetime) is None
+    assert _strict.time(drop_spelling, nullable=True)(value, datetime) is None
 
 
 def test_a_time_that_may_be_absent() -> None:
     """A time that is there is read where it may be absent."""
-    assert _strict.time(forget, nullable=True)("2024-01-15T10:30:00Z", datetime) == A_TIME
+    assert _strict.time(drop_spelling, nullable=True)("2024-01-15T10:30:00Z", datetime) == A_TIME
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_a_time_that_may_be_absent() -> None:
 def test_no_zero_date(value: object) -> None:
     """What only resembles a zero date is refused where a time may be absent, too."""
     with pytest.raises(Mismatch, match=r"not a time$"):
-        _strict.time(forget, nullable=True)(value, datetime)
+        _strict.time(drop_spelling, nullable=True)(value, datetime)
 
 
 @pytest.mark.parametrize(
@@ -207,43 +207,43 @@ def test_no_zero_date(value: object) -> None:
 )
 def test_workspace_id(value: object, expected: str | None) -> None:
     """M8: an id is a string, whether it came as one or as an integer."""
-    assert _strict.any_id(forget)(value, str) == expected
+    assert _strict.any_id(drop_spelling)(value, str) == expected
 
 
 @pytest.mark.parametrize("value", [True, 1.0, [], {}])
 def test_no_workspace_id(value: object) -> None:
     """M8: neither a boolean nor any other type is an id."""
     with pytest.raises(Mismatch, match=r"not an id$"):
-        _strict.any_id(forget)(value, str)
+        _strict.any_id(drop_spelling)(value, str)
 
 
 def test_map() -> None:
     """An object is itself, not a copy."""
     value = {"a": 1}
-    assert _strict.json_map(forget)(value, dict) is value
+    assert _strict.json_map(drop_spelling)(value, dict) is value
 
 
 def test_empty_map() -> None:
     """M4: an empty array is an empty map."""
-    assert _strict.json_map(forget)([], dict) == {}
+    assert _strict.json_map(drop_spelling)([], dict) == {}
 
 
 @pytest.mark.parametrize("value", [[1], [[]], "", 0, None, False])
 def test_no_map(value: object) -> None:
     """An array with something in it, and everything else that is no object, is no map."""
     with pytest.raises(Mismatch, match=r"not an object$"):
-        _strict.json_map(forget)(value, dict)
+        _strict.json_map(drop_spelling)(value, dict)
 
 
 @pytest.mark.parametrize("value", [None, 0, "", {}, [1], [[]], False])
 def test_free_form(value: object) -> None:
     """Anything is itself where the form is free."""
-    assert _strict.free_form(forget)(value, Any) is value
+    assert _strict.free_form(drop_spelling)(value, Any) is value
 
 
 def test_empty_free_form() -> None:
     """M4: where the form is free, too, an empty array is an empty map."""
-    assert _strict.free_form(forget)([], Any) == {}
+    assert _strict.free_form(drop_spelling)([], Any) == {}
 
 
 def test_member() -> None:
@@ -324,26 +324,26 @@ def test_scalar_or_none(kind: type, words: str) -> None:
         read([], kind)
 
 
-def noted(make: Callable[[Note], Reader], value: object) -> list[Any]:
-    """What a reader notes of a value."""
-    notes: list[Any] = []
-    make(notes.append)(value, None)
-    return notes
+def kept_by(make: Callable[[KeepSpelling], Reader], value: object) -> list[Any]:
+    """Return the spellings that a reader keeps of a value."""
+    kept: list[Any] = []
+    make(kept.append)(value, None)
+    return kept
 
 
-def time_or_none(note: Note) -> Reader:
+def time_or_none(keep: KeepSpelling) -> Reader:
     """The reader of times that may be absent."""
-    return _strict.time(note, nullable=True)
+    return _strict.time(keep, nullable=True)
 
 
-def parts_or_none(note: Note) -> Reader:
+def parts_or_none(keep: KeepSpelling) -> Reader:
     """The reader of a collection that may be absent."""
-    return _strict.or_default(_strict.items(_strict.scalar(int), int), tuple, note)
+    return _strict.or_default(_strict.items(_strict.scalar(int), int), tuple, keep)
 
 
-def empty_or_map(note: Note) -> Reader:
+def empty_or_map(keep: KeepSpelling) -> Reader:
     """The reader of a model that may be empty."""
-    return _strict.or_empty(_strict.json_map(note), dict, note)
+    return _strict.or_empty(_strict.json_map(keep), dict, keep)
 
 
 @pytest.mark.parametrize(
@@ -364,9 +364,11 @@ def empty_or_map(note: Note) -> Reader:
         (_strict.time, "2024-W03-1T10:30:00Z", "2024-W03-1T10:30:00Z"),
     ],
 )
-def test_what_is_noted(make: Callable[[Note], Reader], value: object, wire: object) -> None:
-    """A spelling that writing would not give again is noted, an empty array as a tuple."""
-    assert noted(make, value) == [wire]
+def test_the_spellings_that_are_kept(
+    make: Callable[[KeepSpelling], Reader], value: object, wire: object
+) -> None:
+    """A spelling that writing would not give again is kept, an empty array as a tuple."""
+    assert kept_by(make, value) == [wire]
 
 
 @pytest.mark.parametrize(
@@ -385,9 +387,11 @@ def test_what_is_noted(make: Callable[[Note], Reader], value: object, wire: obje
         (_strict.time, "2024-01-15T10:30:00+02:00"),
     ],
 )
-def test_what_is_not_noted(make: Callable[[Note], Reader], value: object) -> None:
-    """What would be written as it came leaves no note."""
-    assert noted(make, value) == []
+def test_the_spellings_that_are_not_kept(
+    make: Callable[[KeepSpelling], Reader], value: object
+) -> None:
+    """A value that would be written as it came needs no kept spelling."""
+    assert kept_by(make, value) == []
 
 
 @pytest.mark.parametrize("value", [1.5, 1, 0, -(2**53), 2**53])
@@ -424,4 +428,7 @@ def test_items_into_a_collection() -> None:
 
 def test_default_hands_on_the_value_to_a_model() -> None:
     """What is not PHP's empty array is read as the model that was asked for."""
-    assert _strict.or_empty(lambda value, type_: (value, type_), dict, forget)(1, int) == (1, int)
+    assert _strict.or_empty(lambda value, type_: (value, type_), dict, drop_spelling)(1, int) == (
+        1,
+        int,
+    )
