@@ -5,8 +5,8 @@
     async with RaydocsClient(token="…") as client:
         session = await client.get_session("770e8400-e29b-41d4-a716-446655440000")
 
-The names are loaded when the first of them is used, because a command that prints its help needs
-none of them, and importing aiohttp takes longer than everything else that it does.
+The names are loaded when one of them is used first. A command that only prints its help needs none
+of them, and importing aiohttp would take most of its time.
 """
 
 import logging
@@ -17,12 +17,12 @@ from raydocs_async._version import __version__ as __version__
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
-if TYPE_CHECKING:  # type checkers read it, and tools that freeze programs follow it
+if TYPE_CHECKING:  # for type checkers, and for tools that freeze programs
     from raydocs_async._public import *  # noqa: F403
-else:  # a type checker that saw this function would accept every misspelt name
+else:  # hidden from type checkers, which would accept every misspelt name
 
     def __getattr__(name: str) -> object:
-        """Load the public names when one is missing (PEP 562)."""
+        """Load the public names at the first use of one (PEP 562)."""
         # The import system asks for a private module's name before it imports that module.
         if name == "__all__" or not name.startswith("_"):
             public = vars(import_module(f"{__name__}._public"))

@@ -1,4 +1,4 @@
-"""The event loop and the process that something belongs to, from its first use on."""
+"""The event loop and the process that a client belongs to, from its first use on."""
 
 import asyncio
 import os
@@ -49,11 +49,12 @@ class Home:
         """Bind to the running event loop and this process at the first call.
 
         Args:
-            closing: Allow another event loop if the first one is closed, since nothing runs in it.
+            closing: Allow another event loop if the first one is closed, because no call can run
+                in a closed loop.
 
         Raises:
-            ConfigurationError: It was used in another event loop or process before, or no asyncio
-                event loop is running.
+            ConfigurationError: The client was used in another event loop or process before, or no
+                asyncio event loop is running.
         """
         loop, process = running_loop(), os.getpid()
         if self._loop is None:

@@ -1,6 +1,7 @@
-"""The client's foundation: how it is built, opened and closed, and how it makes calls.
+"""The client's foundation: its construction, its life cycle, and calls of any endpoint.
 
-It picks the clock, the randomness and the defaults. Which resources there are is `client`'s.
+It chooses the clock, the randomness and the defaults. The methods for each resource are in the
+modules above it.
 """
 
 import asyncio
@@ -42,7 +43,7 @@ MAX_RESPONSE_BYTES: Final = 16 * 1024 * 1024
 
 
 class Default(Enum):
-    """Stands for a setting of the client where a call can have its own."""
+    """Stands for the client's own setting in the arguments of a call."""
 
     CLIENT = "the client's"
 
@@ -51,7 +52,7 @@ class Default(Enum):
 
 
 class BaseClient:
-    """Lifecycle of a client, and its calls for any endpoint."""
+    """Life cycle of a client, and calls of any endpoint."""
 
     def __init__(
         self,
@@ -70,8 +71,7 @@ class BaseClient:
         transport: Transport | None = None,
         on_event: Hook | None = None,
     ) -> None:
-        # From here on no frame's locals show the token, whatever is raised.
-        token = _hidden(os.environ.get("RAYDOCS_API_TOKEN") if token is None else token)
+        token = _hidden(token)
         self._connection = ConnectionOptions(
             base_url=base_url or os.environ.get("RAYDOCS_BASE_URL") or BASE_URL,
             http_session=http_session,
@@ -82,8 +82,6 @@ class BaseClient:
             trace_configs=trace_configs,
         )
         self._timeout = _settings.optional_seconds("timeout", timeout)
-        _settings.instance("retry", retry, RetryPolicy)
-        _settings.hook("on_event", on_event)
         self._limiter = _limiter(rate_limit, max_connections)
         self._bulk_terms = Terms(retry, RetryQuota(), random.random, self._limiter.max_wait)
         self._engine = _engine(
@@ -91,7 +89,7 @@ class BaseClient:
         )
 
     def __repr__(self) -> str:
-        engine = getattr(self, "_engine", None)  # not there while an argument is being refused
+        engine = getattr(self, "_engine", None)  # missing if an argument was rejected
         if engine is None:
             return f"<{type(self).__name__}, not built>"
         state = "closed" if engine.closed else "open"
@@ -115,21 +113,21 @@ class BaseClient:
         await self.close()
 
     async def close(self) -> None:
-        """End calls that are under way with `ClientClosedError`, and close all connections.
+        """End calls in flight with `ClientClosedError`, and close all connections.
 
-        Closing twice, or twice at once, is fine; a borrowed ``http_session`` stays open. If the
-        client's event loop is closed, its calls have ended with it, and any loop may close it.
+        Closing twice, also at the same time, has no effect. A borrowed ``http_session`` stays open.
+        If the client's event loop is closed already, any other event loop may close the client.
 
         Raises:
             ConfigurationError: the client was opened in another process, or in another event loop
-                that is still open; no asyncio event loop is running; or this is called by one of
+                that is still open; no asyncio event loop is running; or `close` runs within one of
                 the client's own calls (in a trace callback).
         """
         await self._engine.close()
 
     @property
     def rate_limit_status(self) -> RateLimitStatus:
-        """A snapshot of the rate limit; to be read inside the event loop.
+        """A snapshot of the rate limit; read it inside the event loop.
 
         Raises:
             ConfigurationError: No asyncio event loop is running here.
@@ -142,7 +140,7 @@ class BaseClient:
         value: object,
         timeout: float | Default | None = Default.CLIENT,
     ) -> M:
-        """Fetch the resource with the id `value`, before all bulk work."""
+        """Fetch the resource with the id `value`, as a single call."""
         return await self._call(endpoint, endpoint.request(value, self._engine.redactor), timeout)
 
     def _pages(
@@ -171,7 +169,7 @@ class BaseClient:
     def _stream(
         self, endpoint: Endpoint[M], ids: Ids, *, concurrency: int, ordered: bool
     ) -> Stream[M]:
-        """Open a stream in the bulk lane, where attempts and ``max_wait`` bound a call."""
+        """Open a stream of bulk calls; attempts and ``max_wait`` bound them, not a deadline."""
 
         async def fetch(request: Request, patience: Patience) -> CallResult[M]:
             return await self._engine.complete(
@@ -203,6 +201,8 @@ def _engine(
     transport: Transport | None,
     on_event: Hook | None,
 ) -> Engine:
+    _settings.instance("retry", policy, RetryPolicy)
+    _settings.hook("on_event", on_event)
     deadlines = Deadlines()
     if transport is None:
         user_agent = f"raydocs-async/{__version__}"
@@ -220,4 +220,10 @@ def _engine(
 
 
 def _hidden(token: object) -> Secret:
-    return Secret(token if isinstance(token, str) else "")
+    """Return the configured token as a `Secret`; empty if it is missing or not a string.
+
+    The client calls this first, so that no traceback of a later error shows the token in a local
+    variable.
+    """
+    found = os.environ.get("RAYDOCS_API_TOKEN") if token is None else token
+    return Secret(found if isinstance(found, str) else "")

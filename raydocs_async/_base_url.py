@@ -1,7 +1,8 @@
-"""Where the API is, and that the token is not shown on the way there; pure.
+"""Accepted base URLs, and the addresses that plain ``http`` may lead to; pure.
 
-Plain ``http`` is for this machine. A name of it, `localhost` or one below, is only a promise: the
-transport holds the look-up's answer to `is_loopback`.
+Plain ``http`` shows the token to the network, so it may only lead to this machine. The name
+``localhost``, or one below it, does not guarantee that, so the transport checks the look-up's
+addresses by `is_loopback`.
 """
 
 from ipaddress import ip_address
@@ -15,17 +16,17 @@ REMEDY = "use https, or allow_http=True if you mean it"
 
 
 def parse_base_url(value: str, *, allow_http: bool, borrowed: bool) -> str:
-    """The base URL without a final slash.
+    """Return the base URL without a final slash.
 
     Args:
-        value: What the user gave.
-        allow_http: Allow plain ``http`` to anywhere.
-        borrowed: Whether the session is the user's, and so the look-up of names: then plain
-            ``http`` takes a loopback address, and not the name ``localhost``.
+        value: The URL as the user gave it.
+        allow_http: Allow plain ``http`` to any machine.
+        borrowed: True if a borrowed session looks names up. Then plain ``http`` is allowed to
+            loopback addresses, but not to the name ``localhost``.
 
     Raises:
-        ConfigurationError: it is not absolute, carries credentials, a query or a fragment, or
-            is plain ``http`` to another machine without `allow_http`.
+        ConfigurationError: the URL is not absolute, has credentials, a query or a fragment, or is
+            plain ``http`` to another machine without `allow_http`.
     """
     url = _parse_url(value)
     if url is None or not url.host or url.scheme not in ("http", "https"):
@@ -62,7 +63,7 @@ def parse_file_url(value: str) -> Secret:
     """Accept the signed URL of a file: https, or plain http to this machine.
 
     Raises:
-        FileError: it is anything else; the message does not show it.
+        FileError: the URL is anything else; the message does not show it.
     """
     url = _parse_url(value)
     if url is None or not url.host or url.scheme not in ("http", "https"):
@@ -73,7 +74,7 @@ def parse_file_url(value: str) -> Secret:
 
 
 def is_loopback(address: str) -> bool:
-    """Return True for a loopback address, also as IPv4 in IPv6; never for a name."""
+    """Return True for a loopback address, also of IPv4 inside of IPv6; never for a name."""
     try:
         ip = ip_address(address)
     except ValueError:

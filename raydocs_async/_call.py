@@ -21,7 +21,7 @@ class Call:
     endpoint: Endpoint[Any]
     lane: Lane
     deadline: float
-    """In the event loop's seconds."""
+    """The time at which the call is cancelled, in the event loop's seconds."""
     patience: Patience | None
     journal: Journal
     limiter: Limiter
@@ -30,4 +30,4 @@ class Call:
     ticket: Ticket | Wait | None = None
     """The rate limit's last answer."""
     sent_at: float = -math.inf
-    """When the last request was sent, in the event loop's seconds."""
+    """When the last request was sent, in the event loop's seconds; ``-inf`` before the first."""

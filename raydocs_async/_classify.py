@@ -1,11 +1,10 @@
 """Meaning of a reply, or of its absence: for the call, by `classify`; for the limit, by `observe`.
 
-Only this module reads a status. Both functions are total: each status a server can send, and each
-`FailureKind`, has a verdict and is evidence. A verdict holds its error as a value; the engine
-decides when to raise it.
+Both functions are total: each status that a server can send, and each `FailureKind`, has a verdict
+and is evidence. A verdict holds its error as a value; the engine decides when to raise it.
 
-Errors, and so attempts, events and log records, get their texts here and nowhere else: each text
-from outside goes through the `Redactor` that the caller passes in.
+The texts that a reply adds to errors, attempts, events and log records come from here: each of them
+goes through the `Redactor` that the caller passes in.
 """
 
 from collections.abc import Mapping
@@ -34,13 +33,15 @@ from raydocs_async.errors import (
 )
 
 TRANSIENT_STATUSES = frozenset({408, 425, 500, 502, 503, 504})
-"""Those which another attempt may mend; 429 is not among them, as it is no attempt's fault."""
+"""Statuses of temporary failures. A 429 is none: the rate limiter waits it out."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# Characters, at most.
 _EXCERPT = 500
 _MESSAGE = 200
 _REQUEST_ID = 200
 _LONGEST_QUOTATION = 4096
+"""Bytes that a quoted token can take, with escapes; no token is that long."""
 
 _REQUEST_ID_HEADERS = ("X-Request-Id", "X-Amzn-RequestId", "X-Amzn-Request-Id", "Apigw-RequestId")
 
@@ -63,7 +64,7 @@ _FATAL_FAILURES: Mapping[FailureKind, type[RaydocsError]] = {
 
 @frozen
 class Done:
-    """The reply is there and good."""
+    """A reply with status 200."""
 
     response: Response
 
@@ -79,7 +80,7 @@ class Retry:
 
 @frozen
 class Throttled:
-    """The rate limit refused it: come back, at no attempt's cost."""
+    """A refusal by the rate limit: the request is sent again, and does not count as an attempt."""
 
     error: RateLimitError
     after: float | None = None
@@ -122,7 +123,7 @@ def observe(reply: Response | Failure) -> Observation:
     if headers.remaining is None:
         if reply.status == HTTPStatus.UNAUTHORIZED:  # authentication comes before the throttle
             return NotCounted()
-        if reply.status >= 500:  # perhaps by a gateway, which does not send its headers
+        if reply.status >= 500:  # perhaps of a gateway, which does not send these headers
             return Unseen()
     return Passed(headers)
 
@@ -157,7 +158,7 @@ def classify_wait(opens_in: float, last_status: int | None) -> Permanent:
 
 
 def _payload(error: APIResponseValidationError, redactor: Redactor) -> bytes:
-    """The kept part of the body, without the token, and without the half of one at its end."""
+    """Return the kept part of the body without the token, also without half a token at its end."""
     payload = redactor.body(error.payload)
     is_cut = len(error.payload) < error.payload_size
     return payload[:-_LONGEST_QUOTATION] if is_cut else payload
@@ -187,25 +188,25 @@ def _status_error(
 
 
 def _request_id(response: Response, redactor: Redactor) -> str | None:
-    """The id to quote to the service's support, or ``None`` where the reply names nothing."""
+    """Return the id to quote to the service's support; ``None`` if the reply has none."""
     found = (response.headers.get(name, "") for name in _REQUEST_ID_HEADERS)
     lines = (redactor.line(value, _REQUEST_ID) for value in found)
     return next(filter(None, lines), None)
 
 
 def _name(status: int) -> str:
-    """The status in words, and what is odd about it if it is not one for an error."""
+    """Return the status in words, and the reason why it is an error if that is not obvious."""
     if status in _REDIRECTS:
         return f"HTTP {status}, a redirect, which is not followed; is base_url right?"
     try:
         phrase = HTTPStatus(status).phrase
     except ValueError:
-        return f"HTTP {status}, which is no status this API has"
+        return f"HTTP {status}, which is not a status of this API"
     return f"HTTP {status} {phrase}" if status >= 400 else f"unexpected HTTP {status} {phrase}"
 
 
 def _message(body: bytes) -> str:
-    """The framework's ``message``; empty where the body has none that is a string."""
+    """Return the framework's ``message``; empty if the body has no such string."""
     try:
         said = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -1,17 +1,17 @@
 """Deadlines for many waits at a time, on one timer.
 
-`asyncio.timeout` costs a timer for each use, which is a tenth of what a small request costs in
-all. Deadlines are there for the day when something hangs: nearly all of them are dropped unused.
-So they are kept in a set; the one timer is set to the earliest that was ever asked for, and looks
-at all of them when it goes off.
+`asyncio.timeout` costs a timer for each use, which is a tenth of the CPU time of a small request.
+Nearly all deadlines are dropped unused, because they matter only when something hangs. So open
+scopes are in a set, and one timer is set to the earliest of their deadlines. When it fires, it
+checks all of them.
 
-A cancel scope ends its body the way `asyncio.timeout` does: it cancels the task that it runs in,
-and takes that one cancellation back on the way out, so that the caller's own goes through.
+A cancel scope ends its body as `asyncio.timeout` does: it cancels the task that it runs in, and
+takes its own cancellation back at the exit, so that a cancellation by the caller passes through.
 
-A reply that has arrived wins over a deadline. When code of the caller blocks the event loop past
-a deadline, the timer and the socket are both ready in the loop's next turn; the task that waits
-for the socket wakes a few turns later, and a timer that cancelled at once would throw away a reply
-that is already here. So the scopes are cancelled some turns of the loop after their deadline.
+A reply that has arrived wins over a deadline. If code of the caller blocks the event loop past a
+deadline, the timer and the socket are both ready in the loop's next turn. The task that waits for
+the socket wakes a few turns later, so a timer that cancelled at once would lose a reply that is
+already there. So the scopes are cancelled `GRACE` turns of the loop after their deadline.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ class CancelScope:
     """A block of code that is cancelled at a deadline, or by `Deadlines.cancel_all`.
 
     Raises:
-        TimeoutError: in the place of the cancellation that ended it.
+        TimeoutError: at the exit, in the place of the cancellation at the deadline.
     """
 
     __slots__ = ("_cancelling", "_deadlines", "cancelled", "task", "until")
@@ -48,11 +48,11 @@ class CancelScope:
 
     @property
     def is_orphaned(self) -> bool:
-        """True if its task will not run any more, so that nothing is left to cancel."""
+        """True if the task will never run again: it is done, or its event loop is closed."""
         return self.task.done() or self.task.get_loop().is_closed()
 
     def cancel(self) -> None:
-        """Cancel the block: its next (or current) await raises."""
+        """Cancel the block: its current or next await raises `CancelledError`."""
         if not self.cancelled and not self.is_orphaned:
             self.cancelled = True
             self.task.cancel()
@@ -76,11 +76,11 @@ class Deadlines:
     def __init__(self) -> None:
         self._running: set[CancelScope] = set()
         self._timer: asyncio.Handle | None = None
-        self._next = math.inf
+        self._fires_at = math.inf
         self._closed = asyncio.Event()
 
     def __len__(self) -> int:
-        """Count the open scopes, without those that an interrupt or a closed loop has left over."""
+        """Count the open scopes, without orphaned ones."""
         return sum(not scope.is_orphaned for scope in self._running)
 
     @property
@@ -98,45 +98,45 @@ class Deadlines:
             scope.cancel()
         self._set_timer(math.inf)
 
-    async def wait_until_empty(self, patience: float) -> None:
-        """Wait until every scope is closed, for at most `patience` seconds.
+    async def wait_until_empty(self, timeout: float) -> None:
+        """Wait until every scope is closed, for at most `timeout` seconds.
 
-        An interrupt can end a task without closing its scope, and nothing reports that. So the
-        scopes are looked at again from time to time.
+        An interrupt can end a task without closing its scope, and nothing reports that. So this
+        checks the scopes again from time to time.
         """
-        give_up_at = running_loop().time() + patience
+        give_up_at = running_loop().time() + timeout
         while self and running_loop().time() < give_up_at:
             self._closed.clear()
             with suppress(TimeoutError):
-                async with asyncio.timeout(patience / 50):
+                async with asyncio.timeout(timeout / 50):
                     await self._closed.wait()
 
     def add(self, scope: CancelScope) -> None:
         """Open `scope`."""
         self._running.add(scope)
-        # An interrupt can make the event loop lose the timer; then its time is long over.
-        if scope.until < self._next or self._next < running_loop().time() - 1:
+        # An interrupt can make the event loop lose the timer, whose time is then long over.
+        if scope.until < self._fires_at or self._fires_at < running_loop().time() - 1:
             self._set_timer(min(each.until for each in self._running if not each.cancelled))
 
     def remove(self, scope: CancelScope) -> None:
-        """Close `scope`. The timer stays: it is cheaper to let it find nothing than to reset it."""
+        """Close `scope`. The timer stays, because resetting it for each scope would cost more."""
         self._running.discard(scope)
         self._closed.set()
 
     def _set_timer(self, when: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._next = when
+        self._fires_at = when
         finite = math.isfinite(when)
-        self._timer = running_loop().call_at(when, self._look) if finite else None
+        self._timer = running_loop().call_at(when, self._on_timer) if finite else None
 
-    def _look(self, grace: int = GRACE) -> None:
+    def _on_timer(self, grace: int = GRACE) -> None:
         if grace:
-            self._timer = running_loop().call_soon(self._look, grace - 1)
+            self._timer = running_loop().call_soon(self._on_timer, grace - 1)
             return
-        # A timer fires up to one clock resolution early. Its scope is due all the same, because a
-        # timer for what is left of that would fire at once, again and again.
-        now = max(running_loop().time(), self._next)
+        # A timer fires up to one clock resolution early. Its scope counts as due, because a timer
+        # for the rest of that time would fire at once, again and again.
+        now = max(running_loop().time(), self._fires_at)
         self._running = {scope for scope in self._running if not scope.is_orphaned}
         for scope in self._running:
             if scope.until <= now:

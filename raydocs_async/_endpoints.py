@@ -1,7 +1,7 @@
 """The API's endpoints: each owns its noun, its path, its model, and the check of a reply.
 
-A new endpoint is one row here and one method of the client. Errors, events and log lines take
-noun and id from the request, so nothing else has to know the resource.
+A new endpoint is one row here and one method of the client. Errors, events and log lines take noun
+and id from the request, so no other module depends on the resource.
 """
 
 import re
@@ -24,7 +24,7 @@ _usual_form = re.compile(f"{_HEX}{{8}}-(?:{_HEX}{{4}}-){{3}}{_HEX}{{12}}").fullm
 _EXCERPT = 60
 """Characters of an invalid id that its error shows."""
 _QUOTED = 4096
-"""Characters of an invalid id that are looked at, which no token exceeds."""
+"""Characters of an invalid id that are searched for the token; no token is longer."""
 
 
 def _has_requested_id(model: Any, request: Request) -> bool:
@@ -33,19 +33,19 @@ def _has_requested_id(model: Any, request: Request) -> bool:
 
 
 def _any_answers(_: Any, __: Request) -> bool:
-    """Accept any reply: nothing in it says what it is of."""
+    """Accept any reply, because it does not name its resource."""
     return True
 
 
 @frozen
 class FileUrl:
-    """Where a document's file is, for ten minutes. Whoever has the URL has the file."""
+    """A signed URL of a document's file, valid for ten minutes and for everybody who has it."""
 
     url: str = field(repr=False)
 
 
 def _all_belong(owner: str) -> Callable[[Listed[Any], Request], bool]:
-    """Return a check that no item of a list names another owner; replies may leave it out."""
+    """Return a check that no item of a list names another owner; items may leave it out."""
 
     def check(listed: Listed[Any], request: Request) -> bool:
         return all(getattr(each, owner) in (None, request.id) for each in items_of(listed))
@@ -55,32 +55,33 @@ def _all_belong(owner: str) -> Callable[[Listed[Any], Request], bool]:
 
 @frozen
 class Endpoint(Generic[M]):
-    """One kind of resource that a GET reads."""
+    """One kind of resource, which a GET reads."""
 
     noun: str
     """The resource's name in errors, events and log lines.
 
-    Its last word says what the id is of, as in ``chunks of document``.
+    Its last word is the kind of resource that the id belongs to, as in ``chunks of document``.
     """
     path: str
     """The path below the base URL, with a `str.format` field for the id."""
     model: Any = field(repr=False)
     """The type that a 200 reply's body is structured into: an `M`."""
     answers: Callable[[M, Request], bool] = field(default=_has_requested_id, repr=False)
-    """True if the model answers the request: a pooled connection may deliver another's reply."""
+    """Returns True if the model answers the request. A pooled connection may deliver the reply to
+    another request."""
 
     def request(self, value: object, redactor: Redactor | None = None) -> Request:
         """Return the request for one resource.
 
         Args:
             value: The id: a UUID, or its usual form of 36 characters.
-            redactor: Hides the token, should it be given as the id by mistake.
+            redactor: Hides the token, which callers can give as the id by mistake.
 
         Raises:
-            InvalidIdError: `value` is not such an id.
+            InvalidIdError: `value` has another form or type.
         """
         parsed = parse_id(value, self.noun.rpartition(" ")[2], redactor)
-        # The form of `str(UUID)` has nothing to encode, and nothing that a URL would normalise.
+        # `str(UUID)` has no character that a URL would have to encode or would normalise.
         return Request(self.path.format(id=parsed), self.noun, parsed)
 
 
@@ -109,7 +110,7 @@ DOCUMENT_URL: Final[Endpoint[FileUrl]] = Endpoint(
     "url of document", f"{DOCUMENT.path}/url", FileUrl, _any_answers
 )
 FILE: Final[Endpoint[Response]] = Endpoint("file of document", "", Response, _any_answers)
-"""The document's file, which a signed URL leads to."""
+"""The document's file, by a signed URL."""
 EXPORT: Final[Endpoint[Response]] = Endpoint(
     "export of result", f"{RESULT.path}/export/excel", Response, _any_answers
 )
@@ -136,7 +137,7 @@ def parse_id(value: object, noun: str, redactor: Redactor | None = None) -> UUID
     shown = type(value).__name__
     if isinstance(value, str):
         quoted = repr(value[:_QUOTED])
-        # Before the cut, or the rest of a longer token would not be known for one.
+        # Before the cut, because a part of a token would not be found.
         shown = (redactor.line(quoted, len(quoted)) if redactor else quoted)[:_EXCERPT]
     raise InvalidIdError(
         f"not a {noun} id: {shown}; write a UUID like 770e8400-e29b-41d4-a716-446655440000"

@@ -7,8 +7,8 @@
       └── Throttled ───────────┘  ├─ Retry ──→ tenacity: sleep, and once more from the top
                                   └─ Permanent ─→ the error, with the history of its attempts
 
-Errors travel as values up to the last line of `Engine.call`, which raises: nothing foreign is in
-their context, and nothing of a reply in the frames of their traceback.
+Errors are values up to the last line of `Engine.call`, which raises them. So no foreign exception
+is in their context, and no part of a reply is in the frames of their traceback.
 """
 
 import asyncio
@@ -65,12 +65,12 @@ from raydocs_async.events import Hook
 M = TypeVar("M")
 
 CLOSE_TIMEOUT = 5.0
-"""Seconds that `Engine.close` waits for calls that it has cancelled, which normally end at once."""
+"""Seconds that `Engine.close` waits for cancelled calls, which normally end at once."""
 
 
 @define
 class _Decoded:
-    """The model that a good reply holds."""
+    """The model of a valid reply."""
 
     model: Any = field(repr=False)
 
@@ -123,7 +123,7 @@ class Engine:
         """Make `request` as `complete` does, and raise the error.
 
         Raises:
-            RaydocsError: the right kind of it, with the history of attempts.
+            RaydocsError: the call failed; the error has the history of its attempts.
         """
         completed = await self.complete(endpoint, request, timeout=timeout, lane=lane)
         if completed.error is not None:
@@ -145,13 +145,13 @@ class Engine:
         Args:
             endpoint: The kind of resource.
             request: The request, made by `endpoint`.
-            timeout: Seconds for everything: queueing, attempts and waits; ``None`` for no end.
+            timeout: Seconds for queueing, attempts and waits together; ``None`` for no limit.
             lane: Priority in the rate limit's queue.
             patience: Decides about retries; by default the policy and the retry quota do.
 
         Raises:
-            ClientClosedError: it was closed before.
-            ConfigurationError: it was opened elsewhere.
+            ClientClosedError: the engine is closed.
+            ConfigurationError: the engine was opened in another event loop or process.
         """
         self.check_usable()
         self._calls += 1
@@ -177,8 +177,9 @@ class Engine:
         """Refuse to work when closed, in another event loop, after a fork, or without asyncio.
 
         Raises:
-            ClientClosedError: It is closed.
-            ConfigurationError: It was opened elsewhere, or no asyncio event loop is running.
+            ClientClosedError: The engine is closed.
+            ConfigurationError: The engine was opened in another event loop or process, or no
+                asyncio event loop is running.
         """
         current_task()
         if self.closed:
@@ -214,7 +215,7 @@ class Engine:
             call.journal.end(error)
 
     async def _run_until_deadline(self, call: Call) -> _Verdict:
-        """Run the call; a deadline that passes, or a client that is closed, becomes its error."""
+        """Run the call, and return an error if its deadline passes or the client is closed."""
         scope = self._deadlines.until(call.deadline)
         try:
             with scope:
@@ -223,12 +224,13 @@ class Engine:
             if not scope.cancelled:
                 raise
         except BaseException:
-            # An interrupt may have come between any two lines; settling twice does no harm.
+            # An interrupt can come between any two lines, so the ticket may be unsettled. Settling
+            # it twice has no effect.
             if isinstance(call.ticket, Ticket):
                 call.limiter.settle(call.ticket, Unseen())
             raise
         finally:
-            self._deadlines.remove(scope)  # as the block did, unless an interrupt hit its very end
+            self._deadlines.remove(scope)  # again, because an interrupt can hit the block's end
         if self.closed:
             return Permanent(ClientClosedError(f"the client was closed while {call.phase}"))
         seconds = call.deadline - call.journal.started
@@ -255,7 +257,7 @@ class Engine:
         return await self._retry_patiently(call, verdict, call.patience, sleep)
 
     async def _retry_by_policy(self, call: Call, verdict: Retry, sleep: Sleep) -> _Verdict:
-        """Let tenacity take over after the first attempt, which did not need it."""
+        """Hand the first verdict to tenacity; a call that succeeds at once never needs it."""
         first: list[_Verdict] = [verdict]
 
         async def attempt() -> _Verdict:
@@ -277,7 +279,7 @@ class Engine:
         return verdict
 
     async def _attempt(self, call: Call) -> _Verdict:
-        """Make one attempt by the retry policy's count; a 429 repeats its exchange."""
+        """Make one attempt as the retry policy counts them; after a 429 it sends again."""
         while True:
             call.phase = "waiting for the rate limit"
             call.ticket = await call.limiter.acquire(call.lane, call.deadline)
@@ -318,7 +320,7 @@ class Engine:
             return verdict
         read = self._read(call, verdict.response)
         if isinstance(read, _Decoded) and not call.endpoint.answers(read.model, call.request):
-            # The reply to another request, left over on a pooled connection.
+            # The server's late or stray reply to another request came on a pooled connection.
             await verdict.response.distrust()
             return Retry(APIConnectionError(f"the reply was about another {call.request.resource}"))
         return read

@@ -1,7 +1,6 @@
 """Plain values for one HTTP exchange: the request, the reply or the failure, and the protocol.
 
-Nothing here knows of a socket or of a clock, so that everything which decides on a reply can be
-tested with values alone.
+The values know no socket and no clock, so that tests can make any reply by hand.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,13 +15,13 @@ from raydocs_async._secret import Secret
 
 
 class Sink(Protocol):
-    """Takes the body of a 200 reply in pieces, so that it need not fit into memory."""
+    """Takes the body of a 200 reply in pieces, for bodies that do not fit into memory."""
 
     async def begin(self, length: int | None, media_type: str) -> None:
-        """Begin anew: another attempt may have written a part before.
+        """Begin at the first byte; drop the bytes of an earlier attempt.
 
         Args:
-            length: The body's length in bytes, if the reply says it.
+            length: The body's length in bytes; ``None`` if the reply does not say it.
             media_type: The reply's Content-Type, without parameters.
         """
 
@@ -41,20 +40,20 @@ class Request:
     id: UUID
     """The id of the requested resource."""
     sink: Sink | None = field(default=None, eq=False, repr=False)
-    """Takes the body of a 200 reply, which is then empty in the `Response`."""
+    """Takes the body of a 200 reply; the `Response` then has an empty body."""
     url: Secret | None = field(default=None, repr=False)
-    """A signed URL, to use instead of `path`: without the token, and outside of the rate limit."""
+    """A signed URL, to use instead of `path`; its request has no token, and no rate limit."""
 
 
 async def _have_no_connection() -> None:
-    """Do nothing, for a reply that came by no connection."""
+    """Do nothing, because the reply did not come by a connection."""
 
 
 @frozen
 class Response:
-    """A complete reply, whatever its status; its texts are as the server sent them.
+    """A complete reply of any status, with its texts as the server sent them.
 
-    They can quote the token, so nothing of them is kept or shown but through a `Redactor`.
+    They can quote the token, so they are shown and kept only after a `Redactor` has read them.
     """
 
     status: int
@@ -63,7 +62,7 @@ class Response:
     distrust: Callable[[], Awaitable[None]] = field(
         default=_have_no_connection, repr=False, eq=False
     )
-    """Stops the use of the connection, because it delivered the reply to another request."""
+    """Stops the use of pooled connections, because one delivered the reply to another request."""
     rate_limit: RateLimitHeaders = field(
         init=False,
         repr=False,
@@ -74,7 +73,7 @@ class Response:
 
 
 class FailureKind(Enum):
-    """Why there is no reply. The transport decides which; `classify` decides what follows."""
+    """The reason why there is no reply. The transport sets it, and `classify` decides by it."""
 
     CONNECT = "could not connect"
     CERTIFICATE = "the server's certificate was not accepted"
@@ -90,22 +89,22 @@ class FailureKind(Enum):
 
 @frozen
 class Failure:
-    """An exchange that brought no reply."""
+    """An exchange without a reply."""
 
     kind: FailureKind
     reason: str
-    """In words, for the error's message, but for what the operating system may quote; `classify`
-    hides the token in it."""
+    """The reason in words, for the error's message. It can quote texts of the operating system, so
+    `classify` hides the token in it."""
     sent: bool = True
     """True if the server may have seen, and so counted, the request."""
 
 
 class Transport(Protocol):
-    """Makes exchanges: the transport, or a stand-in for it."""
+    """Makes exchanges, by a connection or as a stand-in for tests."""
 
     async def send(self, request: Request, deadline: float) -> Response | Failure:
         """Make one exchange, by `deadline` (in the event loop's seconds) at the latest."""
         ...
 
     async def close(self) -> None:
-        """Close what is open; there is no exchange under way."""
+        """Close all connections; no exchange is in flight."""

@@ -32,26 +32,28 @@ class FileClient(BaseClient):
         timeout: float | None = None,
         on_progress: OnProgress | None = None,
     ) -> Path:
-        """Save the file of a document, whole or not at all.
+        """Save the file of a document, completely or not at all.
 
-        The bytes go to a temporary file beside `path`, which is renamed in the end. The file's
-        length and checksum are compared with the document's, where it has them. This takes two
-        hits of the rate limit; the file comes from a storage that the rate limit does not count.
+        The bytes go to a temporary file beside `path`, which is renamed at the end. If the document
+        has a length and a checksum, the file must match them. This takes two hits of the rate
+        limit; the file itself comes from a storage without a rate limit.
 
         Args:
             document_id: The document's id, in a form that `get_session` takes.
-            path: Where to save the file. The server's own name for it plays no part.
-            overwrite: Replace a file that is there.
-            timeout: Seconds for the file; ``None`` for no end, but a silence of
-                ``attempt_timeout`` ends an attempt.
-            on_progress: Called with the bytes so far, and all of them or ``None``.
+            path: The path to save the file at; the server's own name for it is not used.
+            overwrite: Replace an existing file.
+            timeout: Seconds for the file; ``None`` for no limit, but ``attempt_timeout`` seconds
+                without a byte end an attempt.
+            on_progress: Called with the number of bytes so far, and of all bytes (``None`` if that
+                is unknown).
 
         Returns:
             `path`, as a `pathlib.Path`.
 
         Raises:
-            ConfigurationError: `path` is a directory, or there already; nothing was sent.
-            FileError: the file is not the document's, or cannot be written.
+            ConfigurationError: `path` is a directory, is in a directory that does not exist, or
+                exists already; nothing was sent.
+            FileError: the file does not match the document, or cannot be written.
             RaydocsError: as `get_session`, for a document.
 
         Source: the API reference, ``GET /extractions/documents/{documentId}/url``.
@@ -106,7 +108,7 @@ class FileClient(BaseClient):
         return sink.target
 
     async def _save_file(self, request: Request, sink: FileSink, timeout: float | None) -> None:
-        """Fetch a signed URL, and with it the file."""
+        """Fetch a signed URL, and the file from there."""
         url = parse_file_url((await self._fetch(DOCUMENT_URL, request.id)).url)
         request = evolve(request, url=url, sink=sink)
         await self._engine.call(FILE, request, timeout=timeout, lane=Lane.SINGLE)
@@ -114,7 +116,7 @@ class FileClient(BaseClient):
 
 @asynccontextmanager
 async def _saving(request: Request, sink: FileSink) -> AsyncIterator[None]:
-    """Keep the file in the end; errors of the file or its storage name the resource."""
+    """Keep the file at the end of the block; name the resource in errors of file and storage."""
     try:
         async with sink:
             yield

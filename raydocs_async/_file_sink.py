@@ -1,7 +1,7 @@
-"""A file that is put in its place whole, or not at all.
+"""A file that is saved completely or not at all.
 
-The bytes go into a temporary file beside the target, which is renamed when all of them are there
-and are the right ones. A crash leaves at most a file ``.….part``, and never half a target.
+The bytes go into a temporary file beside the target, which is renamed after its length and checksum
+are verified. A crash leaves at most a file ``.….part``, and never an incomplete target.
 """
 
 import asyncio
@@ -20,16 +20,16 @@ from attrs import frozen
 from raydocs_async.errors import ConfigurationError, FileError
 
 OnProgress: TypeAlias = Callable[[int, int | None], object]
-"""Called with the bytes so far, and with all of them, if that is known."""
+"""Called with the number of bytes so far, and of all bytes; ``None`` if that is unknown."""
 
 _RENAMES_TO_NEW_ONLY = os.name == "nt"
-"""Windows refuses to rename a file to a name that exists; elsewhere it replaces what is there."""
+"""Windows refuses to rename a file to an existing name. Other systems replace the existing file."""
 _is_sha256 = re.compile(r"[0-9a-fA-F]{64}").fullmatch
 
 
 @frozen
 class Expected:
-    """Facts about a file that its bytes have to match; ``None`` where nothing is known."""
+    """Facts that the file has to match; ``None`` if a fact is unknown."""
 
     size: int | None = None
     sha256: str | None = None
@@ -37,11 +37,11 @@ class Expected:
 
 
 class FileSink:
-    """Writes one file, as a context manager that leaves the file or nothing.
+    """Writes one file, as a context manager: without `keep`, nothing is left at its end.
 
     Args:
-        target: Where the file is to be.
-        overwrite: Replace a file that is there.
+        target: The path of the file.
+        overwrite: Replace an existing file.
         expected: Facts to check.
         on_progress: Called after each piece.
     """
@@ -89,16 +89,16 @@ class FileSink:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # Not in a thread: a cancellation must not leave the file behind.
-        with suppress(OSError):  # of a write that has failed already
+        # Not in a thread: a cancellation would not wait for it, and leave the file behind.
+        with suppress(OSError):  # closing repeats a write that has failed
             self._open.close()
         self._part.unlink(missing_ok=True)
 
     async def begin(self, length: int | None, media_type: str) -> None:
-        """Begin anew, for the body of a reply.
+        """Begin at the first byte of a reply's body, and drop the bytes of an earlier attempt.
 
         Raises:
-            FileError: the reply is of another type or length than expected.
+            FileError: the reply has another type or length than expected.
         """
         expected = self.expected
         if expected.media_type not in (None, media_type):
@@ -127,10 +127,10 @@ class FileSink:
             self._on_progress(self._size, self._total)
 
     async def keep(self) -> Path:
-        """Check the whole file, and put it in its place.
+        """Check the complete file, and rename it to the target.
 
         Raises:
-            FileError: the file is not the expected one, or cannot be written.
+            FileError: the file does not match `Expected`, or cannot be written.
         """
         if self.expected.size not in (None, self._size):
             raise self._mismatch(f"{self._size} bytes", f"{self.expected.size}")
@@ -157,7 +157,7 @@ class FileSink:
         return FileError(f"the file has {found} instead of {expected}; nothing was kept")
 
     async def _blocking(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Call a function of the file system in a thread, and put its failure in words."""
+        """Call a function of the file system in a thread; a failure becomes a `FileError`."""
         try:
             return await asyncio.to_thread(function, *args)
         except FileExistsError:
@@ -177,7 +177,10 @@ def _sync(file: BinaryIO) -> None:
 
 
 def _rename_to_new(source: Path, target: Path) -> None:
-    """Rename, unless there is a file of that name; no other program can come in between."""
+    """Rename atomically, unless the target exists.
+
+    A check before the rename would lose a file that another program makes in between.
+    """
     if _RENAMES_TO_NEW_ONLY:
         source.rename(target)
         return
@@ -185,7 +188,7 @@ def _rename_to_new(source: Path, target: Path) -> None:
         os.link(source, target)
     except FileExistsError:
         raise
-    except OSError:  # a file system without hard links
+    except OSError:  # a file system without hard links, where only a check is possible
         if target.exists():
             raise FileExistsError(target) from None
         source.rename(target)

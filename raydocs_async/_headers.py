@@ -23,7 +23,7 @@ _seconds = re.compile(r"[0-9]+(\.[0-9]+)?").fullmatch
 class RateLimitHeaders:
     """Rate-limit headers of a reply; ``None`` for an absent one.
 
-    Only a 429 has `retry_after`. Numbers that cannot be meant are treated as absent.
+    An impossible number, such as a limit of 0, is treated as absent.
     """
 
     limit: int | None = None
@@ -31,11 +31,11 @@ class RateLimitHeaders:
     retry_after: float | None = None
     """Seconds."""
     date: str | None = None
-    """The reply's ``Date``, as it came."""
+    """The reply's ``Date``, unparsed."""
 
     @classmethod
     def parse(cls, headers: Mapping[str, str]) -> "RateLimitHeaders":
-        """Read the framework's headers; any value is survived."""
+        """Read the framework's headers; no value is an error."""
         limit = _parse_integer(headers.get("X-RateLimit-Limit"))
         remaining = _parse_integer(headers.get("X-RateLimit-Remaining"))
         retry_after = headers.get("Retry-After")
@@ -68,7 +68,7 @@ class Refused:
 
 @frozen
 class Unseen:
-    """No reply of the server itself came: it may or may not have counted the request."""
+    """There is no reply of the server itself, which may or may not have counted the request."""
 
 
 @frozen
@@ -81,10 +81,10 @@ Observation: TypeAlias = Passed | Refused | Unseen | NotCounted
 
 
 def parse_retry_after(value: str | None, date: str | None) -> float | None:
-    """Seconds to wait by a Retry-After header, or ``None`` where it says nothing usable.
+    """Return the seconds of a Retry-After header; ``None`` if it is absent or unusable.
 
-    An HTTP date is compared to the reply's own `date`, never to a local clock: that one may be
-    wrong, and jumps. A date without a `date` to compare it to says nothing.
+    An HTTP date is compared to the reply's own `date`, because the local clock may be wrong or
+    jump. Without a `date`, an HTTP date is unusable.
     """
     if value is None:
         return None
@@ -93,7 +93,7 @@ def parse_retry_after(value: str | None, date: str | None) -> float | None:
     until, now = _parse_date(value), _parse_date(date)
     if until is None or now is None:
         return None
-    # More than a day ahead by a date is a clock gone wrong (a `Date` of 1970), not a wish.
+    # A difference of more than a day shows a wrong clock, such as a `Date` of 1970.
     return until - now if 0 <= until - now <= 24 * 3600 else None
 
 

@@ -1,4 +1,4 @@
-"""Calls of the user's ``on_event`` hook, whose mistakes must not end anybody's call."""
+"""Calls of the user's ``on_event`` hook."""
 
 import logging
 from inspect import iscoroutine
@@ -11,7 +11,7 @@ _log = logging.getLogger("raydocs_async")
 class Announcer:
     """Gives events to a hook, and logs the first exception that the hook raises.
 
-    The next ones are not logged: a hook that is broken raises at each of several events a request.
+    Later ones are not logged, because a broken hook raises at each of several events a request.
     `KeyboardInterrupt`, `SystemExit` and `asyncio.CancelledError` pass.
     """
 
@@ -27,13 +27,13 @@ class Announcer:
             if not self._has_failed:
                 self._has_failed = True
                 _log.exception(
-                    "on_event raised at %s; the call goes on, and what the hook raises from now on "
-                    "is not logged",
+                    "on_event raised at %s; the call continues, and later exceptions of the hook "
+                    "are not logged",
                     type(event).__name__,
                 )
 
 
 def _refuse_coroutine(returned: object) -> None:
     if iscoroutine(returned):
-        returned.close()  # otherwise Python warns at each of them
-        raise TypeError("on_event returned a coroutine, which nobody awaits")
+        returned.close()  # otherwise Python warns at each coroutine
+        raise TypeError("on_event returned a coroutine, which is never awaited")

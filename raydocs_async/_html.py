@@ -5,20 +5,20 @@ from html import escape
 from itertools import chain, islice
 
 MOST_ROWS = 20
-"""Rows that are shown of each part; a page with ten thousand of them is no help."""
+"""Rows of each part that are shown, at most."""
 
 Row = Sequence[object]
 
 
 def first(rows: Iterable[Row], count: int) -> Iterator[Row]:
-    """The first of `count` rows, and how many more there are."""
+    """Yield the first of `count` rows, and a last row with the number of the others."""
     yield from islice(rows, MOST_ROWS)
     if count > MOST_ROWS:
         yield ("", f"… and {count - MOST_ROWS} more")
 
 
 def table(caption: object, head: Row, *parts: Iterable[Row]) -> str:
-    """A table; nothing in it can be markup, and ``None`` is an empty cell."""
+    """Return a table; its texts are escaped, and ``None`` is an empty cell."""
     rows = "".join(_row("td", row) for row in chain(*parts))
     caption = escape(str(caption))
     return f"<table><caption>{caption}</caption>{_row('th', head)}{rows}</table>"

@@ -52,7 +52,7 @@ class Journal:
         self._request = request
         self._announce = announce
         self._clock = clock
-        # The end of the last activity: from then on the call waits for the limit or backs off.
+        # The end of the last activity; since then the call waits for the limit or backs off.
         self.started = self._idle_since = clock()
 
     @property
@@ -112,7 +112,7 @@ class Journal:
             self._announce(RetryScheduled(**self._about(), delay=delay))
 
     def report_rate_limit(self, event: RateLimitEvent) -> None:
-        """Record a change of the rate limit, which the last reply told of."""
+        """Record a change of the rate limit that the last reply showed."""
         if isinstance(event, Paused):
             _log.info("the rate limit is used up: nothing is sent for %.1f s", event.seconds)
         if self._announce is not None:

@@ -1,4 +1,4 @@
-"""The base of all models: what each remembers of its JSON, and how its fields are spelled there."""
+"""The base of all models: the record of the JSON, and the spelling of fields there."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -8,11 +8,11 @@ from uuid import UUID
 from attrs import field, frozen
 
 WIRE_NAMES = "wire_names"
-"""The metadata key for a field's spellings in JSON, the current one first, older ones after it."""
+"""The metadata key for a field's spellings in JSON, the current one first, then older ones."""
 
 AnyId = Annotated[str | None, "a number or a string in JSON"]
-"""An id that some replies send as a number and some as a string: always a string, so that all
-spellings compare."""
+"""An id that is a number in some replies and a string in others. It is read as a string, so that
+both are equal."""
 
 
 def spelled(*names: str) -> dict[str, tuple[str, ...]]:
@@ -21,19 +21,19 @@ def spelled(*names: str) -> dict[str, tuple[str, ...]]:
 
 
 class Status(StrEnum):
-    """The statuses that are known; new ones will come, and stay plain strings."""
+    """The known statuses; an unknown one stays a plain string."""
 
 
 @frozen(kw_only=True)
 class Model:
-    """Record of the JSON that a model was read from."""
+    """The base of all models, with a record of the JSON that a model was read from."""
 
     extra: Mapping[str, Any] = field(factory=dict, repr=False, hash=False)
     """The keys of the reply that this version of the library does not know."""
     wire_keys: tuple[str, ...] = field(default=(), repr=False, eq=False)
-    """The reply's keys as it spelled and ordered them; empty for an object built by hand."""
+    """The reply's keys in its own spelling and order; empty for an object built by hand."""
     wire_values: tuple[tuple[str, Any], ...] = field(default=(), repr=False, eq=False)
-    """The fields whose values the reply spelled otherwise than they would be written.
+    """The fields whose values would be written in another spelling than the reply's.
 
     Each is a field's name and the JSON value, as in ``("workspace_id", 12)`` for ``"12"``. It is
     written only while the field still has that value.

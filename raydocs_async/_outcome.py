@@ -1,7 +1,7 @@
-"""Outcomes: of one call, `CallResult`; of one id in bulk work, `Fetched` or `Failed`.
+"""The result of a call, `CallResult`, and an id's outcome in bulk work, `Fetched` or `Failed`.
 
-The latter two have ``id``, ``error`` and ``attempts``. `isinstance`, ``match`` and a comparison of
-``error`` with ``None`` tell them apart, for type checkers as well.
+Both outcomes have ``id``, ``error`` and ``attempts``. `isinstance`, ``match`` and a comparison of
+``error`` with ``None`` distinguish them, for type checkers as well.
 """
 
 import math
@@ -24,7 +24,7 @@ class CallResult(Generic[M]):
     model: M | None = field(default=None, repr=False)
     error: RaydocsError | None = None
     transient: bool = False
-    """True if the error is temporary, and only the retries were used up."""
+    """True if the error is temporary, so that a later call may succeed."""
     attempts: tuple[Attempt, ...] = ()
     sent_at: float = -math.inf
     """When the last request was sent, in the event loop's seconds."""
@@ -54,12 +54,12 @@ class Fetched(Generic[M_co]):
 
     @property
     def session(self: "Fetched[Session]") -> Session:
-        """The fetched session, which is `value` by the name of its kind.
+        """The fetched session; the same object as `value`.
 
         Raises:
-            AttributeError: `value` is of another kind.
+            AttributeError: `value` is not a session.
         """
-        value: object = self.value  # callers without a type checker can have any `Fetched`
+        value: object = self.value  # without a type checker, any `Fetched` can be here
         if not isinstance(value, Session):
             raise AttributeError(f"`value` is a {type(value).__name__}")  # noqa: TRY004
         return value

@@ -22,13 +22,13 @@ class Progress:
     outage: float | None = None
     """Seconds since the service stopped answering; ``None`` while requests get through."""
     eta: float | None
-    """Seconds to go by the rate limit's arithmetic; ``None`` if too little is known."""
+    """Seconds to the end, as far as the rate limit decides; ``None`` if too little is known."""
     rate_limit: RateLimitStatus
     """A snapshot of the rate limit."""
 
 
 def estimate(left: int, status: RateLimitStatus) -> float | None:
-    """Return the seconds until `left` more requests pass, if only the rate limit takes time."""
+    """Return the seconds in which the rate limit admits `left` more requests."""
     if status.limit is None or status.remaining is None or status.per is None:
         return None
     later = left - status.remaining

@@ -1,10 +1,10 @@
-"""The public names, written once: everything else that lists them reads this module.
+"""The public names, written once: documentation and tests read them here.
 
-`raydocs_async` loads it when the first of them is used. Each import repeats its name, which is
-how type checkers know a name that is meant for others.
+`raydocs_async` loads this module when one of the names is used first. Each import repeats its name
+(``as``), by which type checkers recognise a re-export.
 """
 
-# Asking the package for them by `from` would begin to load this module once more.
+# `from raydocs_async import errors` would call the package's `__getattr__`, which imports this.
 import raydocs_async.errors as errors  # noqa: F401, PLR0402
 import raydocs_async.events as events  # noqa: F401, PLR0402
 import raydocs_async.models as models  # noqa: F401, PLR0402

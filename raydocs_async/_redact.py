@@ -1,9 +1,9 @@
-r"""Text from outside, made safe to keep and to show; pure.
+r"""Text from outside, with the token hidden, as one printable line; pure.
 
 Servers, proxies and gateways quote requests in their errors, so any text of a reply can hold the
-token. They rarely quote it as it was sent: PHP writes ``/`` as ``\/`` in JSON, a log service
+token, often in another spelling than was sent: PHP writes ``/`` as ``\/`` in JSON, a log service
 percent-encodes, an HTML page has entities, and one can be inside another. A `Redactor` finds the
-token through these spellings, in any mixture and nested up to `_NESTED` deep:
+token in all these spellings, mixed and nested up to `_NESTED` deep:
 
 - JSON and JavaScript: ``\u007c``, ``\x7c``, a backslash before any character;
 - headers: a quoted pair, which is a backslash before any character, too;
@@ -23,14 +23,14 @@ from html import unescape
 from raydocs_async._secret import REDACTED, Secret
 
 _NESTED = 8
-"""Encodings, one inside the other, that are turned back."""
+"""Encodings inside of each other that are decoded."""
 _SHORT = 8
-"""Characters; shorter tokens are only hidden as whole words, since they are part of many."""
+"""Characters; a shorter token is hidden only as a whole word, because it is part of many words."""
 _LONG_ENOUGH = 16
-"""Characters after the ``|`` of a token ``id|secret`` that make them a secret of their own."""
+"""Characters of ``secret`` in a token ``id|secret`` from which on it is hidden alone, too."""
 
-# Where a run of backslashes or NULs begins, it is taken whole (`++`): to try each of its parts
-# takes quadratic time, which a server could make use of.
+# A run of backslashes or NULs is matched as a whole (`++`), and only from its beginning. Otherwise
+# the search takes quadratic time, and a server could stop the client by a long run.
 _escape = re.compile(
     r"(?:(?<!\\)\\++(?:u00|x)|%(?:u00)?)(?P<hex>[2-7][0-9a-f])"
     r"|(?<!\\)\\++(?P<quoted>[^\\\0])"
@@ -44,8 +44,8 @@ class Redactor:
     """Hides one token in texts, and makes lines of them.
 
     Args:
-        token: Hidden wherever it is quoted. Of ``id|secret``, ``secret`` alone is hidden, too.
-            An empty one hides nothing.
+        token: The token to hide. Of ``id|secret``, ``secret`` alone is hidden, too. If it is empty,
+            nothing is hidden.
     """
 
     __slots__ = ("_pattern", "_token")
@@ -58,13 +58,13 @@ class Redactor:
         return f"Redactor({self._token!r})"
 
     def line(self, text: str, length: int) -> str:
-        """One printable line of `text`, at most `length` characters of it, without the token."""
+        """Return `text` as one printable line of at most `length` characters, without the token."""
         text = self._hidden(text)
         line = " ".join("".join(map(_printable, text[:length])).split())
         return line if len(text) <= length else line[: length - 1] + "…"
 
     def body(self, body: bytes) -> bytes:
-        """The body as it came, without the token."""
+        """Return the body without the token, and otherwise unchanged."""
         return self._hidden(body.decode("latin-1")).encode("latin-1")
 
     def _hidden(self, text: str) -> str:
@@ -77,7 +77,7 @@ class Redactor:
         return "".join((*parts, text[end:]))
 
     def _quotations(self, text: str) -> Iterator[tuple[int, int]]:
-        """Where the token is, in any spelling; the same place may come more than once."""
+        """Yield the places of the token, in any spelling; a place may come more than once."""
         decoded = text
         origins: Sequence[int] = range(len(text) + 1)
         for _ in range(1 + _NESTED):
@@ -90,7 +90,7 @@ class Redactor:
 
 
 def _patterns(token: str) -> Iterator[str]:
-    """Expressions for the token; what looks like an escape in it may be turned back, too."""
+    """Yield expressions for the token, and for the token with its own escapes decoded."""
     for _ in range(_NESTED):
         if token:
             yield _pattern(token)
@@ -109,14 +109,14 @@ def _pattern(text: str) -> str:
 
 
 def _decode(text: str, origins: Sequence[int]) -> tuple[str, Sequence[int]]:
-    """Turn back one layer of escapes.
+    """Decode one layer of escapes.
 
     Args:
-        text: What to decode.
+        text: The text to decode.
         origins: The place of each of its characters, and of its end, in the original text.
 
     Returns:
-        As the arguments.
+        The decoded text, and its origins.
     """
     parts: list[str] = []
     places = array("L")

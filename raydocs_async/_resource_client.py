@@ -1,4 +1,4 @@
-"""The client's methods that read one resource, or the list of what belongs to one."""
+"""The client's methods that read one resource, or a list that belongs to it."""
 
 from collections.abc import AsyncIterator
 from uuid import UUID
@@ -25,23 +25,24 @@ class ResourceClient(BaseClient):
 
         Args:
             session_id: A UUID, or its usual form of 36 characters, in either case.
-            timeout: Seconds it may take in all, queueing and retries included; ``None`` for no
-                end; by default the client's.
+            timeout: Seconds that the call may take in all, queueing and retries included; ``None``
+                for no limit; by default the client's ``timeout``.
 
         Returns:
             The session with its documents and results.
 
         Raises:
             InvalidIdError: `session_id` is not an id; nothing was sent.
-            NotFoundError: it does not exist, or the token may not see it.
+            NotFoundError: the session does not exist, or the token may not see it.
             AuthenticationError: the token is not valid.
             PermissionDeniedError: the token lacks the ability ``sessions-read``.
-            RateLimitError: the rate limit's window opens too late for this call; says when.
+            RateLimitError: the rate limit's window opens too late for this call; the error has the
+                time of its opening.
             APITimeoutError: no answer in time.
             APIConnectionError: no usable reply in any attempt.
-            InternalServerError: the service failed in all of them.
-            APIResponseValidationError: the reply is not what the API documents.
-            ClientClosedError: the client was closed before or meanwhile.
+            InternalServerError: the service failed in all attempts.
+            APIResponseValidationError: the reply does not have the documented shape.
+            ClientClosedError: the client was closed before or during the call.
             ConfigurationError: `timeout` is not above 0, the client was opened in another
                 event loop or process, or no asyncio event loop is running.
 
@@ -88,7 +89,7 @@ class ResourceClient(BaseClient):
 
         Args:
             document_id: The document's id, in a form that `get_session` takes.
-            timeout: As for `get_session`; for each page, should the passages come in several.
+            timeout: As for `get_session`, for each page of the list.
 
         Returns:
             The chunks in the document's order. Before its processing is over there are none, or

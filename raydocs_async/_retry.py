@@ -1,8 +1,8 @@
-"""When to try again: the policy, its arithmetic, the retry quota, and tenacity set up by them.
+"""Retries of a call: the policy, its arithmetic, the retry quota, and tenacity configured by them.
 
-tenacity works on returned verdicts, so exceptions that are not ours, cancellation above all,
-pass through it untouched. It keeps no state from one call into the next; what calls share is the
-`RetryQuota` alone. Bulk work decides by what other ids get, and brings its own `Patience`.
+tenacity works on returned verdicts, so foreign exceptions, above all a cancellation, pass through
+untouched. Calls share no state but the `RetryQuota`. Bulk work also considers the replies to other
+ids, so it brings a `Patience` of its own.
 """
 
 from collections.abc import Awaitable, Callable
@@ -17,25 +17,25 @@ from raydocs_async._classify import Retry
 
 @frozen(kw_only=True)
 class RetryPolicy:
-    """How failures that may pass are retried: full-jitter back-off, doubling.
+    """Policy for retries of temporary failures: exponential back-off with full jitter.
 
     The wait before attempt *n* + 1 is drawn evenly from 0 to ``initial * 2 ** (n - 1)`` seconds,
-    at most `maximum`. A reply's Retry-After is waited for in full, when it is the longer one.
-    A 429 is not a failed attempt: the rate limiter waits it out.
+    at most `maximum`. If the reply's Retry-After is longer, the call waits for that. A 429 is not a
+    failed attempt: the rate limiter waits it out.
 
     Raises:
-        ConfigurationError: a value that makes no sense.
+        ConfigurationError: a value is out of its range.
     """
 
     attempts: int = 5
-    """Tries in all, the first one included; 1 never retries. In bulk work only those tries count
-    after which another id got through."""
+    """Attempts in all, the first one included; 1 never retries. In bulk work only those attempts
+    count after which the service answered another request."""
     initial: float = 0.5
     """The bound of the first wait, in seconds."""
     maximum: float = 20.0
-    """The bound of every wait that is ours, in seconds."""
+    """The bound of every back-off, in seconds; a Retry-After can be longer."""
     max_retry_after: float = 120.0
-    """The longest Retry-After on a failure that is waited for, in seconds; with a longer one the
+    """The longest Retry-After of a failure that a call waits for, in seconds. With a longer one the
     call fails at once, and bulk work treats it as an outage."""
 
     def __attrs_post_init__(self) -> None:
@@ -45,8 +45,8 @@ class RetryPolicy:
 
 
 def backoff(policy: RetryPolicy, failures: int, rand: Callable[[], float]) -> float:
-    """Seconds to wait after the given number of failures in a row; `rand` is in [0, 1)."""
-    doublings = min(failures - 1, 60)  # past that a float has left every bound behind
+    """Return the seconds to wait after so many consecutive failures; `rand()` is in [0, 1)."""
+    doublings = min(failures - 1, 60)  # without the bound, 2.0**1024 raises an OverflowError
     return rand() * min(policy.maximum, policy.initial * 2.0**doublings)
 
 
@@ -56,17 +56,17 @@ def silence(policy: RetryPolicy, refusals: int, rand: Callable[[], float]) -> fl
 
 
 class RetryQuota:
-    """Bounds the rate of retries of many calls together, so that an outage is not met by a storm.
+    """A token bucket for the retries of many calls, so that an outage does not get a retry storm.
 
-    A retry takes `cost` tokens out. A success puts one back, and so does time. The capacity and
-    the cost are those of the AWS SDKs: a hundred retries in a row, and then one for five
-    successes. Time refills an empty quota in a minute, so that an outage which is over does not
-    weaken the calls after it, and an outage that lasts is met with 100 retries a minute.
+    A retry takes `cost` tokens. A success puts one token back, and time refills the bucket, too.
+    Capacity and cost are those of the AWS SDKs: a hundred retries in a row, and then one retry for
+    five successes. Time refills an empty bucket in a minute. So calls after an outage have their
+    retries again, and a long outage gets at most 100 retries a minute.
 
     Args:
-        capacity: Tokens of a full quota.
-        cost: Tokens a retry takes.
-        per_second: Tokens that time puts back.
+        capacity: Tokens in a full bucket.
+        cost: Tokens that a retry takes.
+        per_second: Tokens that time puts back in a second.
     """
 
     __slots__ = ("_as_of", "_tokens", "capacity", "cost", "per_second")
@@ -78,12 +78,12 @@ class RetryQuota:
         self._as_of = 0.0
 
     def tokens(self, now: float) -> float:
-        """Return the tokens that are left; negative where retries were reserved."""
+        """Return the tokens that are left; the number is negative if retries were reserved."""
         earned = self.per_second * max(0.0, now - self._as_of)
         return min(self.capacity, self._tokens + earned)
 
     def take(self, now: float) -> bool:
-        """Pay for a retry, if there is enough left."""
+        """Pay for a retry if enough tokens are left; return False if not."""
         left = self.tokens(now) - self.cost
         if left < 0:
             return False
@@ -91,7 +91,7 @@ class RetryQuota:
         return True
 
     def reserve(self, now: float) -> float:
-        """Pay for a retry in advance, and return the seconds after which it is earned."""
+        """Pay for a retry in advance, and return the seconds until time has refilled its tokens."""
         self._set(self.tokens(now) - self.cost, now)
         return max(0.0, -self._tokens / self.per_second)
 
@@ -107,12 +107,13 @@ class RetryQuota:
 
 
 async def never(failed: "FailedAttempt", sleep: "Sleep") -> bool:
-    """Make no further attempt: the patience of callers that ask again themselves."""
+    """Make no further attempt: the `Patience` of callers that repeat the whole call themselves."""
     return False
 
 
 SHORTEST_SILENCE = 1.0
-"""Seconds after a 429 without Retry-After, at least: the framework's own are whole seconds."""
+"""Seconds to send nothing after a 429 without Retry-After, at least. The framework counts in whole
+seconds, so a shorter pause could end in the same second."""
 
 Sleep: TypeAlias = Callable[[float], Awaitable[None]]
 
@@ -128,7 +129,7 @@ class FailedAttempt:
 
 
 class Patience(Protocol):
-    """Decides about the retries of a call that has no deadline, in the place of `Retries`."""
+    """Decides about the retries of a call without a deadline, in the place of `Retries`."""
 
     async def __call__(self, failed: FailedAttempt, sleep: Sleep) -> bool:
         """Wait, by `sleep` or otherwise; return True for another attempt, False to give up."""
@@ -137,18 +138,18 @@ class Patience(Protocol):
 
 @frozen
 class Retries:
-    """The retries of one call: what there is to decide about them, apart from doing them."""
+    """The retries of one call, by the policy and the quota."""
 
     policy: RetryPolicy
     quota: RetryQuota
     rand: Callable[[], float]
     now: Callable[[], float]
     deadline: float
-    """The call's, by the clock of `now`."""
+    """The call's deadline, by the clock of `now`."""
     sleep: Sleep = field(repr=False)
 
     async def run(self, attempt: Callable[[], Awaitable[Any]]) -> Any:
-        """Await `attempt` until its verdict is no `Retry` or the retries are used up."""
+        """Await `attempt` until its verdict is final or the retries are used up."""
         retrying = AsyncRetrying(
             retry=retry_if_result(lambda verdict: isinstance(verdict, Retry)),
             wait=self._wait,
@@ -163,7 +164,7 @@ class Retries:
         return max(wait, _last_verdict(state).after or 0.0)
 
     def _stop(self, state: RetryCallState) -> bool:
-        # The quota comes last: it is paid only by a retry that is going to happen.
+        # The quota comes last, so that only a retry that will happen pays for it.
         return (
             state.attempt_number >= self.policy.attempts
             or (_last_verdict(state).after or 0.0) > self.policy.max_retry_after

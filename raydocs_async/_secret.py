@@ -8,8 +8,8 @@ REDACTED: Final = "<hidden>"
 class Secret(str):
     """A string that is sent as it is but never shown: its ``repr`` hides it, pickling is refused.
 
-    Tracebacks with captured locals, log records and aiohttp's own exceptions show values by their
-    ``repr``; wherever this object travels, the token does not become readable.
+    Tracebacks with captured locals, log records and aiohttp's exceptions show values by their
+    ``repr``, so none of them shows the token.
     """
 
     __slots__ = ()

@@ -1,8 +1,7 @@
 """Checks of the arguments that callers pass: one style, one set of bounds.
 
-Each function returns the value that it has accepted. It refuses any other with a
-`ConfigurationError` that names the argument, the accepted values and the given one, so that a
-mistake shows where it is made and not at the first call.
+Each function refuses a wrong value with a `ConfigurationError` that names the argument, the
+accepted values and the given one. So a mistake shows at construction instead of at the first call.
 """
 
 import math
@@ -15,7 +14,7 @@ from raydocs_async._secret import Secret
 from raydocs_async.errors import ConfigurationError
 
 LONGEST: Final = 1e9
-"""The bound of every number of seconds: 31 years, which a timer of any platform can take."""
+"""The bound of every number of seconds: 31 years, which timers of all platforms accept."""
 
 _visible_ascii = re.compile(r"[\x21-\x7e]+").fullmatch
 
@@ -98,6 +97,6 @@ def _named(kind: type) -> str:
 
 
 def _refused(name: str, accepted: str, value: object) -> ConfigurationError:
-    # Only a number is shown as it is: a text in the wrong place may be the token.
+    # Only a number is shown: a text in the wrong argument may be the token.
     given = repr(value) if isinstance(value, int | float) else _named(type(value))
     return ConfigurationError(f"{name} must be {accepted}, not {given}")

@@ -1,8 +1,8 @@
 """The audit trail: each extracted value with its reasoning, and the text that it was read from.
 
-``audit_data`` mirrors ``data``. Where ``data`` has a value, it has ``{"reasoning": …, "sources":
-[…]}``. `extracted_fields` joins the two; `Result.fields` calls it. A trail that is missing, or has
-another shape, leaves a field without evidence and is never an error.
+``audit_data`` has the shape of ``data``. In the place of each value it has ``{"reasoning": …,
+"sources": […]}``. `extracted_fields` joins the two; `Result.fields` calls it. If the trail of a
+value is missing or has another shape, the field has no evidence; that is never an error.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -51,14 +51,14 @@ class ExtractedField:
 
     @property
     def name(self) -> str:
-        """The path in one word, as in ``invoice.lines[0].amount``."""
+        """The path as a string, such as ``invoice.lines[0].amount``."""
         parts = (f"[{key}]" if isinstance(key, int) else f".{key}" for key in self.path)
         return "".join(parts).removeprefix(".")
 
 
 @frozen
 class _Entry:
-    """The trail of one place in the data, and of all below that have none of their own."""
+    """The trail of one place in the data, and of all places below it that have none."""
 
     reasoning: str | None = None
     sources: tuple[Evidence, ...] = ()
@@ -104,7 +104,7 @@ def _below(trail: Any, key: str | int) -> Any:
 
 
 def _entry(trail: Any, value: Any) -> _Entry | None:
-    """Return what `trail` says of `value` itself, or ``None`` if it only leads further down.
+    """Return the trail of `value` itself; ``None`` if `trail` only has those of places below it.
 
     Data may have keys named "reasoning" and "sources", too. Where it does, the trail's keys of
     these names mirror them.
@@ -123,7 +123,7 @@ def _entry(trail: Any, value: Any) -> _Entry | None:
 
 
 def _evidence(source: Any) -> Evidence | None:
-    """Return a source with those of its parts that have the documented type."""
+    """Return a source with its parts of the documented type; ``None`` if it has none."""
     if not isinstance(source, dict):
         return None
     text, page = source.get("text"), source.get("page")

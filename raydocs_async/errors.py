@@ -21,13 +21,13 @@
         └── InternalServerError       5xx
 
 ``str(error)`` is for a log: `message`, with the resource's noun and id, the number of attempts,
-when to come back and a hint, as far as there are any. `message` alone is for a table that has
+the time to come back and a hint, as far as there are any. `message` alone is for a table that has
 columns for the rest.
 
-Every one of them pickles and copies. Its own fields are read-only; notes and other attributes can
-be added, as to any exception, and go along when it is pickled or copied. None holds the token, an
-exception or object of the HTTP library, or shows data of a document in its message, ``repr`` or
-``args``.
+Each error can be pickled and copied. Its own fields are read-only. Notes and other attributes can
+be added, as to any exception, and are pickled and copied, too. No error holds the token, or an
+exception or object of the HTTP library. The message, ``repr`` and ``args`` never show data of a
+document.
 """
 
 import math
@@ -39,14 +39,14 @@ from attrs import define, field, frozen, setters
 from attrs.exceptions import FrozenAttributeError
 
 PAYLOAD_LIMIT = 256 * 1024
-"""How many bytes of a body an `APIResponseValidationError` keeps: 256 KiB."""
+"""Bytes of a body that an `APIResponseValidationError` keeps: 256 KiB."""
 
 E = TypeVar("E", bound="RaydocsError")
 
 
 @frozen(kw_only=True)
 class Attempt:
-    """One try of a call, as its error's history keeps it."""
+    """One attempt of a call, in the history of its error."""
 
     at: float
     """When it was sent, in seconds since the call began."""
@@ -74,13 +74,13 @@ class RaydocsError(Exception):
     status: int | None = field(default=None, kw_only=True)
     """The reply's HTTP status, if there was a reply."""
     retry_after: float | None = field(default=None, kw_only=True)
-    """Seconds until it is worth coming back, if that is known."""
+    """Seconds to wait before another call, if that is known."""
     request_id: str | None = field(default=None, kw_only=True)
     """The reply's own id, to quote to the service's support; printable, at most 200 characters."""
     body_excerpt: str = field(default="", kw_only=True)
     """The beginning of an error reply's body, as one printable line without the token."""
     attempts: tuple[Attempt, ...] = field(default=(), kw_only=True)
-    """Every try, in order; empty where nothing was sent."""
+    """Every attempt, in order; empty if nothing was sent."""
 
     def __attrs_post_init__(self) -> None:
         BaseException.__init__(self, self.message)
@@ -107,13 +107,13 @@ class RaydocsError(Exception):
 
 
 def _rebuild(kind: type[E], args: tuple[Any, ...], fields: Mapping[str, Any], more: Any) -> E:
-    """Build an error as it was, without the ``__init__`` that a subclass may have of its own."""
+    """Rebuild an error without calling the ``__init__`` of a user's subclass."""
     error = kind.__new__(kind, *args)
     for name, value in fields.items():
         object.__setattr__(error, name, value)
     vars(error).update(more)
     if hasattr(error, "__notes__"):
-        error.__notes__ = [*error.__notes__]  # a copy has notes of its own
+        error.__notes__ = [*error.__notes__]  # a list of its own, not the original's
     return error
 
 
@@ -135,14 +135,14 @@ class ClientClosedError(RaydocsError):
 
 @define(eq=False, repr=False, auto_exc=False, on_setattr=setters.frozen)
 class WaitTimeoutError(RaydocsError):
-    """The resource was not finished when the time to wait for it was over."""
+    """The resource was not finished within the time to wait."""
 
     last_seen: Any = field(default=None, kw_only=True)
     """The resource as it was last seen; ``None`` if it never was."""
 
 
 class FileError(RaydocsError):
-    """A file could not be fetched whole or not be written; nothing was left behind."""
+    """A file could not be fetched completely, or not be written; no part of it is left."""
 
 
 class APIConnectionError(RaydocsError):
@@ -158,15 +158,13 @@ class APIResponseValidationError(RaydocsError):
     """A reply with status 200 whose body does not fit the model."""
 
     payload: bytes = field(default=b"", kw_only=True)
-    """The first 256 KiB of the body, as it came but for the token; it can hold document data, so it
-    is never printed.
-
-    If it is shorter than `payload_size`, the rest was not kept.
+    """The first 256 KiB of the body, with the token hidden. It can hold document data, so it is
+    never printed. If it is shorter than `payload_size`, the rest was not kept.
     """
     payload_size: int = field(
         default=attrs.Factory(lambda self: len(self.payload), takes_self=True), kw_only=True
     )
-    """Bytes of the whole body."""
+    """The length of the whole body, in bytes."""
     truncated: bool = field(default=False, kw_only=True)
     """True if the body that the service sent ends in the middle of the JSON."""
 
@@ -202,10 +200,10 @@ class UnprocessableEntityError(APIStatusError):
 
 
 class RateLimitError(APIStatusError):
-    """The rate limit stands in the way for longer than the call may wait.
+    """The rate limit's window is shut for longer than the call may wait.
 
-    Raised at once when the wait is known to be too long, with `retry_after` and without a
-    `status` if nothing was sent.
+    Raised as soon as that is known, with `retry_after`. If no request of the call was refused,
+    there is no `status`.
     """
 
 

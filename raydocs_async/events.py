@@ -3,12 +3,12 @@
 ::
 
     CallStarted ─ AttemptStarted ┬ AttemptEnded ─ RetryScheduled ─ … ─ CallEnded
-                                 └ WindowOpened, Paused, ForeignUse: news in the reply
+                                 └ WindowOpened, Paused, ForeignUse: by the reply's headers
 
 Every `CallStarted` is followed by one `CallEnded`, and every `AttemptStarted` by one
 `AttemptEnded`, also when the call is cancelled or the client closed. The hook is called in the
-task that makes the call, so that a context variable set there (a tracing span's) is seen by what
-follows. It is called in between everything else, and should return at once.
+task that makes the call, so that later steps of the call see a context variable that it sets (such
+as a tracing span). The call waits for the hook, which should return at once.
 
 An exception that the hook raises does not end the call: the first one is logged as an error with
 its traceback, by the logger ``raydocs_async``, and later ones are ignored. `KeyboardInterrupt`,
@@ -60,14 +60,15 @@ class AttemptStarted(_CallEvent):
     """A request is about to be sent."""
 
     number: int
-    """1 for the call's first request, 2 for the next; those that a 429 refused count."""
+    """1 for the call's first request, 2 for the next; requests refused by a 429 count, too."""
     waited: float
-    """Seconds in the queue and in back-off, since the call or its last attempt's end."""
+    """Seconds in the queue and in back-off, since the start of the call or the end of its last
+    attempt."""
 
 
 @frozen(kw_only=True)
 class AttemptEnded(_CallEvent):
-    """The reply was read and judged, or there is none."""
+    """An attempt has ended, with or without a reply."""
 
     number: int
     """The number of its `AttemptStarted`."""
@@ -84,7 +85,7 @@ class RetryScheduled(_CallEvent):
     """The call backs off before its next attempt."""
 
     delay: float
-    """Seconds until it queues again."""
+    """Seconds until the call joins the queue again."""
 
 
 @frozen(kw_only=True)
@@ -94,35 +95,36 @@ class CallEnded(_CallEvent):
     seconds: float
     """Duration of the call."""
     attempts: int
-    """Requests that were sent for it."""
+    """The number of requests that were sent for the call."""
     error: str | None
-    """The name of the exception's class, ``"NotFoundError"`` or ``"CancelledError"`` for two."""
+    """The name of the exception's class, such as ``"NotFoundError"`` or ``"CancelledError"``;
+    ``None`` for a success."""
 
 
 @frozen(kw_only=True)
 class WindowOpened:
-    """A reply told of a new window of the rate limit."""
+    """A reply showed a new window of the rate limit."""
 
     limit: int | None
-    """Hits it allows; ``None`` if nothing tells."""
+    """Hits that it allows; ``None`` if that is unknown."""
     remaining: int | None
-    """Hits left when the reply came; ``None`` if it did not say."""
+    """Hits left when the reply came; ``None`` if the reply did not say."""
 
 
 @frozen(kw_only=True)
 class Paused:
-    """A reply refused a request; nobody sends anything for a while."""
+    """A 429 refused a request, so that no call sends anything for a while."""
 
     seconds: float
-    """For how long."""
+    """The length of the pause."""
 
 
 @frozen(kw_only=True)
 class ForeignUse:
-    """Others on the same IP address use the window, too."""
+    """Other clients on the same IP address use the window, too."""
 
     hits: int
-    """How many of its hits were theirs so far, at least."""
+    """Hits of the window that were theirs so far, at least."""
 
 
 RateLimitEvent: TypeAlias = WindowOpened | Paused | ForeignUse

@@ -1,21 +1,21 @@
 """The API's objects, as frozen values.
 
-Read from a reply, an object keeps all of it. Keys that no field knows are in `extra`, and a status
-that is not in the enumeration stays a plain string. `wire_keys` remembers which keys were there,
-under which spelling. `wire_values` remembers each value that the reply spelled otherwise than the
-library would: an id that was a number, PHP's ``[]`` for an empty map, a time with its zeros. So an
-object is written with the keys and values that it was read from, with two exceptions. UUIDs are
-written in lower case and with hyphens. Integers are exact, however long, but a number with a
-fraction is a double, as in most JSON libraries, and digits that a double cannot hold are rounded.
+An object keeps the whole JSON that it was read from. Keys without a field are in `extra`, and a
+status that is not in the enumeration stays a plain string. `wire_keys` has the keys in the reply's
+spelling and order. `wire_values` has each value that the library would write in another spelling:
+an id that was a number, PHP's ``[]`` for an empty map, a time with its zeros. So an object is
+written with the keys and values that it was read from, with two exceptions. UUIDs are written in
+lower case and with hyphens. Integers are exact, however long, but a number with a fraction is a
+double, as in most JSON libraries, and digits that a double cannot hold are rounded.
 
 All values are of plain built-in types: ``str``, ``int``, ``float``, ``bool``, ``dict``, ``list``,
 ``tuple``, ``UUID`` and ``datetime``. A known status is a member of a ``StrEnum``, which PyYAML
 refuses: give it ``str(status)``.
 
-A field without a default is in every reply that the reference documents. All other fields are
-``None``, or empty, where a reply leaves them out. Times are aware; one that names no zone is UTC,
-the framework's default. Free-form parts (`settings`, `meta`, `data`, `audit_data`, `extra`) are
-the plain ``dict`` and ``list`` objects of the JSON; they do not take part in hashing.
+A field without a default is in every documented reply. All other fields are ``None``, or empty, if
+a reply leaves them out. Times are aware; a time without a zone is UTC, the framework's default.
+Free-form parts (`settings`, `meta`, `data`, `audit_data`, `extra`) are the plain ``dict`` and
+``list`` objects of the JSON; they do not take part in hashing.
 """
 
 from collections.abc import Iterator, Mapping
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 class SessionStatus(Status):
-    """How far a session is."""
+    """Progress of a session."""
 
     PENDING = "pending"
     PROCESSING = "processing"
@@ -43,7 +43,7 @@ class SessionStatus(Status):
 
 
 class DocumentStatus(Status):
-    """How far a document is."""
+    """Progress of a document."""
 
     UPLOADED = "uploaded"
     QUEUED = "queued"
@@ -57,7 +57,7 @@ class DocumentStatus(Status):
 
 
 class ParsingStatus(Status):
-    """How far the parsing of a document is."""
+    """Progress of the parsing of a document."""
 
     QUEUED = "queued"
     PROCESSING = "processing"
@@ -66,7 +66,7 @@ class ParsingStatus(Status):
 
 
 class ResultStatus(Status):
-    """How far a result is."""
+    """Progress of a result."""
 
     CREATED = "created"
     PENDING = "pending"
@@ -81,9 +81,9 @@ class Source(Model):
     """Where a document came from."""
 
     type: str | None = None
-    """``"upload"``, for one."""
+    """The kind of source, such as ``"upload"``."""
     url: str | None = field(default=None, repr=False)
-    """Where it was fetched from, if it was."""
+    """The URL that the service fetched it from, if it did."""
 
 
 @frozen(kw_only=True)
@@ -117,11 +117,11 @@ class Parsing(Model):
     id: UUID
     """Its own id."""
     status: ParsingStatus | str
-    """How far it is."""
+    """Its progress."""
     config_hash: str | None = field(default=None, repr=False)
-    """Tells parsings with different settings apart."""
+    """Differs between parsings with different settings."""
     parser_version: str | None = None
-    """The parser that made it."""
+    """The version of the parser that made it."""
     updated_at: datetime | None = field(default=None, repr=False)
     """When its status last changed."""
 
@@ -135,7 +135,7 @@ class Document(Model):
     filename: str
     """The name it was uploaded under."""
     status: DocumentStatus | str
-    """How far it is."""
+    """Its progress."""
     workspace_id: AnyId = None
     """The workspace it is in, a number or a UUID, always as a string."""
     mime: str | None = field(default=None, metadata=spelled("mime", "mime_type"))
@@ -147,7 +147,7 @@ class Document(Model):
     source_type: str | None = field(default=None, repr=False)
     """Where it came from, as in ``"upload"``. Older replies have `source` in its place."""
     source_url: str | None = field(default=None, repr=False)
-    """Where it was fetched from, if it was."""
+    """The URL that the service fetched it from, if it did."""
     source: Source | None = field(default=None, repr=False)
     """Where it came from, in older replies; newer ones have `source_type` and `source_url`."""
     extraction_session_id: UUID | None = field(default=None, repr=False)
@@ -171,13 +171,13 @@ class Block(Model):
     content: str | None = field(default=None, repr=False)
     """The text."""
     page_ref: Any = field(default=None, hash=False)
-    """The page, as the reply has it; `page` is the number, where it is one."""
+    """The page as in the reply; `page` is its number."""
     meta: Mapping[str, Any] = field(factory=dict, repr=False, hash=False)
     """More about the part, such as the cells of a ``table_row``."""
 
     @property
     def page(self) -> int | None:
-        """The page, counted from 1; ``None`` if `page_ref` is no number."""
+        """The page, counted from 1; ``None`` if `page_ref` is not a number."""
         return int(self.page_ref) if str(self.page_ref).isdecimal() else None
 
 
@@ -230,19 +230,19 @@ class Result(Model):
     id: UUID
     """Its own id."""
     status: ResultStatus | str
-    """How far it is."""
+    """Its progress."""
     title: str | None = None
     """A name for it, made from its content."""
     extraction_session_id: UUID | None = field(default=None, repr=False)
     """The session it belongs to."""
     config_hash: str | None = field(default=None, repr=False)
-    """Tells results with different settings apart."""
+    """Differs between results with different settings."""
     document_refs: tuple[DocumentRef, ...] = field(default=(), repr=count_of)
     """The documents it was made from."""
     data: Any = field(default=None, repr=extent_of, hash=False)
-    """The extracted values, in the shape of the customer's template; mostly a mapping.
+    """The extracted values, in the shape of the customer's template; usually a mapping.
 
-    The framework writes an empty map as ``[]``; that is read as an empty mapping.
+    The framework writes an empty map as ``[]``, which is read as an empty mapping.
     """
     audit_data: Any = field(
         default=None, repr=False, hash=False, metadata=spelled("audit_data", "reasoning")
@@ -252,7 +252,7 @@ class Result(Model):
     Older replies spell the key ``reasoning``.
     """
     created_at: datetime | None = field(default=None, repr=False)
-    """When it was asked for."""
+    """When it was requested."""
     updated_at: datetime | None = field(default=None, repr=False)
     """When it last changed."""
     completed_at: datetime | None = field(default=None, repr=False)
@@ -291,13 +291,13 @@ class Session(Model):
     """An extraction session with its documents and results."""
 
     id: UUID
-    """Its own id, the one it is fetched by."""
+    """Its own id, for `RaydocsClient.get_session`."""
     name: str
     """The name a person gave it."""
     extraction_template_id: UUID = field(repr=False)
     """The template that shapes each result's `Result.data`."""
     settings: Mapping[str, Any] = field(repr=False, hash=False)
-    """How it was set up."""
+    """Its settings."""
     created_at: datetime = field(repr=False)
     """When it was made."""
     updated_at: datetime = field(repr=False)
@@ -307,14 +307,14 @@ class Session(Model):
     results: tuple[Result, ...] = field(repr=count_of)
     """The extractions."""
     status: SessionStatus | str | None = None
-    """How far it is; some replies leave it out."""
+    """Its progress; some replies leave it out."""
 
     @property
     def is_finished(self) -> bool:
         """True if it is completed or failed, and will not change.
 
-        Without a status, whether there are results and all of them are. A status that is not
-        known counts as unfinished.
+        Without a status, it is finished if it has results, and all of them are completed or failed.
+        An unknown status counts as unfinished.
         """
         if self.status is not None:
             return self.status in (SessionStatus.COMPLETED, SessionStatus.FAILED)

@@ -1,4 +1,4 @@
-"""Help for your own tests: the API on loopback, the API without sockets, and sessions.
+"""Help for your own tests: the API on loopback, the API without sockets, and sample sessions.
 
 With this line in a ``conftest.py``, every test can use the fixture `raydocs_sandbox`::
 
@@ -87,7 +87,7 @@ def raydocs_sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
 
 @contextmanager
 def _in_a_thread(sandbox: Sandbox) -> Iterator[Sandbox]:
-    # A loop of its own: the test's loop may be another plugin's, may be blocked, or may not exist.
+    # An event loop of its own, because the test's loop may be another plugin's, blocked, or absent.
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="raydocs-sandbox", daemon=True)
     thread.start()

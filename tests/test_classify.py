@@ -143,12 +143,12 @@ def test_done() -> None:
         (400, "HTTP 400 Bad Request"),
         (204, "unexpected HTTP 204 No Content"),
         (101, "unexpected HTTP 101 Switching Protocols"),
-        (299, "HTTP 299, which is no status this API has"),
-        (399, "HTTP 399, which is no status this API has"),
+        (299, "HTTP 299, which is not a status of this API"),
+        (399, "HTTP 399, which is not a status of this API"),
         (304, "unexpected HTTP 304 Not Modified"),
         (99, "the answer was not valid HTTP: status 099"),
-        (600, "HTTP 600, which is no status this API has"),
-        (1000, "HTTP 1000, which is no status this API has"),
+        (600, "HTTP 600, which is not a status of this API"),
+        (1000, "HTTP 1000, which is not a status of this API"),
         *(
             (status, f"HTTP {status}, a redirect, which is not followed; is base_url right?")
             for status in (301, 302, 303, 307, 308)

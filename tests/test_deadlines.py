@@ -137,7 +137,7 @@ async def test_a_timer_that_fires_a_little_early_counts() -> None:
 
     async def call() -> None:
         with deadlines.until(start + 1):
-            deadlines._look(0)
+            deadlines._on_timer(0)
             await asyncio.sleep(0.5)
 
     with pytest.raises(TimeoutError):

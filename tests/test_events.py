@@ -221,7 +221,7 @@ async def test_a_hook_that_returns_a_coroutine(caplog: pytest.LogCaptureFixture)
     fake = FakeTransport()
     async with RaydocsClient(fake.token, transport=fake, on_event=hook) as client:
         await client.get_session(fake.ids(1)[0])
-    assert "which nobody awaits" in caplog.text
+    assert "which is never awaited" in caplog.text
 
 
 async def test_the_hook_runs_where_the_call_does() -> None:

@@ -1,7 +1,7 @@
 """One exchange with the server, on aiohttp: a `Request` in, a `Response` or a `Failure` out.
 
-The only part of the client that knows aiohttp. Nothing of it gets out: no exception, no response
-object, no status that aiohttp made up.
+No other part of the client knows aiohttp. No exception and no response object of aiohttp leaves
+this package, and no status that aiohttp invents for a reply that it cannot parse.
 """
 
 import asyncio
@@ -39,33 +39,33 @@ from raydocs_async._deadlines import Deadlines
 from raydocs_async._exchange import Failure, FailureKind, Request, Response
 from raydocs_async._secret import Secret
 
-# aiohttp's two types are for the client's annotations.
+# The client needs aiohttp's two types for its annotations.
 __all__ = ["AiohttpTransport", "ClientSession", "ConnectionOptions", "TraceConfig"]
 
 CONNECT_TIMEOUT = 10.0
 """Seconds to reach the server, TLS handshake included."""
 SUSPICIOUS_SILENCE = 1.0
-"""Seconds of waiting for a reply, after which an exchange that is given up makes the pooled
-connections suspect."""
-# After these the other idle connections may be as dead, or as confused, as the one that failed. A
-# time-out is among them: a firewall that forgets connections drops their packets silently.
+"""Seconds without a reply after which a cancelled exchange makes the pooled connections suspect."""
+# After these failures the other idle connections may be broken in the same way, and each of them
+# would cost a retry. A firewall that forgets connections drops their packets silently, so that
+# they end in a time-out.
 _DISTRUSTED = frozenset({FailureKind.DISCONNECT, FailureKind.PROTOCOL, FailureKind.TIMEOUT})
 
 _UNDERSTOOD = frozenset({*READABLE_ENCODINGS, "identity", ""})
 
 
 async def one_exchange(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-    """Let `handler` send one request, and make sure that it is one on the wire."""
+    """Send one request by `handler`, and keep aiohttp from sending it again; see `WireError`."""
     try:
         return await handler(request)
     except aiohttp.ClientConnectorError:
-        raise  # nothing was sent, and aiohttp does not repeat it
+        raise  # nothing was sent, and aiohttp does not send it again
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
         raise WireError(reason(exc)) from None
 
 
 async def _withhold_token(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-    """An aiohttp middleware for signed URLs, which takes a borrowed session's own token away."""
+    """Remove a borrowed session's own token; an aiohttp middleware, for signed URLs."""
     request.headers.popall("Authorization", None)
     return await one_exchange(request, handler)
 
@@ -78,7 +78,7 @@ class AiohttpTransport:
     Args:
         options: How and where to connect.
         token: Sent as bearer token.
-        deadlines: Ends exchanges that take longer than their deadline.
+        deadlines: Cancels exchanges at their deadline.
         user_agent: Sent with every request.
     """
 
@@ -90,7 +90,7 @@ class AiohttpTransport:
         self._authorization = Secret(f"Bearer {token!s}")
         self._headers = CIMultiDict[str](
             {
-                # Anything else in first place, and the framework answers errors in HTML.
+                # The framework answers errors in HTML unless JSON is the first type.
                 "Accept": "application/json",
                 "Accept-Encoding": ", ".join(READABLE_ENCODINGS),
                 "User-Agent": user_agent,
@@ -108,10 +108,10 @@ class AiohttpTransport:
         return f"<AiohttpTransport to {self._options.url}>"
 
     async def send(self, request: Request, deadline: float = math.inf) -> Response | Failure:
-        """Make one exchange, by `deadline` at the latest; whatever comes of it is returned."""
+        """Make one exchange, by `deadline` at the latest; failures are returned, too."""
         task, pool, clock = current_task(), self._current_pool(), running_loop().time
         began = clock()
-        # A file may take long; there only silence counts, which aiohttp measures.
+        # A file may take long. For files aiohttp ends an attempt after a silence instead.
         longest = math.inf if request.sink else self._options.attempt_timeout
         scope = self._deadlines.until(min(deadline, began + longest))
         try:
@@ -126,17 +126,17 @@ class AiohttpTransport:
                 self._retire(pool)
             return failure
         except asyncio.CancelledError:
-            # By the caller or the call's deadline. The next call must not meet the same silence.
+            # By the caller or the call's deadline. The next call must not wait on the same silence.
             if clock() - began >= SUSPICIOUS_SILENCE:
                 self._retire(pool)
             raise
         finally:
-            self._deadlines.remove(scope)  # as the block did, unless an interrupt hit its very end
+            self._deadlines.remove(scope)  # again, because an interrupt can hit the block's end
             pool.users.discard(task)
             await self._tidy(pool)
 
     async def close(self) -> None:
-        """Close what is open; there must be no exchange under way."""
+        """Close all connections; no exchange may be in flight."""
         pools = [pool for pool in (self._pool, *self._retired) if pool is not None]
         self._pool = None
         self._retired.clear()
@@ -154,7 +154,7 @@ class AiohttpTransport:
             )
         )
         if reply.response.status != 200:
-            # A storage's error can quote the signed URL; its status says enough.
+            # A storage's error can quote the signed URL, which must not get into an error.
             body = b"" if request.url else await read_error(reply, until)
         elif request.sink is not None:
             body = await reply.save(request.sink)
@@ -175,11 +175,11 @@ class AiohttpTransport:
     async def _authorize(
         self, request: ClientRequest, handler: ClientHandlerType
     ) -> ClientResponse:
-        """An aiohttp middleware that puts our token in the place of a borrowed session's own."""
+        """Set the token, in the place of a borrowed session's own; an aiohttp middleware."""
         if self._on_loopback_only and request.proxy is not None:
             raise ExposureError(
-                "base_url is plain http, and http_session goes through a proxy (its proxy=, or "
-                f"trust_env=True and the environment), which would be sent the token; {REMEDY}"
+                "base_url is plain http, and http_session goes through a proxy (by proxy=, or "
+                f"by trust_env=True and the environment), which would see the token; {REMEDY}"
             )
         request.headers["Authorization"] = self._authorization
         return await one_exchange(request, handler)
@@ -191,7 +191,7 @@ class AiohttpTransport:
         return {**self._overrides, "headers": {**self._headers, "Connection": "close"}}
 
     def _overrides_for_borrowed(self) -> Mapping[str, Any]:
-        """Return the request options that a borrowed session lacks, or must not impose."""
+        """Return options that replace a borrowed session's own settings."""
         return {
             "headers": self._headers,
             "auto_decompress": True,
@@ -227,7 +227,8 @@ class AiohttpTransport:
     async def _distrust(self, pool: Pool) -> None:
         """Stop using the idle connections of `pool`: one delivered a reply to another request.
 
-        Those of a borrowed session can only be closed by using each of them once more.
+        The transport cannot close a borrowed session's connections directly. So it sends the next
+        requests with ``Connection: close``, one for each connection that may be idle.
         """
         self._retire(pool)
         await self._tidy(pool)
@@ -239,7 +240,7 @@ class AiohttpTransport:
         return self._pool
 
     async def _tidy(self, pool: Pool) -> None:
-        """Close what nobody uses any more of a retired pool."""
+        """Close the idle connections of a retired pool, and all of it after its last exchange."""
         if pool not in self._retired:
             return
         assert isinstance(pool.session.connector, Connector)
@@ -251,7 +252,7 @@ class AiohttpTransport:
     def _retire(self, pool: Pool) -> None:
         """Take the pool out of use; `_tidy` closes it after its last exchange.
 
-        Closing it earlier would hang that exchange. A borrowed session cannot be replaced.
+        If it were closed earlier, that exchange would hang. A borrowed session cannot be replaced.
         """
         if pool is self._pool and pool.session is not self._borrowed:
             self._retired.add(pool)
@@ -264,7 +265,7 @@ class AiohttpTransport:
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=self._headers,
             middlewares=(self._authorize,),
-            # The whole exchange has one timer, ours; aiohttp's would be one more for each request.
+            # `Deadlines` ends the whole exchange; a timer of aiohttp's would cost time for nothing.
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
             trace_configs=list(self._options.trace_configs),
         )

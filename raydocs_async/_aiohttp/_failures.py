@@ -12,31 +12,31 @@ from aiohttp.http_exceptions import ContentEncodingError
 from raydocs_async._exchange import Failure, FailureKind
 
 READABLE_ENCODINGS = ("gzip", "deflate")
-"""Those that the standard library decodes. aiohttp asks also for ``br`` and ``zstd`` when their
-packages are installed, in whatever version, and fails at each reply if that one does not fit."""
+"""Encodings that the standard library decodes. By default aiohttp also accepts ``br`` and ``zstd``
+if their packages are installed, and fails at each reply if their version does not fit."""
 
 
 class WireError(Exception):
-    """A connection error that aiohttp must not see, since it would send the request once more.
+    """A connection error in a form that aiohttp does not know.
 
-    aiohttp repeats a GET, silently, on the two exceptions that this one replaces. The repetition
-    counts at the server, and would escape the rate limiter and the retry policy.
+    aiohttp silently sends a GET again after the two exceptions that this one replaces. The server
+    would count the second request, but the rate limiter and the retry policy would not see it.
     """
 
 
 class TooLargeError(Exception):
-    """A body over the cap."""
+    """A body longer than ``max_response_bytes``."""
 
 
 class ExposureError(Exception):
-    """The token would leave this machine in clear; raised before anything is sent."""
+    """The token would leave this machine unencrypted; raised before anything is sent."""
 
 
 class EncodingError(Exception):
-    """A body in an encoding that was not asked for."""
+    """A body in an encoding that the request does not accept."""
 
 
-# The first row that fits counts. A test fails when aiohttp has an exception that none fits.
+# The first matching row counts. A test fails if no row matches an exception of aiohttp.
 _FAILURES: Sequence[tuple[type[Exception], FailureKind, bool]] = (
     (WireError, FailureKind.DISCONNECT, True),
     (TooLargeError, FailureKind.TOO_LARGE, True),
@@ -56,17 +56,17 @@ _FAILURES: Sequence[tuple[type[Exception], FailureKind, bool]] = (
     (RuntimeError, FailureKind.SETUP, False),
 )
 
-# A proxy's refusals that may be over at the next attempt, as are all of its 5xx.
+# Statuses of a proxy's temporary refusals, besides all 5xx.
 _TEMPORARY_REFUSALS = frozenset({408, 425, 429})
 
 
 def translate(exc: Exception) -> Failure | None:
-    """The failure that `exc` stands for; ``None`` for what no exchange should raise."""
+    """Return the failure that `exc` means; ``None`` for an exception that is a bug."""
     match exc:
         case aiohttp.ClientHttpProxyError(status=status):
             return _refusal(status)
         case aiohttp.ClientResponseError() if _is_undecodable(exc):
-            return translate(EncodingError())  # aiohttp gives up at such a reply's headers
+            return translate(EncodingError())  # raised by aiohttp at the reply's headers
     for kind, failure, sent in _FAILURES:
         if isinstance(exc, kind):
             return Failure(failure, reason(exc), sent)
@@ -80,7 +80,10 @@ def _is_undecodable(exc: BaseException | None) -> bool:
 
 
 def _refusal(status: int) -> Failure:
-    """The failure for a proxy's answer to CONNECT, whose status really is one, unlike others'."""
+    """Return the failure for a proxy's answer to CONNECT.
+
+    Its status is a real one. In all other errors of aiohttp a status of 400 is invented.
+    """
     if status >= 500 or status in _TEMPORARY_REFUSALS:
         return Failure(FailureKind.CONNECT, f"the proxy answered HTTP {status}", sent=False)
     said = f"it answered HTTP {status}; check its address and credentials"
@@ -88,15 +91,15 @@ def _refusal(status: int) -> Failure:
 
 
 def reason(exc: Exception) -> str:
-    """Return the failure in words of our own: the exception's can quote headers."""
+    """Return the reason in words of this library, because the exception's can quote headers."""
     match exc:
         case WireError() | ExposureError():
             return str(exc)
         case TooLargeError():
             return "it was not read any further"
         case EncodingError():
-            asked_for = " or ".join(READABLE_ENCODINGS)
-            return f"its Content-Encoding is not {asked_for}, which is what was asked for"
+            accepted = " or ".join(READABLE_ENCODINGS)
+            return f"its Content-Encoding is not {accepted}, which the request accepts"
         case TimeoutError() if type(exc) is TimeoutError:
             return "the attempt took too long"
         case aiohttp.ClientConnectorError() if exc.strerror and exc.host:
@@ -104,6 +107,6 @@ def reason(exc: Exception) -> str:
         case OSError() if exc.strerror:
             return f"{type(exc).__name__}: {exc.strerror}"
         case RuntimeError() if not isinstance(exc, aiohttp.ClientError):
-            return str(exc)  # such as that a borrowed session is closed
+            return str(exc)  # for example, a borrowed session is closed
         case _:
             return type(exc).__name__

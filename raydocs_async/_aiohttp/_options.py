@@ -1,4 +1,4 @@
-"""How and where to connect: the transport's options, checked when they are made."""
+"""The transport's options, checked when they are made."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -33,7 +33,7 @@ class ConnectionOptions:
     """
 
     base_url: str
-    """As configured."""
+    """The base URL as configured; `url` is its accepted form."""
     http_session: ClientSession | None = field(
         validator=_check(_settings.instance, ClientSession | None), repr=False
     )
@@ -41,12 +41,12 @@ class ConnectionOptions:
     allow_http: bool
     """Allow plain ``http`` to other machines."""
     max_response_bytes: int = field(validator=_check(_settings.count))
-    """The cap on a body, after decompression."""
+    """The longest body, in bytes after decompression."""
     max_connections: int = field(validator=_check(_settings.count))
     """Open connections, at most."""
     attempt_timeout: float = field(validator=_check(_settings.seconds))
     """Seconds for one exchange, from connecting to the body's last byte."""
     trace_configs: Sequence[TraceConfig] = field(converter=_listed)
-    """For aiohttp's own instrumentation."""
+    """Instrumentation of aiohttp."""
     url: str = field(init=False, default=Factory(_accepted_url, takes_self=True))
     """The base URL as it is used, without a final slash."""

@@ -1,4 +1,4 @@
-"""Connections: where names may lead, which connections are idle, and who uses a pool."""
+"""Connections: the addresses that they may lead to, and the pool that keeps them."""
 
 import asyncio
 import socket
@@ -16,9 +16,10 @@ from raydocs_async._base_url import REMEDY, is_loopback
 
 
 class LoopbackResolver(aiohttp.ThreadedResolver):
-    """The system's look-up of names, for names that must lead to this machine.
+    """Looks up names that must lead to this machine, and refuses other addresses.
 
-    A name such as ``foo.localhost`` only says so; the connector connects to what is returned here.
+    A name such as ``foo.localhost`` does not guarantee it. The connector connects to the checked
+    addresses and to no others, so a second look-up cannot lead it elsewhere.
     """
 
     async def resolve(
@@ -40,14 +41,14 @@ class LoopbackResolver(aiohttp.ThreadedResolver):
 
 
 class Connector(aiohttp.TCPConnector):
-    """A connector that can close its idle connections alone, while others are in use."""
+    """A connector that can close its idle connections, and leave those in use open."""
 
     def __init__(self, limit: int, resolver: LoopbackResolver | None = None) -> None:
         super().__init__(limit=limit, resolver=resolver)
         self._idle = WeakSet[ResponseHandler]()
 
     async def connect(self, *args: Any, **kwargs: Any) -> aiohttp.connector.Connection:
-        """A connection, which counts as idle when it is given back."""
+        """Return a connection, which is idle again when aiohttp releases it."""
         connection = await super().connect(*args, **kwargs)
         assert connection.protocol is not None
         self._idle.discard(connection.protocol)
@@ -55,20 +56,20 @@ class Connector(aiohttp.TCPConnector):
         return connection
 
     def close_idle(self) -> None:
-        """Close those that nobody uses."""
+        """Close the idle connections."""
         while self._idle:
             self._idle.pop().close()
 
 
 @define(eq=False)
 class Pool:
-    """An aiohttp session and who is using it."""
+    """An aiohttp session, and the tasks that use it."""
 
     session: aiohttp.ClientSession = field(repr=False)
     users: set[asyncio.Task[Any]] = field(factory=set, repr=False)
-    """Tasks, and not a number, because an interrupt can end one without a word."""
+    """Tasks instead of a count, because an interrupt can end a task without any clean-up."""
 
     @property
     def is_unused(self) -> bool:
-        """True if no exchange is under way."""
+        """True if no exchange is in flight."""
         return all(task.done() for task in self.users)

@@ -1,4 +1,4 @@
-"""A reply's body, read up to a limit, in a way that no frame shows it."""
+"""The body of a reply, read up to a limit and hidden from tracebacks."""
 
 import asyncio
 
@@ -8,17 +8,17 @@ from attrs import define, field
 from raydocs_async._exchange import Sink
 
 ERROR_BODY_LIMIT = 64 * 1024
-"""Bytes read of a body that only explains an error."""
+"""The longest part of an error's body that is read, in bytes."""
 ERROR_BODY_TIMEOUT = 5.0
-"""Seconds given to such a body; the status is known already, and counts without it."""
+"""Seconds to wait for an error's body; without it the status alone is reported."""
 
 
 @define(eq=False)
 class Reply:
     """A reply that is being read; its ``repr`` shows neither headers nor body.
 
-    A cancellation in the middle of a body leaves through these frames, and a crash reporter shows
-    their local variables.
+    If a cancellation ends the reading, the traceback has these frames, and crash reporters print
+    local variables.
     """
 
     response: aiohttp.ClientResponse = field(repr=False)
@@ -31,17 +31,17 @@ class Reply:
         return b"".join(self.chunks)
 
     async def read_up_to(self, limit: int) -> None:
-        """Read the body, or somewhat more than `limit` bytes of it; then close the connection."""
+        """Read the body; if it is longer than `limit` bytes, stop and close the connection."""
         content = self.response.content
         try:
-            if content.is_eof():  # a small body comes with its headers
+            if content.is_eof():  # a small body, which came together with the headers
                 self._add(content.read_nowait())
             while self.size <= limit and self._add(await content.readany()):
                 pass
             if self.size > limit:
                 self.response.close()
         except BaseException:
-            self.response.close()  # what is left of the body must not be read as the next reply
+            self.response.close()  # the next request must not read the rest as its reply
             raise
 
     async def save(self, sink: Sink) -> bytes:
@@ -62,11 +62,11 @@ class Reply:
     def _add(self, chunk: bytes) -> bool:
         self.chunks.append(chunk)
         self.size += len(chunk)
-        return bool(chunk)  # an empty one is the end
+        return bool(chunk)  # an empty chunk is the end
 
 
 async def read_error(reply: Reply, until: float) -> bytes:
-    """The beginning of an error's body, if it can be had; the status counts without it, too."""
+    """Return the beginning of an error's body; empty if it does not come in time."""
     left = until - asyncio.get_running_loop().time()
     try:
         async with asyncio.timeout(min(ERROR_BODY_TIMEOUT, left / 2)):

@@ -1,23 +1,23 @@
 """Hooks for PyInstaller, which finds them by an entry point of this distribution.
 
-A tool that freezes programs follows the import statements that it reads. Names that are loaded
-when they are first used, and commands that are imported when they are called, show it none.
+A tool that freezes programs follows import statements. It does not find names that are loaded at
+their first use, nor commands that are imported when they are called.
 """
 
 from pathlib import Path
 
 
 def find_hooks() -> list[str]:
-    """The folder of the hooks, as the entry point ``pyinstaller40`` asks for it."""
+    """Return the folder of the hooks, for the entry point ``pyinstaller40``."""
     return [str(Path(__file__).parent)]
 
 
 def list_modules(package: str, *left_out: str) -> list[str]:
-    """The modules of a package and of those below it, by their files; imports nothing.
+    """Return the modules of a package and its subpackages, by their files; import none of them.
 
     Args:
-        package: Its full name, which begins with ``raydocs_async``.
-        left_out: Full names of modules to leave out, with all below them.
+        package: The full name of the package, which begins with ``raydocs_async``.
+        left_out: Full names of modules to leave out, with all modules below them.
     """
     root = Path(__file__).parents[2]
     paths = sorted((root / package.replace(".", "/")).rglob("*.py"))

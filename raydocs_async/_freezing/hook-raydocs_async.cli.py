@@ -1,4 +1,4 @@
-"""All commands: each is imported when it is called."""
+"""Add all commands, because each is imported when it is called."""
 
 from raydocs_async._freezing import list_modules
 

@@ -1,8 +1,8 @@
-"""All of the library: its public names are loaded when they are first used."""
+"""Add the whole library, because its public names are loaded at their first use."""
 
 from raydocs_async._freezing import list_modules
 
-# Most programs have no command line, and none has tests: these come when they are imported.
+# Most programs use no command line and no tests; a program that does imports these itself.
 hiddenimports = list_modules(
     "raydocs_async", "raydocs_async.cli", "raydocs_async.testing", "raydocs_async.__main__"
 )

@@ -1,8 +1,8 @@
-"""The rate limit: which request may be sent when, so that the server refuses none.
+"""The rate limit: the times at which requests may be sent, so that the server refuses none.
 
-`Limiter` is all that the rest of the package knows of it. A backend is one module beside
-`_queue`, which holds the one for a single process; `_window` and `_period` hold what a client can
-know of the server's windows, as pure state machines that any backend may use.
+The rest of the package uses the protocol `Limiter`. A backend is one module; `_queue` is the
+backend for a single process. `_window`, `_period` and `_tracker` estimate the server's windows, as
+pure state machines that any backend may use.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,16 +30,16 @@ class Limiter(Protocol):
         """Wait until one request may be sent.
 
         Callers are admitted first come, first served, within their lane; a lane is served only
-        while no lane above it has waiters. A caller that is cancelled while it waits, or that a
-        signal interrupts, leaves neither a place in the queue nor a ticket behind.
+        while no lane above it has waiters. If a waiting caller is cancelled, or a signal
+        interrupts it, its place in the queue and its ticket are free again.
 
         Args:
             lane: Priority of the request.
             deadline: When the caller gives up; ``math.inf`` for never.
 
         Returns:
-            A ticket with `Ticket.sent_at` set to now, or a `Wait` as soon as it is known that no
-            ticket is to be had before `deadline` or within `max_wait`.
+            A ticket with `Ticket.sent_at` set to now, or a `Wait` as soon as it is known that
+            `deadline` or `max_wait` ends before a ticket is free.
 
         Raises:
             ConfigurationError: another event loop that is still open uses this limiter.
@@ -52,7 +52,7 @@ class Limiter(Protocol):
         observation: Observation,
         pause: Callable[[int], float] = float,
     ) -> Sequence[RateLimitEvent]:
-        """Give `ticket` back, and learn from what became of its request.
+        """Give `ticket` back, and learn from the reply to its request.
 
         A ticket is settled once: settling it again changes nothing. So a caller whose `settle` was
         interrupted settles the ticket again as `Unseen`.

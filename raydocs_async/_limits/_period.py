@@ -1,11 +1,11 @@
 """The length of a rate-limit window: configured, or learned from a refusal.
 
-No header says how long a window lasts. A configured length is believed: a 429 that contradicts it
-counts for its own window alone, because gateways and firewalls send their own, and one of them
-must not slow down a process for its whole life. Without a configured length, the first 429 by
-this limit in a window whose opening we saw gives it in whole seconds.
+No header gives the length of a window. A configured length is never changed: a 429 that contradicts
+it counts for its own window alone, because gateways and firewalls send 429s of their own, and one
+of them must not slow down a process for its whole life. Without a configured length, it is learned
+in whole seconds from the first 429 of this limit in a window whose opening we saw.
 
-Everything is a pure function of what was observed, in seconds on a clock that does not jump.
+All is a pure function of the observations, in seconds on a clock that does not jump.
 """
 
 import math
@@ -41,15 +41,15 @@ class Opening:
     sent_at: float
     received_at: float
     served_at: float | None
-    """By the server's clock, in epoch seconds."""
+    """The time of the reply by the server's clock, in epoch seconds."""
 
 
 @define
 class Period:
-    """Seconds a window lasts; one object for as long as a limiter lives."""
+    """The length of the windows; one object for the whole life of a limiter."""
 
     seconds: float | None
-    """``None`` while it is neither configured nor learned."""
+    """Seconds that a window lasts; ``None`` while that is neither configured nor learned."""
     opening: Opening | None = None
     """The last window's opening that we saw; it may be older than the current window."""
     _learns: bool = field(default=Factory(lambda self: self.seconds is None, takes_self=True))
@@ -61,8 +61,8 @@ class Period:
             return UNKNOWN
         return low + self.seconds, high + self.seconds
 
-    def forget(self) -> None:
-        """Drop a learned length that proved too long; a configured one stays."""
+    def drop_learned(self) -> None:
+        """Drop a learned length that is too long; a configured one stays."""
         if self._learns:
             self.seconds = None
 
@@ -71,10 +71,10 @@ class Period:
     ) -> tuple[float, float]:
         """Learn the length from a refusal by this limit.
 
-        Both clocks of ``Retry-After`` are cut to whole seconds, and so are the replies' ``Date``s,
-        so that their difference is exact. The exception is an opening reply that was slow to be
-        dated: it makes the length too short by a second. A refusal just after the expected end
-        shows that, and corrects it, once.
+        ``Retry-After`` is the difference of two clocks in whole seconds, and the replies' ``Date``
+        has whole seconds, too, so the result is exact. The exception is an opening reply that got
+        its ``Date`` late: then the length is too short by a second. A refusal just after the
+        expected end shows that, and corrects the length once.
 
         Args:
             ticket: Of the refused request.
@@ -83,7 +83,7 @@ class Period:
             began: When the current window began; an opening before that is of an earlier one.
 
         Returns:
-            Bounds of the window's end, as far as this tells them.
+            Bounds of the window's end, or `UNKNOWN`.
         """
         opening, wait = self.opening, headers.retry_after
         if not self._learns or opening is None or wait is None:
@@ -100,13 +100,13 @@ class Period:
         return self.end(opening.sent_at, opening.received_at)
 
     def _correct(self, opening: Opening, ticket: Ticket, wait: float) -> None:
-        """Add a second if the window that was expected to be over is, within a second, not."""
+        """Add a second if the window lasts up to a second longer than expected."""
         if self.seconds and wait <= 1 and not self._corrected:
             late = ticket.sent_at - opening.received_at - self.seconds
             self.seconds, self._corrected = self.seconds + (late < 1), True
 
     def _explains(self, opening: Opening, ticket: Ticket, wait: float, now: float) -> bool:
-        """Tell if the present length agrees with a ``Retry-After``, give or take a second."""
+        """Return True if the present length agrees with a ``Retry-After``, to within a second."""
         return (
             self.seconds is not None
             and opening.received_at + self.seconds >= ticket.sent_at + wait - 1

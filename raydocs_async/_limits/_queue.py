@@ -4,10 +4,10 @@
 in each lane, and single calls go before bulk work. A ticket is in flight around one request and
 never while its caller sleeps.
 
-A `KeyboardInterrupt` may be raised between any two lines, also in a loop that is run again
-afterwards, and a waiter may be cancelled there. So a ticket is made by the caller that will own it,
-before the tracker counts it, and giving it back twice does no harm; and an interrupted turn of the
-queue is done again.
+A `KeyboardInterrupt` may be raised between any two lines, and the event loop may run again
+afterwards; a waiter may be cancelled between any two lines, too. So the caller makes its ticket
+before the tracker counts it, settling a ticket twice has no effect, and an interrupted turn of the
+queue is repeated.
 """
 
 import asyncio
@@ -29,11 +29,12 @@ from raydocs_async.errors import ConfigurationError
 from raydocs_async.events import RateLimitEvent
 
 MAX_IN_FLIGHT = 32
+"""Requests in flight at the same time, by default."""
 
 
 def _answer(waiting: "asyncio.Future[Ticket | Wait]", answer: Ticket | Wait) -> None:
-    # At Ctrl-C, `asyncio.run` cancels the main task in the signal's handler: between any two lines,
-    # and so also between a look at the future and this one.
+    # At Ctrl-C, `asyncio.run` cancels the main task in the signal's handler. That can also happen
+    # between a check of the future and the next line, so a check would not prevent the error.
     with suppress(asyncio.InvalidStateError):
         waiting.set_result(answer)
 
@@ -47,11 +48,11 @@ class _Waiter:
 
 
 class RateLimiter(Limiter):
-    """Lets requests through as the server's window allows; can be shared by several clients.
+    """Admits requests as the server's window allows; several clients can share it.
 
     Args:
-        rate_limit: What is known beforehand; ``None`` for nothing, so that the server's headers
-            alone rule, and without headers there is no limit.
+        rate_limit: The rate limit as far as it is known; ``None`` if nothing is known. Then the
+            server's headers decide, and without headers there is no limit.
         max_in_flight: Requests in flight at the same time, at most.
 
     Raises:
@@ -72,7 +73,7 @@ class RateLimiter(Limiter):
             limit=configured.requests if rate_limit else None,
             period=Period(configured.per if rate_limit else None),
         )
-        # Not dicts: finding the first key of a dict is linear in the keys deleted before it.
+        # Not a dict, which finds its first key in time linear in the keys deleted before it.
         self._waiters = {
             lane: OrderedDict[asyncio.Future[Ticket | Wait], _Waiter]() for lane in Lane
         }
@@ -87,7 +88,7 @@ class RateLimiter(Limiter):
         return f"<RateLimiter {self.status(math.nan)}>"
 
     def status(self, now: float) -> RateLimitStatus:
-        """Return what is known at `now`, in the event loop's seconds."""
+        """Return a snapshot of the rate limit at `now`, in the event loop's seconds."""
         tracker, window = self._tracker, self._tracker.window
         finite = math.isfinite(tracker.free) and window.left is not None
         resets_in = max(window.ends.high, tracker.shut_until) - now
@@ -122,9 +123,9 @@ class RateLimiter(Limiter):
         observation: Observation,
         pause: Callable[[int], float] = float,
     ) -> Sequence[RateLimitEvent]:
-        """Give `ticket` back, and learn from what became of its request; see `Limiter.settle`."""
+        """Give `ticket` back, and learn from the reply to its request; see `Limiter.settle`."""
         loop, tracker = self._loop, self._tracker
-        if loop is None or loop.is_closed():  # the call is collected after its loop was closed
+        if loop is None or loop.is_closed():  # the garbage collector ends a call of a closed loop
             return ()
         try:
             now, before = loop.time(), tracker.snapshot
@@ -164,7 +165,7 @@ class RateLimiter(Limiter):
 
     def _admit(self, ticket: Ticket, lane: Lane, now: float) -> Wait | None:
         tracker = self._tracker
-        if ticket in tracker.in_flight:  # by a turn of the queue that was interrupted
+        if ticket in tracker.in_flight:  # admitted by a turn of the queue that was interrupted
             return None
         if len(tracker.in_flight) >= self.max_in_flight:
             return Wait(math.inf)
@@ -179,7 +180,7 @@ class RateLimiter(Limiter):
         for lane, waiters in self._waiters.items():
             while waiters:
                 answer, waiter = next(iter(waiters.items()))
-                if not answer.done():  # else cancelled, and its task has not run since
+                if not answer.done():  # done means cancelled: the task has not run yet
                     wait = self._admit(waiter.ticket, lane, now)
                     if wait is not None:
                         self._wake_at(wait.until, now)
@@ -195,17 +196,17 @@ class RateLimiter(Limiter):
 
     def _wake_at(self, until: float, now: float) -> None:
         if math.isinf(until):
-            return  # a reply will wake the queue
+            return  # the next reply wakes the queue
         if until != self._expected:
             self._expected = until
             self._release_late_waiters(now)
-        # A timer that is due has fired, perhaps without effect because of an interrupt.
+        # A timer that is due has fired, but an interrupt can have stopped it from serving.
         if self._timer is not None and not now < self._timer.when() <= until:
             self._timer.cancel()
             self._timer = None
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_at(until, self._wake)
-        self._drop_idle_timer()  # the released waiters were perhaps the last ones
+        self._drop_idle_timer()  # if no waiters are left
 
     def _wake(self) -> None:
         """Serve the queue when the timer fires, or once more after an interrupt."""
@@ -219,7 +220,7 @@ class RateLimiter(Limiter):
             raise
 
     def _release_late_waiters(self, now: float) -> None:
-        """Answer the waiters for which the window opens too late now, instead of then."""
+        """Answer the waiters for which the window opens too late, instead of letting them wait."""
         ahead = 0
         for waiters in self._waiters.values():
             for answer, waiter in list(waiters.items()):

@@ -1,7 +1,7 @@
 """Decisions about the server's windows, one after another; `_window` has the theory.
 
-The tracker follows the windows by what replies say. It decides which requests may be sent, and
-tells what changed. It is pure: `now` and the length of pauses are arguments.
+The tracker follows the windows by the replies, decides which requests may be sent, and reports
+changes. It is pure: `now` and the length of pauses are arguments.
 """
 
 import math
@@ -17,7 +17,7 @@ from raydocs_async._limits._window import Window
 from raydocs_async.events import ForeignUse, Paused, RateLimitEvent, WindowOpened
 
 REFUSAL_PRECISION = 2.0
-"""Seconds to within which a refusal tells the window's end."""
+"""The seconds to within which a refusal gives the window's end."""
 SHARE = 4
 """With foreign use, at most one in so many of the hits left is in flight."""
 
@@ -35,19 +35,20 @@ class WindowTracker:
     """The server's windows, one after another, and which requests may be sent by them."""
 
     limit: int | None
-    """Hits a window: as configured, or as the server's headers said last."""
+    """Hits in a window: as configured, or by the server's latest headers."""
     period: Period
     window: Window = field(factory=Window)
     in_flight: set[Ticket] = field(factory=set)
     """Tickets that are not settled, those of earlier windows included."""
     shut_until: float = -math.inf
-    """When a refusal's pause ends; until then nothing is sent, and then one probe."""
+    """When the pause after a refusal ends. Nothing is sent until then, and one probe after it."""
     refusals: int = 0
     """Consecutive 429s; those of one burst count once."""
 
     _refused_at: float = -math.inf
     _foreign_before: int = 0
-    _sends_counts: bool = False  # the server, in a ``Remaining``, at least once
+    _sends_counts: bool = False
+    """True if the server has sent a ``Remaining``."""
 
     # -- admission ------------------------------------------------------------------------
 
@@ -55,8 +56,8 @@ class WindowTracker:
         """Permit the request of `ticket`, or return when to ask again.
 
         Args:
-            ticket: Is in flight from now on, if this returns ``None``.
-            now: Becomes its `Ticket.sent_at`.
+            ticket: The ticket; if this returns ``None``, it is in flight from now on.
+            now: The current time, which becomes `Ticket.sent_at`.
             reserve: Hits of the window to leave to other callers.
         """
         if now < self.shut_until:
@@ -82,31 +83,31 @@ class WindowTracker:
             return window.ask(now, in_flight)
         if in_flight or self._knows_end(now):
             return Wait(window.ends.high)
-        # Without a known end nobody would ever come back for what a reserve holds.
+        # Without a known end, no time would ever come at which to use the reserved hits.
         if self.free > 0 and window.ends.high < math.inf:
             return Wait(window.ends.high)
         return window.ask(now)
 
     @property
     def free(self) -> float:
-        """Hits that may follow at once; 0 while the window is unknown."""
+        """Hits that may be used at once; 0 while the window is unknown."""
         left, unseen = self.window.left, self.window.unseen
         return 0 if left is None else left - unseen - len(self.in_flight)
 
     @property
     def _free_at_best(self) -> float:
-        """Hits that may follow at once if the server counted no unseen request.
+        """Hits that may be used at once if the server counted no unseen request.
 
-        A server that sends no counts cannot be asked, so there the unseen ones are the count.
+        A server that sends no ``Remaining`` cannot answer a question, so all unseen requests count.
         """
         if self.window.left is None or not self._sends_counts:
             return self.free
         return self.window.left - len(self.in_flight)
 
     def opens_at(self, now: float, ahead: int = 0) -> float:
-        """Return the earliest that a request behind `ahead` others can be sent, by what is known.
+        """Return the earliest time at which a request behind `ahead` others can be sent.
 
-        That is `now` while nothing is known, because nobody is to give up on a guess.
+        It is `now` while nothing is known, so that no caller gives up because of a guess.
         """
         shut, window = now < self.shut_until, self.window
         unknown = window.left is None or not self._knows_end(now)
@@ -118,15 +119,15 @@ class WindowTracker:
         return start + (later // self.limit * period if self.limit and period else 0)
 
     def _exceeds_share(self, in_flight: int, left: float) -> bool:
-        """Tell if so many in flight are too many beside those of other clients."""
+        """Return True if so many requests in flight are too many while there is foreign use."""
         shared = self.window.foreign > 0 or self._foreign_before > 0
         return shared and SHARE * in_flight > left
 
     def _knows_end(self, now: float) -> bool:
-        """Tell if a refusal would not tell the window's end any better."""
+        """Return True if a refusal would not give the window's end any better."""
         ends = self.window.ends
         doubt = ends.high - max(ends.low, now)
-        # A server that sends no counts would not send a Retry-After, either.
+        # A server that sends no ``Remaining`` would not send a Retry-After, either.
         return doubt <= REFUSAL_PRECISION or (not self._sends_counts and doubt < math.inf)
 
     # -- observation ----------------------------------------------------------------------
@@ -134,15 +135,16 @@ class WindowTracker:
     def settle(
         self, ticket: Ticket, observation: Observation, now: float, pause: Callable[[int], float]
     ) -> None:
-        """Take `ticket` out of flight, with what became of its request.
+        """Record the end of a request, which is in flight no more.
 
         A ticket that is not in flight is ignored, so that an interrupted caller can settle again.
 
         Args:
-            ticket: Was admitted.
+            ticket: The admitted ticket.
             observation: Evidence of whether the server counted the request.
-            now: When it was made.
-            pause: Seconds to send nothing after so many consecutive 429s without Retry-After.
+            now: The time of the observation.
+            pause: Returns the seconds to send nothing, after so many consecutive 429s without
+                Retry-After.
         """
         if ticket not in self.in_flight:
             return
@@ -198,7 +200,7 @@ class WindowTracker:
     def _refuse(
         self, ticket: Ticket, headers: RateLimitHeaders, now: float, pause: Callable[[int], float]
     ) -> None:
-        # What was in flight when a 429 was received belongs to the same burst.
+        # The requests in flight at the time of a 429 belong to the same burst.
         first = ticket.sent_at >= self._refused_at
         if first:
             self.refusals, self._refused_at = self.refusals + 1, now
@@ -221,10 +223,10 @@ class WindowTracker:
         self.shut_until = max(self.shut_until, window.ends.high)
 
     def _follow(self, ticket: Ticket, now: float) -> None:
-        """Start the window that `ticket` was in, opened before anything told us."""
+        """Start the later window that the request of `ticket` was in."""
         old = self.window
         if now < old.ends.low:
-            self.period.forget()  # by its length the old window should not have been over
+            self.period.drop_learned()  # with this length, the old window would still be open
         self._start_window(ticket.sent_at, opened_after=old.lowest_sent_at)
         self.window.sent += 1
 
@@ -241,7 +243,7 @@ class WindowTracker:
         return Snapshot(self.window.left, self.shut_until, self.window.foreign)
 
     def events_since(self, before: Snapshot, now: float) -> Sequence[RateLimitEvent]:
-        """Return what changed for every caller by a reply that was read at `now`."""
+        """Return the changes for every caller by a reply that was read at `now`."""
         after = self.snapshot
         events: list[RateLimitEvent] = []
         if after.shut_until > max(before.shut_until, now):

@@ -1,4 +1,4 @@
-"""The limiter of requests that no rate limit counts, such as those to a file's storage."""
+"""The limiter of requests without a rate limit, such as those to a file's storage."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -25,11 +25,11 @@ class Unlimited:
         observation: Observation,
         pause: Callable[[int], float] = float,
     ) -> Sequence[RateLimitEvent]:
-        """Learn nothing."""
+        """Do nothing, because there is nothing to learn."""
         return ()
 
     def status(self, now: float) -> RateLimitStatus:
-        """Return that nothing is known."""
+        """Return a status without any number."""
         return RateLimitStatus(
             limit=None, per=None, remaining=None, resets_in=None, in_flight=0, waiting=0, foreign=0
         )

@@ -1,4 +1,4 @@
-"""Plain values of the rate limit: its configuration, its status, and what callers exchange."""
+"""Plain values of the rate limit: configuration, status, lanes and tickets."""
 
 import math
 from enum import IntEnum
@@ -11,24 +11,25 @@ from raydocs_async.errors import ConfigurationError
 
 @frozen(kw_only=True)
 class RateLimit:
-    """The rate limit as it is known beforehand.
+    """The configured rate limit.
 
-    The server's headers override `requests`. They never say a window's length, so `per` is
-    believed.
+    The server's headers override `requests`. They never give a window's length, so nothing
+    overrides `per`.
 
     Raises:
         ConfigurationError: a value is out of its range.
     """
 
     requests: int = 100
-    """Hits the service allows in a window."""
+    """Hits that the service allows in a window."""
     per: float = 60.0
-    """Seconds a window lasts."""
+    """Seconds that a window lasts."""
     max_wait: float = 300.0
-    """The longest that a call waits for the window to open, in seconds; past that it fails."""
+    """The longest time that a call waits for the window to open, in seconds; if the window opens
+    later, the call fails at once."""
     reserve: int = 0
-    """Hits of each window that bulk work leaves to single calls. It may take one of them to ask how
-    many are left, if replies were lost."""
+    """Hits of each window that bulk work leaves to single calls. If replies were lost, bulk work
+    may use one of these hits to find out how many are left."""
 
     def __attrs_post_init__(self) -> None:
         _settings.count("requests", self.requests)
@@ -41,16 +42,16 @@ class RateLimit:
 
 @frozen(kw_only=True)
 class RateLimitStatus:
-    """A snapshot of what is known of the rate limit."""
+    """A snapshot of the rate limit, as far as it is known."""
 
     limit: int | None
-    """Hits a window; ``None`` while nothing is known."""
+    """Hits in a window; ``None`` while that is unknown."""
     per: float | None
-    """Seconds a window lasts; ``None`` while nothing is known."""
+    """Seconds that a window lasts; ``None`` while that is unknown."""
     remaining: int | None
     """Hits that may still be sent in this window, at least; ``None`` while that is unknown.
 
-    Requests in flight and those without a reply are taken for counted."""
+    Requests in flight and those without a reply count as hits."""
     resets_in: float | None
     """Seconds until a new window opens, at most; ``None`` while that is unknown."""
     in_flight: int
@@ -70,10 +71,10 @@ class Lane(IntEnum):
 
 @define(eq=False)
 class Ticket:
-    """Permission to send one request. Each one is different from all others."""
+    """Permission to send one request; compared by identity."""
 
     sent_at: float = math.nan
-    """When it was granted, and so the earliest that its request can have been sent."""
+    """When it was granted; its request was not sent before that."""
 
 
 @frozen
@@ -81,4 +82,4 @@ class Wait:
     """No permission now."""
 
     until: float
-    """When to ask again; ask earlier whenever a reply has come in."""
+    """When to ask again; a reply can make it worth asking earlier."""
