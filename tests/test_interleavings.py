@@ -1,6 +1,8 @@
-"""Starts, answers, cancellations and the end in any order, on a virtual clock and without sockets.
+"""Calls, replies, cancellations and the end in any order, on a virtual clock and without sockets.
 
-hypothesis plays the caller and the server; whatever they do, every call ends, and nothing is left.
+hypothesis chooses the steps of the callers and of the server. After any sequence of steps, every
+call has ended, and no task and no timer is left. There are two machines: `AnyCalls` tests a whole
+client, and `AnyQueue` tests the rate limiter alone, against the sandbox's throttle.
 """
 
 import asyncio
@@ -34,20 +36,20 @@ from raydocs_async.sandbox import Throttle
 from tests.support.clients import OTHER_ID, TOKEN
 from tests.support.wire import session_json
 
-pytestmark = pytest.mark.timeout(360)  # a failure takes its time to be made small
+pytestmark = pytest.mark.timeout(360)  # hypothesis needs minutes to minimise a failure
 
 T = TypeVar("T")
 
 any_of_them = st.integers(0, 99)
-"""Chooses one of those that there are."""
+"""Chooses one of the calls, or of the exchanges, in progress; used modulo their number."""
 MOMENT = 0.001
-"""Seconds that a step takes at least: no reply comes in the instant in which its request went."""
+"""Seconds that a step takes, so that no reply comes at the very time of its request."""
 pauses = st.sampled_from([0.1, 1.0, 3.0, 20.0])
 STEPS = settings(max_examples=40, stateful_step_count=40, deadline=None)
 
 
 class OnVirtualTime(RuleBasedStateMachine):
-    """Tasks on an event loop of their own, which stands still between the steps."""
+    """Steps with tasks on a virtual event loop, which only runs during a step."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,7 +60,7 @@ class OnVirtualTime(RuleBasedStateMachine):
         self.cancelled = set[asyncio.Task[Any]]()
 
     def do(self, step: Callable[[], T], seconds: float = MOMENT) -> T:
-        """Do something inside of the loop, let so many seconds pass, and let it come to rest."""
+        """Call `step` inside of the loop, let `seconds` pass, and run all tasks until they wait."""
 
         async def steps() -> T:
             done = step()
@@ -70,50 +72,50 @@ class OnVirtualTime(RuleBasedStateMachine):
         return self.loop.run_until_complete(steps())
 
     def start(self, call: Coroutine[Any, Any, Any]) -> None:
-        """Begin a call."""
+        """Start a call in a task."""
         self.tasks.append(self.do(lambda: self.loop.create_task(call)))
 
     @property
     def waiting(self) -> list[asyncio.Task[Any]]:
-        """The calls that have not ended."""
+        """The calls in progress."""
         return [task for task in self.tasks if not task.done()]
 
     @precondition(lambda self: self.waiting)
     @rule(which=any_of_them)
     def cancel(self, which: int) -> None:
-        """The caller gives up."""
+        """Cancel a call."""
         task = self.waiting[which % len(self.waiting)]
         self.cancelled.add(task)
         self.do(task.cancel)
         assert task.done()
 
     def cancel_after(self, turns: int, which: int) -> None:
-        """The caller gives up while the loop is at something."""
+        """Cancel a call after so many turns of the loop, in the middle of other work."""
         if turns:
             self.loop.call_soon(self.cancel_after, turns - 1, which)
             return
         number = which % max(1, len(self.waiting))
-        for task in self.waiting[number : number + 1]:  # there may be none any more
+        for task in self.waiting[number : number + 1]:  # empty if all calls have ended meanwhile
             self.cancelled.add(task)
             task.cancel()
 
     @rule(seconds=pauses)
     def wait(self, seconds: float) -> None:
-        """Time passes."""
+        """Let time pass."""
         self.do(lambda: None, seconds)
 
     def check_that_nothing_is_left(self) -> None:
-        """No call, no task of another kind, no timer, no complaint."""
+        """Check that no call, task or timer is left, and that the loop has reported no error."""
         assert not self.waiting
         assert not asyncio.all_tasks(self.loop)
         assert all(timer.cancelled() for timer in self.loop._scheduled)  # type: ignore[attr-defined]
         assert not self.complaints
 
     def finish(self) -> None:
-        """Let all calls end, and look at what is left."""
+        """End all calls, and check that nothing is left; each machine has its own way."""
 
     def teardown(self) -> None:
-        """The end, whatever it comes to."""
+        """Finish, and close the loop in every case."""
         try:
             self.finish()
         finally:
@@ -122,21 +124,21 @@ class OnVirtualTime(RuleBasedStateMachine):
 
 @define(eq=False)
 class Exchange:
-    """A request that waits for its answer."""
+    """A request in flight, and the future of its reply."""
 
     request: Request
     answer: asyncio.Future[Response | Failure] = field(repr=False)
 
 
 class Transport:
-    """In the place of the real one: each exchange ends when, and as, the test wants it."""
+    """A stand-in for the transport: a step of the test ends each exchange, with a chosen reply."""
 
     def __init__(self) -> None:
         self.open: list[Exchange] = []
         self.closed = False
 
     async def send(self, request: Request, deadline: float) -> Response | Failure:
-        """Wait for the test."""
+        """Wait until a step of the test ends the exchange."""
         assert not self.closed
         exchange = Exchange(request, asyncio.get_running_loop().create_future())
         self.open.append(exchange)
@@ -146,33 +148,34 @@ class Transport:
             self.open.remove(exchange)
 
     async def close(self) -> None:
-        """To be called when no exchange is under way."""
+        """Check that no exchange is in flight."""
         assert not self.open
         self.closed = True
 
 
 def status(code: int, **headers: str) -> Callable[[str], Response]:
-    """An answer that is none of a session."""
+    """Return a maker of replies with this status and these headers."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return lambda asked: Response(code, named, b"{}")
 
 
 def tells(remaining: int) -> Callable[[str], Response]:
-    """An answer with the session, and with what the server says of the limit."""
+    """Return a maker of replies with the session and rate-limit headers."""
     headers = {"X-RateLimit-Limit": "3", "X-RateLimit-Remaining": str(remaining)}
     return lambda asked: Response(200, headers, session_json(asked))
 
 
 def fails(kind: FailureKind, *, sent: bool = True) -> Callable[[str], Failure]:
-    """No answer."""
+    """Return a maker of failures."""
     return lambda asked: Failure(kind, "so it is", sent)
 
 
 def good(asked: str) -> Response:
-    """The session, and not a word on a limit."""
+    """Return a reply with the session, without rate-limit headers."""
     return Response(200, {}, session_json(asked))
 
 
+# Makers of replies; each takes the requested id.
 ANSWERS = {
     "good": good,
     **{f"good, {left} left": tells(left) for left in range(3)},
@@ -190,19 +193,19 @@ ANSWERS = {
 
 
 class AnyCalls(OnVirtualTime):
-    """A client, whoever calls it, and whatever the server answers."""
+    """A client with any calls, and any replies to them."""
 
     @initialize(
-        told=st.sampled_from([None, RateLimit(requests=3, per=10)]), breaks_off=st.booleans()
+        limit=st.sampled_from([None, RateLimit(requests=3, per=10)]), breaks_off=st.booleans()
     )
-    def open(self, told: RateLimit | None, breaks_off: bool) -> None:
-        """Build the client; in the end it is closed with calls under way, or without."""
-        self.patience = 0 if breaks_off else 200
+    def open(self, limit: RateLimit | None, breaks_off: bool) -> None:
+        """Build the client; if it `breaks_off`, it is closed at the end with calls in flight."""
+        self.rounds_left = 0 if breaks_off else 200
         self.transport = Transport()
         self.client = RaydocsClient(
             TOKEN,
             transport=self.transport,
-            rate_limit=told,
+            rate_limit=limit,
             retry=RetryPolicy(attempts=3),
             timeout=None,
             max_connections=2,
@@ -210,13 +213,13 @@ class AnyCalls(OnVirtualTime):
         self.numbers = 0
 
     def next_id(self) -> UUID:
-        """One that was not asked for before."""
+        """Return an id that was not requested before."""
         self.numbers += 1
         return UUID(int=self.numbers)
 
     @rule(timeout=st.sampled_from([None, 2.0]))
     def get(self, timeout: float | None) -> None:
-        """A single call."""
+        """Start a single call."""
         self.start(self._get(self.next_id(), timeout))
 
     async def _get(self, asked: UUID, timeout: float | None) -> None:
@@ -224,7 +227,7 @@ class AnyCalls(OnVirtualTime):
 
     @rule(count=st.integers(1, 4), ordered=st.booleans(), left_after=st.integers(1, 4))
     def stream(self, count: int, ordered: bool, left_after: int) -> None:
-        """A job in bulk, which may be left early."""
+        """Start a stream, which its consumer leaves after some outcomes."""
         ids = [self.next_id() for _ in range(count)]
         self.start(self._stream(ids, ordered, left_after))
 
@@ -237,13 +240,13 @@ class AnyCalls(OnVirtualTime):
                 if len(seen) == left_after:
                     break
         assert len(seen) == len(set(seen)) == min(left_after, len(ids))
-        # When the client closes, what is finished is handed over, and the rest is a gap.
+        # A closed client ends the stream: its outcomes are handed over, and the order has gaps.
         assert not ordered or seen == [each for each in ids if each in seen]
 
     @precondition(lambda self: self.transport.open)
     @rule(which=any_of_them, answer=st.sampled_from(sorted(ANSWERS)))
     def answer(self, which: int, answer: str) -> None:
-        """The server answers, or does not."""
+        """End an exchange, with or without a reply."""
         self.do(lambda: self.settle(which, answer))
 
     @precondition(lambda self: self.transport.open)
@@ -254,7 +257,7 @@ class AnyCalls(OnVirtualTime):
         turns=st.integers(0, 5),
     )
     def answer_and_cancel(self, which: int, answer: str, whom: int, turns: int) -> None:
-        """The server answers one, and the same caller or another one gives up just then."""
+        """End an exchange, and cancel a call, perhaps the same one, just after that."""
 
         def step() -> None:
             self.settle(which, answer)
@@ -263,19 +266,19 @@ class AnyCalls(OnVirtualTime):
         self.do(step)
 
     def settle(self, which: int, answer: str) -> None:
-        """End an exchange."""
+        """End an exchange as chosen."""
         exchange = self.transport.open[which % len(self.transport.open)]
-        what: Any = ANSWERS[answer](str(exchange.request.id))
-        exchange.answer.set_result(what)
+        reply: Any = ANSWERS[answer](str(exchange.request.id))
+        exchange.answer.set_result(reply)
 
     @rule()
     def count(self) -> None:
-        """As many permits are out as there are requests on the wire, at any time."""
+        """Check that there is one ticket for each request in flight, at any time."""
         known = self.do(lambda: self.client.rate_limit_status)
         assert known.in_flight == len(self.transport.open)
 
     def close(self) -> None:
-        """The end of the client, at which every call ends, at once."""
+        """Close the client, and check that every call ends at once."""
         began = self.loop.time()
         self.loop.run_until_complete(self.client.close())
         assert self.loop.time() == began
@@ -284,13 +287,13 @@ class AnyCalls(OnVirtualTime):
         assert not self.waiting
 
     def finish(self) -> None:
-        """Calls that are answered end; so does the client, and with what the API documents."""
-        while self.waiting and self.patience:
-            self.patience -= 1
+        """Answer all calls, close the client, and check that errors are the documented ones."""
+        while self.waiting and self.rounds_left:
+            self.rounds_left -= 1
             for exchange in self.transport.open:
                 exchange.answer.set_result(good(str(exchange.request.id)))
             self.wait(5.0)
-            assert self.patience or not self.waiting
+            assert self.rounds_left or not self.waiting
         self.count()
         self.close()
         self.check_that_nothing_is_left()
@@ -301,7 +304,7 @@ class AnyCalls(OnVirtualTime):
 
 
 class AnyQueue(OnVirtualTime):
-    """The limiter, alone on its server, with replies that come within its patience, or get lost."""
+    """The rate limiter as the server's only client; replies come within a second, or get lost."""
 
     @initialize(
         limit=st.integers(1, 5),
@@ -317,7 +320,7 @@ class AnyQueue(OnVirtualTime):
 
     @rule(lane=st.sampled_from(Lane), loses=st.sampled_from([False, False, True]))
     def request(self, lane: Lane, loses: bool) -> None:
-        """Somebody has a request to send, and its reply may get lost."""
+        """Start a request, whose reply may get lost."""
         self.start(self._request(lane, loses))
 
     async def _request(self, lane: Lane, loses: bool) -> None:
@@ -353,13 +356,13 @@ class AnyQueue(OnVirtualTime):
     @precondition(lambda self: self.replies)
     @rule(which=any_of_them)
     def reply(self, which: int) -> None:
-        """A reply arrives, in whatever order."""
+        """Deliver one of the replies, in any order."""
         self.do(self.replies[which % len(self.replies)].set)
 
     @precondition(lambda self: self.replies)
     @rule(which=any_of_them, whom=any_of_them, turns=st.integers(0, 5))
     def reply_and_cancel(self, which: int, whom: int, turns: int) -> None:
-        """A reply arrives, and somebody gives up just then, perhaps he whose turn it is."""
+        """Deliver a reply, and cancel a call, perhaps the next in the queue, during that."""
 
         def step() -> None:
             self.replies[which % len(self.replies)].set()
@@ -369,14 +372,14 @@ class AnyQueue(OnVirtualTime):
 
     @rule()
     def count(self) -> None:
-        """What is not on the wire is in the queue, and what was not lost was not refused."""
+        """Check the counts: each call is in flight or queued, and only lost replies cause 429s."""
         known = self.do(lambda: self.limiter.status(self.loop.time()))
         assert known.in_flight == len(self.replies)
         assert known.in_flight + known.waiting == len(self.waiting)
         assert self.refused <= self.lost
 
     def finish(self) -> None:
-        """In as many windows as they need, all are served; then there is nothing left."""
+        """Let as many windows pass as the calls need, and check that all of them are served."""
         assert self.throttle.limit is not None
         windows = len(self.waiting) / self.throttle.limit + self.lost + 2
         self.wait(windows * (10 + 2 * ASK_AGAIN_AFTER))

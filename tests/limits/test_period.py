@@ -7,13 +7,13 @@ from raydocs_async._limits._tracker import WindowTracker
 from tests.support.windows import (
     DATES,
     PER,
+    configured,
     opened,
     passes,
     permit,
     refuses,
     says,
     sent,
-    told,
 )
 
 
@@ -37,7 +37,7 @@ def refused_after_opening(
 
 def test_the_period_is_learned_from_the_first_refusal() -> None:
     """Retry-After and the replies' dates give the period in whole seconds."""
-    tracker = told(limit=None, per=None)
+    tracker = configured(limit=None, per=None)
     refused_after_opening(tracker, opened_at=DATES[10], refused_at=DATES[12], retry_after=58)
     assert tracker.period.seconds == 60
     assert (tracker.window.ends.low, tracker.window.ends.high) == pytest.approx((60.0, 60.1))
@@ -50,14 +50,14 @@ def test_the_period_is_rounded_up_without_dates(
     opened_at: str | None, refused_at: str | None
 ) -> None:
     """Without both dates the longest period that fits is taken, which is never refused."""
-    tracker = told(limit=None, per=None)
+    tracker = configured(limit=None, per=None)
     refused_after_opening(tracker, opened_at=opened_at, refused_at=refused_at, retry_after=58)
     assert tracker.period.seconds == 61
 
 
 def test_the_period_does_not_depend_on_where_the_clock_began() -> None:
     """What counts is the time from the opening request to the refusal."""
-    tracker = told(None, None)
+    tracker = configured(None, None)
     passes(tracker, permit(tracker, 100.0), says(0, limit=1), 100.1)
     refuses(tracker, permit(tracker, 102.0), says(0, limit=1, retry_after=58), 102.1, pause=1)
     assert tracker.period.seconds == 61
@@ -65,7 +65,7 @@ def test_the_period_does_not_depend_on_where_the_clock_began() -> None:
 
 def test_a_told_period_that_fits_is_kept() -> None:
     """A refusal that agrees with the configured period does not change it."""
-    tracker = told()
+    tracker = configured()
     refused_after_opening(tracker, opened_at=DATES[10], refused_at=DATES[12], retry_after=57)
     assert tracker.period.seconds == PER
 
@@ -73,7 +73,7 @@ def test_a_told_period_that_fits_is_kept() -> None:
 @pytest.mark.parametrize("retry_after", [8, 280, 3600])
 def test_a_told_period_outlives_a_refusal_that_contradicts_it(retry_after: int) -> None:
     """A gateway's or a firewall's own 429 counts for its window, not for all that follow."""
-    tracker = told()
+    tracker = configured()
     refused_after_opening(
         tracker, opened_at=DATES[10], refused_at=DATES[12], retry_after=retry_after
     )
@@ -84,7 +84,7 @@ def test_a_told_period_outlives_a_refusal_that_contradicts_it(retry_after: int) 
 @pytest.mark.parametrize("limit", [None, 7])
 def test_a_refusal_by_another_limit_teaches_nothing(limit: int | None) -> None:
     """Only a 429 of the limit that is being followed tells its period."""
-    tracker = told(None, None)
+    tracker = configured(None, None)
     passes(tracker, permit(tracker, 0.0), says(0, limit=1), 0.1)
     refuses(tracker, permit(tracker, 2.0), says(0, limit=limit, retry_after=58), 2.1, pause=1)
     assert tracker.period.seconds is None
@@ -92,7 +92,7 @@ def test_a_refusal_by_another_limit_teaches_nothing(limit: int | None) -> None:
 
 def learned() -> WindowTracker:
     """A window that has learned a period of 60 s."""
-    tracker = told(None, None)
+    tracker = configured(None, None)
     refused_after_opening(tracker, opened_at=DATES[10], refused_at=DATES[12], retry_after=58)
     return tracker
 
@@ -132,7 +132,7 @@ def test_others_who_emptied_the_next_window_do_not_change_the_period() -> None:
 
 def test_a_learned_period_that_is_too_long_is_learned_anew() -> None:
     """A window that turns before its end shows that the period is shorter."""
-    tracker = told(None, None)
+    tracker = configured(None, None)
     passes(tracker, permit(tracker, 0.0), says(99, date=DATES[0]), 0.1)
     refuses(tracker, permit(tracker, 1.0), says(0, retry_after=50, date=DATES[1]), 1.1, pause=1)
     ends = tracker.window.ends.high
@@ -160,7 +160,7 @@ def test_a_told_period_outlives_a_window_that_ends_early() -> None:
 
 def test_a_window_whose_opening_was_not_seen_teaches_nothing() -> None:
     """A refusal tells when it ends, and not when it began."""
-    tracker = told(None, None)
+    tracker = configured(None, None)
     passes(tracker, permit(tracker, 0.0), says(50), 0.1)
     refuses(tracker, permit(tracker, 1.0), says(0, retry_after=30), 1.1, pause=1)
     assert tracker.period.seconds is None

@@ -359,7 +359,7 @@ async def test_a_gateways_reply_to_the_probe_opens_nothing(status: int) -> None:
 
 
 async def test_a_reserve_follows_the_servers_limit() -> None:
-    """Of a limit of 20, where 100 were told, a fifth of the reserve is kept: bulk goes on."""
+    """Of a limit of 20, where 100 were configured, a fifth of the reserve is kept: bulk goes on."""
     limiter = RateLimiter(RateLimit(reserve=20))
     settle(limiter, await acquire(limiter), reply(19, limit=20))
     for _ in range(15):

@@ -23,10 +23,10 @@ from raydocs_async._limits._values import Ticket
 from raydocs_async._limits._window import ASK_AGAIN_AFTER, MAX_DOUBLINGS
 from raydocs_async.sandbox import Throttle
 from tests.support.windows import (
+    configured,
     loses,
     passes,
     refuses,
-    told,
 )
 
 LONGEST_ASK_PAUSE = ASK_AGAIN_AFTER * 2.0**MAX_DOUBLINGS
@@ -152,7 +152,7 @@ def test_alone_and_told_right_nothing_is_ever_refused(
     simulation = Simulation(
         Throttle(limit, 60, store=store), quick, random.Random(seed), start=start
     )
-    (outcome,) = simulation.run((told(limit), limit * windows))
+    (outcome,) = simulation.run((configured(limit), limit * windows))
     assert outcome.refused == 0
     assert outcome.seconds <= (windows - 1) * 60.2 + 0.2 * (1 + limit / 8)
 
@@ -166,7 +166,7 @@ def test_told_nothing_the_period_is_learned_in_the_first_window(
     simulation = Simulation(
         Throttle(limit, 60, store=store), quick, random.Random(seed), start=start
     )
-    (outcome,) = simulation.run((told(None, None), limit * 4))
+    (outcome,) = simulation.run((configured(None, None), limit * 4))
     assert outcome.refused <= 2
     assert outcome.seconds <= 3 * 62.2 + 0.2 * (1 + limit / 8)
 
@@ -191,7 +191,7 @@ def test_with_others_about_and_replies_lost_the_job_comes_to_its_end(
         foreign=tuple(others),
         loss=loss,
     )
-    (outcome,) = simulation.run((told(50), 150))
+    (outcome,) = simulation.run((configured(50), 150))
     assert outcome.passed == 150
 
 
@@ -210,7 +210,7 @@ def test_an_outage_of_the_gateway_costs_the_rest_of_the_window_nothing(
         start=start,
         outage=(begins, begins + lasts),
     )
-    (outcome,) = simulation.run((told(), 100))
+    (outcome,) = simulation.run((configured(), 100))
     assert outcome.refused == 0
     assert outcome.seconds <= begins + lasts + LONGEST_ASK_PAUSE + 2
 
@@ -234,7 +234,7 @@ def test_a_doubt_costs_one_refusal_at_most(
     """A refusal ends the doubt and the window with it: no more of them than windows."""
     rand = random.Random(seed)
     simulation = Simulation(Throttle(limit, 60, store=store), quick, rand, outage=outage, loss=loss)
-    (outcome,) = simulation.run((told(limit), 3 * limit))
+    (outcome,) = simulation.run((configured(limit), 3 * limit))
     assert outcome.passed == 3 * limit
     assert outcome.refused <= simulation.throttle.windows
 
@@ -246,7 +246,7 @@ def test_two_clients_share_a_window_by_the_headers_alone(
 ) -> None:
     """Neither loses anything, and refusals stay under 5 % of the requests."""
     simulation = Simulation(Throttle(100, 60, store=store), quick, random.Random(seed), start=start)
-    outcomes = simulation.run((told(), 300), (told(), 300))
+    outcomes = simulation.run((configured(), 300), (configured(), 300))
     assert [outcome.passed for outcome in outcomes] == [300, 300]
     assert sum(outcome.refused for outcome in outcomes) <= 0.05 * 600
     assert max(outcome.seconds for outcome in outcomes) <= 1.1 * 300
@@ -261,5 +261,5 @@ def test_slow_replies_cost_no_refusals(seed: int, slow: float) -> None:
         return 0.01, rand.choice([0.02, slow])
 
     simulation = Simulation(Throttle(100, 60), latency, random.Random(seed))
-    (outcome,) = simulation.run((told(), 300))
+    (outcome,) = simulation.run((configured(), 300))
     assert outcome.refused <= simulation.concurrency

@@ -14,6 +14,7 @@ from raydocs_async.events import ForeignUse, Paused, WindowOpened
 from tests.support.windows import (
     DATES,
     LIMIT,
+    configured,
     loses,
     opened,
     passes,
@@ -21,20 +22,19 @@ from tests.support.windows import (
     refusal,
     refuses,
     says,
-    told,
 )
 
 
 def test_an_unknown_window_is_opened_by_one_request() -> None:
     """Before the first reply one request may go, and a second one has to wait."""
-    tracker = told()
+    tracker = configured()
     permit(tracker, 0.0)
     assert refusal(tracker, 0.0) == ASK_AGAIN_AFTER
 
 
 def test_a_slow_probe_is_followed_by_another() -> None:
     """A probe without an answer does not hold up everybody for longer than its patience."""
-    tracker = told()
+    tracker = configured()
     permit(tracker, 0.0)
     permit(tracker, ASK_AGAIN_AFTER)
     assert refusal(tracker, ASK_AGAIN_AFTER) == 2 * ASK_AGAIN_AFTER
@@ -80,7 +80,7 @@ def test_a_reserve_is_left_to_others() -> None:
 
 def test_a_reserve_is_not_kept_while_the_windows_end_is_out_of_sight() -> None:
     """Nobody waits for ever on a reserve when it is not known when the window ends."""
-    tracker = told(per=None)
+    tracker = configured(per=None)
     passes(tracker, permit(tracker, 0.0), says(5), 0.1)
     permit(tracker, 0.2, reserve=5)
 
@@ -121,7 +121,7 @@ def test_with_others_about_one_request_may_always_be_in_flight() -> None:
 
 def test_without_a_limit_there_is_no_share_to_keep_to() -> None:
     """A single 429 of a server that tells no limit does not make the rest go one at a time."""
-    tracker = told(None, None)
+    tracker = configured(None, None)
     passes(tracker, permit(tracker, 0.0), says(limit=None), 0.1)
     refuses(tracker, permit(tracker, 0.2), says(limit=None, retry_after=0), 0.3, pause=1)
     passes(tracker, permit(tracker, 2.0), says(limit=None), 2.1)
@@ -147,7 +147,7 @@ def test_an_unexpected_refusal_is_foreign_use() -> None:
 
 def test_a_refusal_that_was_asked_for_is_not_foreign_use() -> None:
     """The request that asks for the window's end is expected to be refused."""
-    tracker = told(per=None)
+    tracker = configured(per=None)
     passes(tracker, permit(tracker, 0.0), says(0, limit=1), 0.1)
     refuses(tracker, permit(tracker, 0.2), says(0, limit=1, retry_after=2), 0.3, pause=5)
     assert tracker.window.foreign == 0
@@ -221,7 +221,7 @@ def test_an_open_window_opens_now() -> None:
 
 def test_an_unknown_window_may_open_now() -> None:
     """Nobody is told to wait by guess."""
-    assert told().opens_at(0.0, ahead=1000) == 0.0
+    assert configured().opens_at(0.0, ahead=1000) == 0.0
 
 
 @pytest.mark.parametrize(("ahead", "expected"), [(0, 60.1), (99, 60.1), (100, 120.1), (250, 180.1)])
@@ -235,7 +235,7 @@ def test_a_queue_takes_a_window_for_each_limit(ahead: int, expected: float) -> N
 
 def test_a_shut_window_opens_when_it_is_no_longer_shut() -> None:
     """R4: a long pause is known from the refusal on."""
-    tracker = told()
+    tracker = configured()
     refuses(tracker, permit(tracker, 0.0), says(0, retry_after=86_400), 0.1, pause=1)
     assert tracker.opens_at(1.0) == pytest.approx(86_401.1)
 
@@ -253,21 +253,21 @@ def test_what_is_left_is_not_waited_for() -> None:
 
 def test_a_pause_is_waited_for() -> None:
     """R2: a 429 that does not say for how long shuts the window for the pause, not for longer."""
-    tracker = told(None, None)
+    tracker = configured(None, None)
     refuses(tracker, permit(tracker, 0.0), says(), 0.1, pause=5)
     assert tracker.opens_at(1.0, ahead=3) == pytest.approx(5.1)
 
 
 def test_without_a_period_nobody_is_told_to_wait_for_further_windows() -> None:
     """How long those last is not known, and so a pause is all that is waited for."""
-    tracker = told(per=None)
+    tracker = configured(per=None)
     refuses(tracker, permit(tracker, 0.0), says(), 0.5, pause=5)
     assert tracker.opens_at(1.0, ahead=250) == 5.5
 
 
 def test_after_a_pause_the_window_may_open_now() -> None:
     """When the pause is over nothing is known, and so nobody is told to wait."""
-    tracker = told()
+    tracker = configured()
     refuses(tracker, permit(tracker, 0.0), says(), 0.5, pause=5)
     assert tracker.opens_at(5.5, ahead=250) == 5.5
 
@@ -298,7 +298,7 @@ def test_in_a_pause_what_was_left_does_not_count() -> None:
 
 def test_a_pause_is_news_once() -> None:
     """The refusal that shuts the window tells for how long; the same view again tells nothing."""
-    tracker = told()
+    tracker = configured()
     before = tracker.snapshot
     refuses(tracker, permit(tracker, 0.0), says(), 0.5, pause=5)
     assert tracker.events_since(before, 1.0) == [Paused(seconds=4.5)]
@@ -315,7 +315,7 @@ def test_a_pause_that_is_over_is_no_news() -> None:
 
 def test_a_shorter_pause_is_no_news() -> None:
     """A refusal that ends within the pause that is known changes nothing."""
-    tracker = told()
+    tracker = configured()
     first, second = permit(tracker, 0.0), permit(tracker, ASK_AGAIN_AFTER)
     refuses(tracker, first, says(), 1.5, pause=5)
     before = tracker.snapshot
@@ -325,7 +325,7 @@ def test_a_shorter_pause_is_no_news() -> None:
 
 def test_the_first_reply_of_a_window_is_news() -> None:
     """It tells the limit and what is left; the next one, with less left, tells nothing."""
-    tracker = told()
+    tracker = configured()
     before = tracker.snapshot
     passes(tracker, permit(tracker, 0.0), says(99), 0.1)
     assert tracker.events_since(before, 0.1) == [WindowOpened(limit=100, remaining=99)]
@@ -350,7 +350,7 @@ def test_more_hits_than_before_are_news() -> None:
 
 def test_a_window_without_a_limit_tells_no_number() -> None:
     """There is none to tell."""
-    tracker = told(None, None)
+    tracker = configured(None, None)
     before = tracker.snapshot
     passes(tracker, permit(tracker, 0.0), RateLimitHeaders(), 0.1)
     assert tracker.events_since(before, 0.1) == [WindowOpened(limit=None, remaining=None)]
@@ -377,7 +377,7 @@ headers = st.builds(
 
 @given(
     tracker=st.builds(
-        told,
+        configured,
         limit=st.none() | st.integers(1, 100),
         per=st.none() | st.floats(0.1, 3600),
     ),
@@ -417,7 +417,7 @@ def test_no_header_brings_it_out_of_step(
 
 def test_a_pause_follows_from_the_number_of_refusals() -> None:
     """R2: the caller decides how long to pause, by the consecutive refusals so far."""
-    tracker = told()
+    tracker = configured()
     tracker.settle(
         permit(tracker, 0.0), Refused(says(limit=None)), 1.0, lambda refusals: 7.0 * refusals
     )

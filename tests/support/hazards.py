@@ -1,7 +1,7 @@
-"""What networks, servers and gateways do to a client, as one table, and a world of each row.
+"""The hazards of networks, servers and gateways, as one table, and a server for each row.
 
-The name of a row begins with the id of the hazard that it is a case of; `hazards.toml` has the
-list of those. Bodies that tell of documents hold `DATA`, and error messages quote the token.
+The name of a row begins with the id of its hazard; `hazards.toml` has the list of ids. Bodies with
+document data hold `DATA`, and error replies quote the token, so that tests can look for both.
 """
 
 import ssl
@@ -51,49 +51,59 @@ from tests.support.wire import (
 )
 
 DATA = "Jane Doe, IBAN DE00"
-"""Stands for what a document says."""
+"""Stands for data of a document, which must not get into messages."""
 BODY = session_json(SESSION_ID, name=DATA)
 GOOD = reply(BODY)
 MESSAGE = b'{"message": "so it is, %s"}' % TOKEN.encode()
 ATTEMPT_TIMEOUT = 15.0
-"""Seconds; more than connecting may take."""
+"""Seconds for one attempt; more than the transport's own limit for connecting."""
 
 
 @frozen(kw_only=True)
 class Hazard:
-    """What is done to each request, and what comes of it."""
+    """One way in which requests fail, and the error that the client raises for it."""
 
-    answer: tuple[Step, ...] = field(default=(), repr=False)  # tracebacks show locals, this is one
-    """What the server does with a request; nothing that is wrong, if empty."""
+    # The failure.
+    answer: tuple[Step, ...] = field(default=(), repr=False)  # or the `repr` would show `DATA`
+    """The server's steps after a request; if empty, it answers correctly."""
     greeting: tuple[Step, ...] = field(default=(), repr=False)
-    """What it does with a connection."""
+    """The server's steps before the first request of a connection."""
     tls: ssl.SSLContext | None = None
-    """What it speaks TLS with."""
+    """The server's TLS; ``None`` for plain http."""
     dns: tuple[Exception | Literal[End.HANG] | None, ...] = ()
-    """What a look-up of its name gives; it is reached by its address, if empty."""
+    """The results of look-ups of the server's name, in order; ``None`` is its address. If empty,
+    the client has the address and looks nothing up."""
     elsewhere: Callable[[], AbstractContextManager[str]] | None = None
-    """Makes the URL of where it is not."""
+    """Makes a URL at which there is no server."""
     timeout: float = 120.0
     """Seconds that the call may take."""
 
+    # The expected error.
     error: type[RaydocsError] = APIConnectionError
+    """The type of the error."""
     says: str
+    """An expression that the error's message matches."""
     status: int | None = None
+    """The error's status."""
     retried: bool = False
+    """True if the failure is temporary, so that the call makes all of its three attempts."""
 
     @property
     def attempts(self) -> int:
-        """How many there are, of three that there may be."""
+        """The number of attempts that the call makes."""
         return 3 if self.retried else 1
 
     @property
     def requests(self) -> int:
-        """How many the server sees."""
+        """The number of requests that the server receives."""
         return self.attempts if self.answer else 0
 
 
 def lent_session(hazard: Hazard, *, passes: bool) -> aiohttp.ClientSession:
-    """A session that asks the hazard's DNS, which gets over it if it `passes`, and trusts `CA`."""
+    """Return a session to lend to the client, with the hazard's DNS, which trusts `CA`.
+
+    If the hazard `passes`, look-ups succeed after those of the hazard.
+    """
     answers = (*hazard.dns, *(None,) * passes) or (None,)
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
@@ -106,7 +116,10 @@ def lent_session(hazard: Hazard, *, passes: bool) -> aiohttp.ClientSession:
 async def world(
     hazard: Hazard, *later: Answer | Script
 ) -> AsyncIterator[tuple[WireServer, RaydocsClient]]:
-    """A server with the hazard, and a client; with answers for `later`, it is there only once."""
+    """Start a server with the hazard, and a client of it.
+
+    With answers for `later` requests, the hazard hits only the first one.
+    """
     answers = (*((hazard.answer,) if hazard.answer else ()), *later) or (good,)
     server = WireServer(
         *answers, greetings=(hazard.greeting, ()) if later else (hazard.greeting,), tls=hazard.tls
@@ -132,7 +145,7 @@ async def world(
 
 
 def rows(common: Hazard, cases: dict[str, tuple[Step, ...]]) -> dict[str, Hazard]:
-    """Hazards that end alike."""
+    """Return a row for each of the `cases`, which differ from `common` by their answers alone."""
     return {name: evolve(common, answer=answer) for name, answer in cases.items()}
 
 
@@ -151,7 +164,7 @@ ENCRYPTED_LOST, ENCRYPTED_CUT, ENCRYPTED_TORN = (
 
 
 def says(common: Hazard, *words: str) -> Hazard:
-    """The same, and the error says this as well."""
+    """Return `common` with more expressions for the error's message."""
     return evolve(common, says=".*".join((common.says, *words)))
 
 
@@ -412,9 +425,9 @@ HAZARDS = REACHING | CONNECTIONS | PROTOCOL | STATUSES | BODIES
 PASSING = {
     name: hazard for name, hazard in HAZARDS.items() if hazard.retried and hazard.elsewhere is None
 }
-"""Those that another attempt gets over, once they are gone."""
+"""The hazards after which a later attempt can succeed."""
 
 
 def cases(hazards: dict[str, Hazard]) -> pytest.MarkDecorator:
-    """Run a test with each of them."""
+    """Run a test with each of the `hazards`."""
     return pytest.mark.parametrize("hazard", hazards.values(), ids=hazards)

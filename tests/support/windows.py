@@ -11,8 +11,8 @@ LIMIT, PER = 100, 60.0
 DATES = [f"Mon, 23 Nov 2026 12:00:{second:02} GMT" for second in range(60)]
 
 
-def told(limit: int | None = LIMIT, per: float | None = PER) -> WindowTracker:
-    """A tracker before its first request, with what is configured."""
+def configured(limit: int | None = LIMIT, per: float | None = PER) -> WindowTracker:
+    """Return a tracker before its first request, with this configuration."""
     return WindowTracker(limit=limit, period=Period(per))
 
 
@@ -23,56 +23,59 @@ def says(
     retry_after: float | None = None,
     date: str | None = None,
 ) -> RateLimitHeaders:
-    """Headers of a reply."""
+    """Return the rate-limit headers of a reply."""
     return RateLimitHeaders(limit=limit, remaining=remaining, retry_after=retry_after, date=date)
 
 
 def permit(tracker: WindowTracker, now: float, reserve: int = 0) -> Ticket:
-    """A ticket that must be admitted."""
+    """Admit a request now, which must be possible; return its ticket."""
     ticket = Ticket()
     assert tracker.admit(ticket, now, reserve) is None
     return ticket
 
 
 def refusal(tracker: WindowTracker, now: float, reserve: int = 0) -> float:
-    """The time to wait for, of a ticket that must not be admitted."""
+    """Try to admit a request now, which must not be possible; return the time to ask again."""
     wait = tracker.admit(Ticket(), now, reserve)
     assert isinstance(wait, Wait)
     return wait.until
 
 
 def sent(tracker: WindowTracker, at: float) -> Ticket:
-    """A ticket in flight since `at`, admitted by whatever was known then."""
+    """Return a ticket in flight since `at`, without asking the tracker for admission."""
     ticket = Ticket(at)
     tracker.in_flight.add(ticket)
     return ticket
 
 
 def pausing(seconds: float) -> Callable[[int], float]:
-    """A pause of that length, after however many refusals."""
+    """Return a function that gives the same pause after any number of refusals."""
     return lambda refusals: seconds
 
 
 def passes(tracker: WindowTracker, ticket: Ticket, headers: RateLimitHeaders, now: float) -> None:
-    """The server lets the request in."""
+    """Settle a request that the server accepted."""
     tracker.settle(ticket, Passed(headers), now, pausing(0))
 
 
 def refuses(
     tracker: WindowTracker, ticket: Ticket, headers: RateLimitHeaders, now: float, *, pause: float
 ) -> None:
-    """The server answers 429."""
+    """Settle a request that got a 429."""
     tracker.settle(ticket, Refused(headers), now, pausing(pause))
 
 
 def loses(tracker: WindowTracker, ticket: Ticket, now: float, *, sent: bool) -> None:
-    """There is no reply, whether the request reached the server or not."""
+    """Settle a request without a reply; `sent` is false if the server cannot have seen it."""
     tracker.settle(ticket, Unseen() if sent else NotCounted(), now, pausing(0))
 
 
 def opened(*, remaining: int | None = None, limit: int = LIMIT) -> WindowTracker:
-    """A window whose probe has been answered 0.1 s later; by default, it was the opening hit."""
-    tracker = told(limit)
+    """Return a tracker whose probe was sent at 0 s and answered at 0.1 s.
+
+    By default the probe opened the window, so ``Remaining`` is `limit` - 1.
+    """
+    tracker = configured(limit)
     left = limit - 1 if remaining is None else remaining
     passes(tracker, permit(tracker, 0.0), says(left, limit=limit), 0.1)
     return tracker
