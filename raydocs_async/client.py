@@ -86,8 +86,8 @@ class RaydocsClient(ResourceClient, FileClient):
             ids: Any iterable or async iterable of ids. A generator is closed when the stream
                 ends or its block is left.
             concurrency: Ids in flight at a time, those included whose outcome the caller has not
-                taken. If the first requests fail, at least 4 ids are in flight until one of them
-                is answered, because fewer cannot distinguish an outage from bad ids.
+                taken. If the first requests fail, up to 4 ids are in flight until one of them is
+                answered, because fewer ids do not distinguish an outage from bad ids.
             ordered: Yield in the order of `ids` instead of the order of completion.
 
         Returns:

@@ -82,7 +82,7 @@ def _is_undecodable(exc: BaseException | None) -> bool:
 def _refusal(status: int) -> Failure:
     """Return the failure for a proxy's answer to CONNECT.
 
-    Its status is a real one. In all other errors of aiohttp a status of 400 is invented.
+    Its status came from the proxy, while aiohttp invents the 400 of its parse errors.
     """
     if status >= 500 or status in _TEMPORARY_REFUSALS:
         return Failure(FailureKind.CONNECT, f"the proxy answered HTTP {status}", sent=False)
