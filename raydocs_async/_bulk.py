@@ -13,9 +13,9 @@ Four things can go wrong, and each has its own end:
   the stream hands over the outcomes that it has, and raises that error once.
 - *The ids' source raises*: the ids that it has given are still fetched, and the stream ends with
   that exception.
-- *The service is down*: no id is taken, and the ids in flight wait for its return (`_patience`). If
-  the outage takes longer than `max_wait`, the stream raises the last error once, and the ids in
-  flight have no outcome.
+- *The service is down*: no further id is taken, and the ids in flight wait for its return
+  (`_patience`). If the outage takes longer than `max_wait`, the stream raises the last error once,
+  and the ids in flight have no outcome.
 """
 
 import asyncio
@@ -210,11 +210,15 @@ class Workers(Generic[M]):
     def _free_places(self) -> int:
         """The number of workers that may start, each for one id."""
         health = self._fetcher.health
-        if health.down or self._ids_ended or self._cancelled:
+        if self._ids_ended or self._cancelled:
             return 0
         # With fewer different ids, `Health` cannot distinguish an outage from bad ids.
         places = max(self._concurrency, IDS_IN_DOUBT) if health.in_doubt else self._concurrency
-        return places - (self._taken - self._handed_over) - self._starting
+        free = places - (self._taken - self._handed_over) - self._starting
+        if health.down:
+            # The ids in flight notice the service's return. If there are none, one more has to.
+            return 0 if self._tasks else min(free, 1)
+        return free
 
     def _start_workers_soon(self) -> None:
         """Start workers for the free places, in the event loop's next turn.
@@ -223,7 +227,11 @@ class Workers(Generic[M]):
         each other directly, an eager task factory would run each of them inside of the previous
         one, up to the limit of recursion.
         """
-        if self._start_handle is None and self._started and self._free_places > 0:
+        # A worker that waits for its id starts the next ones when it has it. Otherwise a slow
+        # source would get more workers with each outcome, up to `concurrency`.
+        if self._starting or self._start_handle is not None or not self._started:
+            return
+        if self._free_places > 0:
             self._start_handle = running_loop().call_soon(self._start_workers)
 
     def _start_workers(self) -> None:
@@ -238,6 +246,7 @@ class Workers(Generic[M]):
     def _on_worker_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self._changed.set()
+        self._start_workers_soon()
         # A cancellation that is not the stream's own would look like the end of the ids.
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is not None and not self._cancelled:

@@ -173,6 +173,14 @@ class Engine:
         transient = isinstance(verdict, Retry)
         return CallResult(error=error, transient=transient, attempts=history, sent_at=sent_at)
 
+    async def sleep_between_calls(self, seconds: float) -> None:
+        """Sleep for some seconds; raise `ClientClosedError` if the engine is closed meanwhile."""
+        try:
+            with self._deadlines.until(math.inf):
+                await asyncio.sleep(seconds)
+        except TimeoutError:
+            raise ClientClosedError("the client was closed between two polls") from None
+
     def check_usable(self) -> None:
         """Refuse to work when closed, in another event loop, after a fork, or without asyncio.
 

@@ -9,6 +9,8 @@ The rate limit's window is the budget of all polls together. Each session has it
 - No interval is shorter than a session's share of the window: with 50 waiting and 100 requests a
   minute, 30 s. Otherwise the window would be used up in its first seconds, and no session could be
   polled in the rest of it.
+- A poll that would come after the deadline comes shortly before it, if the other rules allow that.
+  So a session that is reported as unfinished was unfinished until almost the end.
 
 After its interval a poll joins the rate limit's queue, which is first come, first served. So no
 session is polled twice while another one waits in the queue.
@@ -21,6 +23,8 @@ from raydocs_async.models import DocumentStatus, ResultStatus, Session
 
 LONGEST_INTERVAL = 30.0
 """Seconds between two polls of one session, at most, unless many share the window."""
+_LEAD = 2.0
+"""Seconds from the start of the last poll to the deadline: enough for a slow reply."""
 _GROWTH = 0.5
 """The share of an interval by which the next one is longer."""
 _NEAREST = 0.5
@@ -71,26 +75,36 @@ class PollSchedule:
     def __attrs_post_init__(self) -> None:
         self._next = self.interval
 
-    def next_pause(self, session: Session | None, *, after: float, share: float) -> float:
-        """Return the seconds until the next poll.
+    def next_pause(
+        self, session: Session | None, *, after: float, share: float, left: float
+    ) -> float:
+        """Return the seconds until the next poll, or until the deadline if no poll fits.
 
         Args:
             session: The session as the last poll found it; ``None`` if the poll failed.
             after: Retry-After of the failed poll in seconds, or 0.
             share: Seconds, from `share_of_window`.
+            left: Seconds until the deadline.
         """
+        earliest = max(self.interval, after, share)
+        pause, last = max(self._next_interval(session), earliest), left - _LEAD
+        if pause <= last:
+            return pause
+        return last if last >= earliest else left
+
+    def _next_interval(self, session: Session | None) -> float:
+        """Return the session's own interval, in seconds."""
         # Past 50 failures the power would leave every bound behind, and in the end overflow.
         if session is None:
             growth = (1 + _GROWTH) ** min(self._failures, 50)
-            own = min(max(self.interval, LONGEST_INTERVAL), self.interval * growth)
             self._failures += 1
-            return max(own, after, share)
+            return min(max(self.interval, LONGEST_INTERVAL), self.interval * growth)
         self._failures = 0
         if self._changed(session):
             self._next = self.interval
         own = max(self.interval, min(LONGEST_INTERVAL, self._next))
         self._next = own * (1 + _GROWTH * max(_NEAREST, 1 - finished_share(session)))
-        return max(own, share)
+        return own
 
     def _changed(self, session: Session) -> bool:
         """Return True if the session differs from the one that the last poll found."""

@@ -1,6 +1,5 @@
 """Waiting until sessions are finished: polls each of them at the times that `_polling` computes."""
 
-import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
@@ -25,6 +24,7 @@ class PollingFetcher:
 
     Args:
         poll: Fetches a session once.
+        sleep: Sleeps so many seconds between two polls of a session.
         status: Returns the state of the rate limit.
         timeout: Seconds to wait for all sessions together; ``None`` for no limit.
         interval: Seconds between two polls of one session, at least.
@@ -37,6 +37,7 @@ class PollingFetcher:
     def __init__(
         self,
         poll: Poll,
+        sleep: Callable[[float], Awaitable[None]],
         status: Callable[[], RateLimitStatus],
         *,
         timeout: float | None,
@@ -45,6 +46,7 @@ class PollingFetcher:
     ) -> None:
         self.health = Health[Request]()
         self._poll = poll
+        self._sleep = sleep
         self._status = status
         self._timeout = timeout
         self._interval = interval
@@ -84,8 +86,10 @@ class PollingFetcher:
             if is_late:
                 break
             share = share_of_window(self._waiting, status)
-            pause = schedule.next_pause(result.model, after=after, share=share)
-            await asyncio.sleep(min(pause, deadline - clock()))
+            pause = schedule.next_pause(
+                result.model, after=after, share=share, left=deadline - clock()
+            )
+            await self._sleep(pause)
         return self._timed_out(request, last_good, result)
 
     def _record(self, request: Request, result: CallResult[Session]) -> None:

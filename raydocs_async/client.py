@@ -162,7 +162,8 @@ class RaydocsClient(ResourceClient, FileClient):
 
         Args:
             session_id: As for `get_session`.
-            timeout: Seconds to wait in all; ``None`` for no limit, not even in an outage.
+            timeout: Seconds to wait in all; ``None`` for no limit, not even in an outage. The last
+                poll comes shortly before their end.
             interval: Seconds between two polls, at least. It grows by half from one poll to the
                 next, up to 30 s, and begins anew when the session changes. A failure's Retry-After
                 makes it longer.
@@ -223,6 +224,7 @@ class RaydocsClient(ResourceClient, FileClient):
             lambda value: SESSION.request(value, self._engine.redactor),
             lambda on_change: PollingFetcher(
                 poll,
+                self._engine.sleep_between_calls,
                 lambda: self.rate_limit_status,
                 timeout=timeout,
                 interval=interval,

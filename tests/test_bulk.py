@@ -142,6 +142,20 @@ async def test_input_is_read_no_faster_than_outcomes_are_taken() -> None:
     assert next(ids) == 6
 
 
+async def test_a_slow_source_has_few_workers() -> None:
+    """The workers that wait for an id do not grow in number with the ids."""
+
+    async def ids() -> AsyncIterator[str]:
+        for each in numbers(200):
+            await asyncio.sleep(10)
+            yield each
+
+    async with Stub().stream(ids(), concurrency=10**6) as stream:
+        tasks = [len(asyncio.all_tasks()) async for _ in stream]
+    assert len(tasks) == 200
+    assert max(tasks) < 50
+
+
 async def test_ordered_outcomes_are_bounded_too() -> None:
     """Behind a slow head no more than `concurrency` outcomes pile up."""
     stub, ids = Stub(seconds=lambda sid: 1000 if sid.int == 0 else 1), itertools.count()

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from raydocs_async._outage import FAILURES, IDS_IN_DOUBT, LONGEST_PAUSE, Health
@@ -187,6 +187,7 @@ def test_how_long_it_is_down() -> None:
         max_size=200,
     )
 )
+@example([(each, 1, "f") for each in (A, B, C, D, A)])
 def test_the_health_follows_from_what_was_seen(events: list[tuple[UUID, int, str]]) -> None:
     """It is down only with enough failures after the newest proof; a question changes nothing."""
     health, proven, failures = Health[UUID](), -1, list[tuple[int, UUID]]()

@@ -1,5 +1,6 @@
 """The times of polls: sooner after a change, and never more than the window allows."""
 
+import math
 from typing import Any
 
 import attrs
@@ -36,8 +37,8 @@ def session(documents: str = "parsing", results: str = "pending", **changes: Any
 
 
 def pauses(schedule: PollSchedule, *polls: Session | None, share: float = 0.0) -> list[float]:
-    """The pauses after polls."""
-    return [schedule.next_pause(found, after=0.0, share=share) for found in polls]
+    """The pauses after polls, without a deadline."""
+    return [schedule.next_pause(each, after=0.0, share=share, left=math.inf) for each in polls]
 
 
 def test_polls_become_rarer() -> None:
@@ -86,7 +87,27 @@ def test_polls_that_fail() -> None:
 
 def test_a_retry_after_is_heeded() -> None:
     """After a failed poll, the next one waits for the end of Retry-After."""
-    assert PollSchedule(2.0).next_pause(None, after=90.0, share=0.0) == 90.0
+    assert PollSchedule(2.0).next_pause(None, after=90.0, share=0.0, left=math.inf) == 90.0
+
+
+@pytest.mark.parametrize(
+    ("left", "after", "share", "pause"),
+    [
+        (22.0, 0.0, 0.0, 20.0),
+        (21.9, 0.0, 0.0, 19.9),
+        (21.9, 20.0, 0.0, 21.9),
+        (21.9, 0.0, 20.0, 21.9),
+        (12.0, 0.0, 0.0, 10.0),
+        (11.9, 0.0, 0.0, 11.9),
+    ],
+)
+def test_the_last_poll(left: float, after: float, share: float, pause: float) -> None:
+    """It comes 2 s before the deadline, unless that would break another rule."""
+    schedule = PollSchedule(10.0)
+    assert pauses(schedule, *[session("ready", "completed")] * 20)[-1] == LONGEST_INTERVAL
+    schedule._next = 20.0
+    same = session("ready", "completed")
+    assert schedule.next_pause(same, after=after, share=share, left=left) == pytest.approx(pause)
 
 
 @pytest.mark.parametrize("interval", [40.0, 600.0])
@@ -127,7 +148,6 @@ def test_no_pause_is_too_short(
     """No pause is below the interval, the share or Retry-After, nor above all of them."""
     schedule = PollSchedule(interval)
     for found, after, share in polls:
-        pause = schedule.next_pause(found, after=after, share=share)
-        asked = after if found is None else 0.0
-        assert max(interval, asked, share) <= pause
-        assert pause <= max(interval, asked, share, LONGEST_INTERVAL)
+        pause = schedule.next_pause(found, after=after, share=share, left=math.inf)
+        assert max(interval, after, share) <= pause
+        assert pause <= max(interval, after, share, LONGEST_INTERVAL)

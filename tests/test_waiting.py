@@ -8,6 +8,7 @@ import pytest
 
 from raydocs_async import (
     AuthenticationError,
+    ClientClosedError,
     ConfigurationError,
     Failed,
     Fetched,
@@ -104,6 +105,44 @@ async def test_an_outage_is_waited_out() -> None:
     assert [type(outcome) for outcome in outcomes] == [Fetched] * 40
     assert 900 <= now() <= 1100
     assert outages[0] == pytest.approx(600, abs=60)
+
+
+@pytest.mark.parametrize("sessions", [1, 64, 500])
+async def test_an_outage_until_the_deadline(sessions: int) -> None:
+    """Each id has its outcome at the deadline, those not yet read included."""
+    fake = FakeTransport(sessions=sessions)
+    fake.script(*[Fault.status(502)] * 10**5)
+    begun = now()
+    async with RaydocsClient(fake.token, transport=fake) as client:
+        outcomes = [
+            each async for each in client.wait_for_sessions(fake.ids(sessions), timeout=100)
+        ]
+    assert now() - begun == pytest.approx(100)
+    assert [type(outcome.error) for outcome in outcomes] == [WaitTimeoutError] * sessions
+
+
+@pytest.mark.parametrize("timeout", [60.0, 61.0, 300.0])
+async def test_a_session_that_finishes_just_before_the_deadline(timeout: float) -> None:
+    """The last poll finds it, because that comes shortly before the deadline."""
+    [session_id] = FakeTransport(sessions=1).ids(1)
+    share = Schedule(1.0).duration(session_id)
+    fake = FakeTransport(sessions=1, finish_within=(timeout - 3) / share)
+    async with RaydocsClient(fake.token, transport=fake) as client:
+        session = await client.wait_for_session(session_id, timeout=timeout)
+    assert session.is_finished
+
+
+async def test_closing_the_client_ends_the_wait() -> None:
+    """The wait ends at once, although no poll is under way, and says why."""
+    fake = FakeTransport(sessions=1, finish_within=1e6)
+    client = RaydocsClient(fake.token, transport=fake)
+    waiting = asyncio.create_task(client.wait_for_session(fake.ids(1)[0]))
+    await asyncio.sleep(100.5)
+    begun = now()
+    await client.close()
+    with pytest.raises(ClientClosedError, match="closed between two polls"):
+        await waiting
+    assert now() == begun
 
 
 async def test_errors_that_would_hit_every_id() -> None:
