@@ -97,6 +97,12 @@ def target_option(metavar: str) -> Callable[[Function], Function]:
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on a terminal, too.")
+sources_option = click.option(
+    "--sources",
+    "with_sources",
+    is_flag=True,
+    help="Show below each value its reasoning and the passages that it was read from.",
+)
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress and no summary.")
 _token_file_option = click.option(

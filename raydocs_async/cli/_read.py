@@ -28,8 +28,10 @@ def announce_wait(timeout: float) -> None:
         say(f"Waiting for the session, {duration(timeout)} at most.")
 
 
-def show(call: Call, connection: ConnectionOptions, *, as_json: bool) -> ExitCode:
-    """Print what a call of the client returns: nothing before all of it is there.
+def show(
+    call: Call, connection: ConnectionOptions, *, as_json: bool, with_sources: bool = False
+) -> ExitCode:
+    """Print the objects that a call of the client returns, when all of them are there.
 
     Raises:
         CommandFailed: the call has failed, or standard output cannot be written.
@@ -46,7 +48,7 @@ def show(call: Call, connection: ConnectionOptions, *, as_json: bool) -> ExitCod
     # Not printed while the event loop runs, because a reader that is stuck would block it.
     found = run_with_client(make_call, connection)
     try:
-        _print(found, as_json=as_json)
+        _print(found, as_json=as_json, with_sources=with_sources)
     except BrokenPipeError:
         raise
     except OSError as exc:
@@ -55,13 +57,13 @@ def show(call: Call, connection: ConnectionOptions, *, as_json: bool) -> ExitCod
     return ExitCode.OK
 
 
-def _print(found: Found, *, as_json: bool) -> None:
+def _print(found: Found, *, as_json: bool, with_sources: bool) -> None:
     is_list = isinstance(found, tuple)
     items = found if isinstance(found, tuple) else (found,)
     if sys.stdout.isatty() and not as_json:
         console = Console()
         for each in items:
-            console.print(build_tree(each))
+            console.print(build_tree(each, with_sources=with_sources))
         if not items:
             say("There are none.")
         return

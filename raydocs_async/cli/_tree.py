@@ -1,14 +1,14 @@
 """Trees that show the objects of the service to a person."""
 
 import json
-from collections.abc import Callable, Iterable
-from typing import Any, Final, TypeAlias
+from collections.abc import Iterable, Iterator
+from typing import Final, TypeAlias
 
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from raydocs_async import Chunk, Document, ExtractedField, Result, Session
+from raydocs_async import Chunk, Document, Evidence, ExtractedField, Result, Session
 from raydocs_async.cli._printable import printable
 
 Shown: TypeAlias = Session | Result | Document | Chunk
@@ -17,38 +17,76 @@ Shown: TypeAlias = Session | Result | Document | Chunk
 _STYLES: Final = {"completed": "green", "ready": "green", "failed": "red"}
 
 
-def build_tree(shown: Shown) -> Tree:
-    """Return the tree of one object, with its id."""
-    return _BUILDERS[type(shown)](shown)
+def build_tree(shown: Shown, *, with_sources: bool = False) -> Tree:
+    """Return the tree of one object, with its id.
+
+    Args:
+        shown: The object.
+        with_sources: Show below each value its reasoning and the passages that it was read from.
+    """
+    match shown:
+        case Session():
+            return _session(shown, with_sources=with_sources)
+        case Result():
+            return _result(shown, with_sources=with_sources)
+        case Document():
+            return _document(shown)
+        case Chunk():
+            return _chunk(shown)
 
 
-def _session(session: Session) -> Tree:
+def _session(session: Session, *, with_sources: bool) -> Tree:
     """Return the results with the extracted values, and then the documents."""
     root = Tree(_label(session.name, session.status, str(session.id)))
-    _add_branch(root, "results", map(_result, session.results))
+    results = (_result(each, with_sources=with_sources) for each in session.results)
+    _add_branch(root, "results", results)
     _add_branch(root, "documents", map(_document, session.documents))
     return root
 
 
-def _result(result: Result) -> Tree:
+def _result(result: Result, *, with_sources: bool) -> Tree:
     branch = Tree(_label(result.title or "result", result.status, str(result.id)))
+    names = ", ".join(filter(None, (ref.filename for ref in result.document_refs)))
+    if with_sources and names:
+        branch.add(_label("from", None, names))
     fields = Table.grid(padding=(0, 2, 0, 0))
     fields.add_column(no_wrap=True, overflow="ellipsis")
     for each in result.fields():
-        fields.add_row(*_field(each))
+        if with_sources:
+            fields.add_row(Text(printable(each.name)), _value(each), "")
+            for row in _trail(each):
+                fields.add_row("", *row)
+        else:
+            fields.add_row(
+                Text(printable(each.name)), _value(each), _page(next(iter(each.sources), None))
+            )
     if fields.row_count:
         branch.add(fields)
     return branch
 
 
-def _field(field: ExtractedField) -> tuple[Text, Text, Text]:
-    """Return the name, the value and the page of its first source."""
+def _value(field: ExtractedField) -> Text:
     value = field.value
     spelled = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     # If the column had `no_wrap`, rich would shorten the names as well as the values.
-    shown = Text(printable(" ".join(spelled.split())), no_wrap=True, overflow="ellipsis")
-    page = next((f"p. {each.page}" for each in field.sources[:1] if each.page is not None), "")
-    return Text(printable(field.name)), shown, Text(page, style="dim")
+    return Text(_one_line(spelled), no_wrap=True, overflow="ellipsis")
+
+
+def _trail(field: ExtractedField) -> Iterator[tuple[Text, Text]]:
+    """Yield the reasoning, and each passage with its page."""
+    if field.reasoning is not None:
+        yield Text(_one_line(field.reasoning), style="dim"), Text()
+    for source in field.sources:
+        yield Text(f"“{_one_line(source.text or '')}”", style="italic"), _page(source)
+
+
+def _page(source: Evidence | None) -> Text:
+    page = None if source is None else source.page
+    return Text("" if page is None else f"p. {page}", style="dim")
+
+
+def _one_line(text: str) -> str:
+    return printable(" ".join(text.split()))
 
 
 def _document(document: Document) -> Tree:
@@ -65,14 +103,6 @@ def _chunk(chunk: Chunk) -> Tree:
     # One line end at a time, because `printable` would replace it.
     branch.add(Text("\n".join(map(printable, chunk.text.splitlines()))))
     return branch
-
-
-_BUILDERS: Final[dict[type, Callable[[Any], Tree]]] = {
-    Session: _session,
-    Result: _result,
-    Document: _document,
-    Chunk: _chunk,
-}
 
 
 def _add_branch(root: Tree, name: str, children: Iterable[Tree]) -> None:

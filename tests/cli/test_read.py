@@ -156,6 +156,19 @@ READ = {
 """The commands that show one object, and the object that the sandbox has."""
 
 
+@pytest.mark.parametrize("command", ["get", "result"])
+async def test_sources(terminal: Terminal, api: Sandbox, command: str) -> None:
+    """With ``--sources`` a person reads below each value the passage that it was read from."""
+    session_id = api.ids(1)[0]
+    shown = {"get": session_id, "result": api.session(session_id)["results"][0]["id"]}
+    code, screen = await terminal(command, shown[command], "--sources")
+    assert code == 0
+    lines = [line.split() for line in plain(screen).splitlines()]
+    total = next(n for n, line in enumerate(lines) if "invoice.total" in line)
+    value = lines[total][-1]
+    assert f"“Total: {value}”" in " ".join(lines[total + 2])
+
+
 @pytest.mark.parametrize("command", READ)
 async def test_one_object(run: Run, terminal: Terminal, api: Sandbox, command: str) -> None:
     """Each object is one line of JSON in a pipe, and a tree with its id on a terminal."""

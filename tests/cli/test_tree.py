@@ -8,17 +8,17 @@ import pytest
 from attrs import evolve
 from rich.console import Console
 
-from raydocs_async import Chunk, Document, Result, Session
+from raydocs_async import Chunk, Document, DocumentRef, Result, Session
 from raydocs_async.cli._tree import Shown, build_tree
 from tests.cli.conftest import UNKNOWN
 
 ID = UUID(UNKNOWN)
 
 
-def drawn(shown: Shown, width: int = 60) -> list[str]:
+def drawn(shown: Shown, width: int = 60, *, with_sources: bool = False) -> list[str]:
     """Return the lines of a tree."""
     screen = io.StringIO()
-    Console(file=screen, width=width).print(build_tree(shown))
+    Console(file=screen, width=width).print(build_tree(shown, with_sources=with_sources))
     return [line.rstrip() for line in screen.getvalue().splitlines()]
 
 
@@ -68,6 +68,43 @@ def test_values_with_their_pages() -> None:
         "    paid   null",
         "    tags   []",
     ]
+
+
+def test_values_with_their_sources() -> None:
+    """Below each value stand its reasoning and its passages, not cut, each with its page."""
+    audit = {
+        "name": {
+            "reasoning": "Stands at\nthe top.",
+            "sources": [
+                {"text": "The\x1b name is Ōkami, of Kyōto and Ōsaka", "page": 2},
+                {"page": 3},
+            ],
+        },
+        "total": {"sources": [{"text": "1.5"}]},
+    }
+    result = evolve(RESULT, data={"name": "Ōkami", "total": 1.5, "paid": None}, audit_data=audit)
+    assert drawn(result, 40, with_sources=True)[2:] == [
+        "└── name   Ōkami",
+        "           Stands at the top.",
+        "           “The� name is Ōkami, of  p. 2",
+        "           Kyōto and Ōsaka”",
+        "           “”                       p. 3",
+        "    total  1.5",
+        "           “1.5”",
+        "    paid   null",
+    ]
+
+
+def test_a_result_names_its_documents() -> None:
+    """With its sources, a result shows the names of its documents, if the service gives them."""
+    refs = (
+        DocumentRef(document_id=ID, filename="a.pdf"),
+        DocumentRef(document_id=ID),
+        DocumentRef(document_id=ID, filename="b\x1b.pdf"),
+    )
+    shown = evolve(RESULT, document_refs=refs, data=None)
+    assert drawn(shown, with_sources=True)[1:] == ["└── from  a.pdf, b�.pdf"]
+    assert drawn(shown)[1:] == []
 
 
 def test_values_are_cut_to_the_width() -> None:

@@ -11,14 +11,22 @@ from raydocs_async.cli._options import (
     ConnectionOptions,
     connection_options,
     json_option,
+    sources_option,
 )
 
 
 @click.command()
 @click.argument("session_id", metavar="ID")
+@sources_option
 @json_option
 @connection_options
-def get(session_id: str, *, as_json: bool, **connection: Unpack[ConnectionOptions]) -> ExitCode:
+def get(
+    session_id: str,
+    *,
+    with_sources: bool,
+    as_json: bool,
+    **connection: Unpack[ConnectionOptions],
+) -> ExitCode:
     """Fetch one session and show it.
 
     On a terminal as a tree of its results and documents; otherwise as one line of JSON.
@@ -27,6 +35,7 @@ def get(session_id: str, *, as_json: bool, **connection: Unpack[ConnectionOption
         lambda client: client.get_session(session_id, timeout=connection["max_wait"]),
         connection,
         as_json=as_json,
+        with_sources=with_sources,
     )
 
 
@@ -59,9 +68,16 @@ def wait(
 
 @click.command()
 @click.argument("result_id", metavar="ID")
+@sources_option
 @json_option
 @connection_options
-def result(result_id: str, *, as_json: bool, **connection: Unpack[ConnectionOptions]) -> ExitCode:
+def result(
+    result_id: str,
+    *,
+    with_sources: bool,
+    as_json: bool,
+    **connection: Unpack[ConnectionOptions],
+) -> ExitCode:
     """Show one result with its extracted values.
 
     On a terminal as a tree, with the page that each value was read from; otherwise as one line of
@@ -71,6 +87,7 @@ def result(result_id: str, *, as_json: bool, **connection: Unpack[ConnectionOpti
         lambda client: client.get_result(result_id, timeout=connection["max_wait"]),
         connection,
         as_json=as_json,
+        with_sources=with_sources,
     )
 
 
