@@ -280,8 +280,11 @@ class Result(Model):
                 strictly: no value is coerced. The others validate by their own rules.
 
         Raises:
-            APIResponseValidationError: the data does not fit. The message names the place, as in
-                ``$.data.total``, and the types, and never a value.
+            APIResponseValidationError: the data does not fit, or the class refuses it by any
+                exception. The message names the place, as in ``$.data.total``, and the types, and
+                never a value.
+            StructureHandlerNotFoundError: `type_`, or a type in it, has no reader; this error is
+                that of cattrs.
         """
         return read_data(self.data, type_)
 
