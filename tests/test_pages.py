@@ -79,9 +79,42 @@ def test_an_empty_page_in_between() -> None:
 
 
 def test_a_meta_that_tells_no_end() -> None:
-    """Without a last page, pages are read until one has nothing new."""
+    """Without a last page, pages are read until one is empty, however many they are."""
     assert read(page(1), page(2), page())[0] == [1, 2]
-    assert read(page(1, current=1), page(1, current=2))[0] == [1]
+    pages = [page(n, current=n) for n in range(1, 41)]
+    assert read(*pages, page(current=41))[0] == list(range(1, 41))
+
+
+def test_a_repeated_page_does_not_tell_the_end() -> None:
+    """A server that knows no page numbers would lose the rest of a list without a last page."""
+    error = refusal(page(1, 2), page(1, 2))
+    assert error.message == "page 2 only repeats items of earlier pages"
+
+
+def test_a_last_page_that_is_named_late() -> None:
+    """The first last page that is named is the measure of a list that grows."""
+    assert read(*(page(n) for n in range(1, 30)), page(30, last=31), page(31, last=31))[0][-1] == 31
+
+
+def test_a_last_page_before_the_first() -> None:
+    """A last page of less than one ends the list, as any that is not ahead."""
+    for last in (0, -1, -20):
+        assert read(page(1, last=last))[0] == [1]
+
+
+@pytest.mark.parametrize("last", [None, 10_001])
+def test_pages_without_an_end(last: int | None) -> None:
+    """New items for ever, or empty pages up to a last one that is absurd, end in an error."""
+    cursor = PageCursor[Item](REQUEST)
+    for number in range(1, 10_000):
+        cursor.take(page(number, last=last) if last is None else page(last=last))
+    with pytest.raises(APIResponseValidationError, match="it has more than 10000 pages"):
+        cursor.take(page(10_000, last=last))
+
+
+def test_the_most_pages() -> None:
+    """A list of just as many pages is read to its end."""
+    assert len(read(*(page(n, last=10_000) for n in range(1, 10_001)))[0]) == 10_000
 
 
 def test_an_empty_list() -> None:
