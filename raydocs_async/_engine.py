@@ -166,6 +166,7 @@ class Engine:
             return CallResult(model=verdict.model, attempts=history, sent_at=sent_at)
         error = attrs.evolve(
             verdict.error,
+            message=endpoint.message_of(verdict.error),
             resource=request.resource,
             resource_id=str(request.id),
             attempts=history,

@@ -94,7 +94,8 @@ class FileClient(BaseClient):
             `path`, as a `pathlib.Path`.
 
         Raises:
-            RaydocsError: as `download_document`, for a result.
+            RaydocsError: as `download_document`, for a result. The service may refuse a result that
+                is not finished; `get_result` shows its status.
 
         Source: the API reference, ``GET /extractions/results/{resultId}/export/excel``.
         """

@@ -23,8 +23,8 @@ $RAYDOCS_BASE_URL selects another server.
 
 Exit codes: 0 success; 1 some ids failed permanently, or the output could not be written;
 2 invalid usage, and nothing was done; 4 the service rejects the token; 75 not finished, run it
-again (an outage, a rate limit, unfinished sessions); 130 interrupted, by Ctrl-C, SIGTERM or
-SIGHUP."""
+again (an outage, a rate limit, an unfinished session, document or result); 130 interrupted, by
+Ctrl-C, SIGTERM or SIGHUP."""
 
 
 @click.group(

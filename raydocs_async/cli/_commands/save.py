@@ -48,8 +48,9 @@ def export(
     It has the result's data, audit trail and metadata, and is written whole or not at all.
     """
     return _lazy.save.save(
-        lambda client, on_progress: client.export_result(
-            result_id, output, overwrite=overwrite, on_progress=on_progress
+        lambda client, on_progress: _lazy.unfinished.or_not_yet(
+            client.export_result(result_id, output, overwrite=overwrite, on_progress=on_progress),
+            lambda: client.get_result(result_id, timeout=connection["max_wait"]),
         ),
         output,
         connection,
