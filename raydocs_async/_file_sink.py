@@ -44,6 +44,16 @@ class Expected:
     is_zip: bool = False
     """The file is a ZIP archive, as Excel files are. Its end shows that nothing was cut off."""
 
+    @property
+    def shows_cuts(self) -> bool:
+        """True if a file that is cut does not match."""
+        return self.size is not None or self.checksum is not None or self.is_zip
+
+    @property
+    def checksum(self) -> str | None:
+        """The SHA-256 in lower case; ``None`` if it is unknown, or is something else."""
+        return self.sha256.lower() if self.sha256 and _is_sha256(self.sha256) else None
+
 
 class FileSink:
     """Writes one file, as a context manager: without `keep`, nothing is left at its end.
@@ -97,11 +107,12 @@ class FileSink:
     ) -> None:
         await self._clean_up()
 
-    async def begin(self, length: int | None, media_type: str) -> None:
+    async def begin(self, length: int | None, media_type: str, *, is_delimited: bool) -> None:
         """Begin at the first byte of a reply's body, and drop the bytes of an earlier attempt.
 
         Raises:
-            FileError: the reply has another type or length than expected.
+            FileError: the reply has another type or length than expected, or nothing would show
+                that it was cut.
         """
         expected = self.expected
         if expected.media_type not in (None, media_type):
@@ -109,6 +120,11 @@ class FileSink:
             raise FileError(f"the reply is of {came}, not of {expected.media_type}")
         if None not in (length, expected.size) and length != expected.size:
             raise self._mismatch(f"{length} bytes", f"{expected.size}")
+        if not (is_delimited or expected.shows_cuts):
+            raise FileError(
+                "neither the document nor the reply has the file's length, so a cut would go "
+                "unnoticed; nothing was kept"
+            )
         # Another attempt may have written a part, which must not stay at the beginning or the end.
         self._size, self._sha256 = 0, hashlib.sha256()
         self._total = length if expected.size is None else expected.size
@@ -136,8 +152,7 @@ class FileSink:
         """
         if self.expected.size not in (None, self._size):
             raise self._mismatch(f"{self._size} bytes", f"{self.expected.size}")
-        sha256 = self.expected.sha256
-        if sha256 and _is_sha256(sha256) and sha256.lower() != self._sha256.hexdigest():
+        if self.expected.checksum not in (None, self._sha256.hexdigest()):
             raise self._mismatch("another checksum", "the document's sha256")
         # Renamed before its bytes are on the disk, a power cut would leave an empty target.
         await self._blocking(self._finish)

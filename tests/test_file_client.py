@@ -263,6 +263,40 @@ async def test_another_length_than_the_document_has(tmp_path: Path, size: int) -
     assert files_in(tmp_path) == []
 
 
+@pytest.mark.parametrize("end", [End.CLOSE, End.RESET])
+async def test_a_cut_that_nothing_would_show(tmp_path: Path, end: End) -> None:
+    """A file whose end neither the reply nor the document tells is refused, not saved in part."""
+    service = Service(size=None, sha256="md5:abc")
+    service.files = iter([(b"HTTP/1.1 200 OK\r\n\r\n" + PDF[:1000], end)])
+    async with Running(service) as (_, client):
+        with pytest.raises(FileError, match="a cut would go unnoticed; nothing was kept"):
+            await client.download_document(ID, tmp_path / "a.pdf")
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("known", [{"size": None}, {"sha256": None}, {}], ids=repr)
+async def test_a_file_that_ends_with_its_connection(tmp_path: Path, known: dict[str, Any]) -> None:
+    """The document's length or checksum is enough to know that the file is whole."""
+    service = Service(**known)
+    service.files = iter([(b"HTTP/1.1 200 OK\r\n\r\n" + PDF, End.CLOSE)])
+    async with Running(service) as (_, client):
+        await client.download_document(ID, tmp_path / "a.pdf")
+    assert (tmp_path / "a.pdf").read_bytes() == PDF
+
+
+@pytest.mark.looptime
+async def test_a_storage_that_is_busy(tmp_path: Path) -> None:
+    """A 429 of the storage, which no rate limiter knows, is retried like any other failure."""
+    service = Service()
+    busy = reply(status="429 Too Many Requests", headers={"Retry-After": "7"})
+    service.files = iter([busy] * 3)
+    async with Running(service, retry=THRICE) as (server, client):
+        with pytest.raises(FileError, match="the file's storage answered HTTP 429"):
+            await client.download_document(ID, tmp_path / "a.pdf")
+    assert len(server.requests) == 2 + 3
+    assert asyncio.get_running_loop().time() >= 2 * 7
+
+
 @pytest.mark.parametrize("sha256", [None, "", "md5:abc", hashlib.sha256(PDF).hexdigest().upper()])
 async def test_a_document_that_tells_little(tmp_path: Path, sha256: str | None) -> None:
     """What the document does not tell is not checked; a checksum counts in either case."""

@@ -62,13 +62,24 @@ class Reply:
             self.response.close()
             raise EncodingError("identity")
         try:
-            await _hand_over(sink.begin(self.response.content_length, self.response.content_type))
+            await _hand_over(
+                sink.begin(
+                    self.response.content_length,
+                    self.response.content_type,
+                    is_delimited=self._is_delimited,
+                )
+            )
             while piece := HiddenBytes(await self.response.content.readany()):
                 await _hand_over(sink.write(piece))
         except BaseException:
             self.response.close()
             raise
         return b""
+
+    @property
+    def _is_delimited(self) -> bool:
+        chunked = "chunked" in self.response.headers.get("Transfer-Encoding", "").lower()
+        return chunked or self.response.content_length is not None
 
     @property
     def _is_plain(self) -> bool:
