@@ -159,17 +159,28 @@ def test_a_defect_is_not_translated() -> None:
     assert translate(ZeroDivisionError()) is None
 
 
-async def test_a_defect_passes_through() -> None:
+@pytest.mark.parametrize(
+    "exc", [ZeroDivisionError(), TimeoutError(), ValueError(), BrokenPipeError(32, "x")], ids=repr
+)
+@pytest.mark.parametrize(
+    "signal", ["on_request_start", "on_connection_create_start", "on_request_end"]
+)
+async def test_a_defect_passes_through(signal: str, exc: Exception) -> None:
     """C15: an exception of the caller's own callback reaches the caller as it is."""
 
     async def broken(*_: object) -> None:
-        raise ZeroDivisionError
+        raise exc
 
     trace = aiohttp.TraceConfig()
-    trace.on_request_start.append(broken)
-    async with open_transport("http://127.0.0.1", trace_configs=[trace]) as transport:
-        with pytest.raises(ZeroDivisionError):
+    getattr(trace, signal).append(broken)
+    async with (
+        WireServer(good) as server,
+        open_transport(server.url, trace_configs=[trace]) as transport,
+    ):
+        with pytest.raises(type(exc)) as caught:
             await transport.send(GET)
+    assert caught.value is exc
+    assert exc.__context__ is None
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,9 @@ from yarl import URL
 from raydocs_async._affinity import current_task, running_loop
 from raydocs_async._aiohttp._failures import (
     READABLE_ENCODINGS,
+    CallerError,
     EncodingError,
     ExposureError,
-    SinkError,
     TooLargeError,
     WireError,
     reason,
@@ -35,6 +35,7 @@ from raydocs_async._aiohttp._failures import (
 from raydocs_async._aiohttp._options import ConnectionOptions
 from raydocs_async._aiohttp._pool import Connector, LoopbackResolver, Pool
 from raydocs_async._aiohttp._reply import Reply, read_error
+from raydocs_async._aiohttp._traces import mark_exceptions
 from raydocs_async._base_url import REMEDY
 from raydocs_async._deadlines import Deadlines
 from raydocs_async._exchange import Failure, FailureKind, Request, Response
@@ -129,8 +130,8 @@ class AiohttpTransport:
             pool.users.add(task)
             with scope:
                 return await self._exchange(pool, request, scope.until)
-        except SinkError as exc:
-            of_sink = exc.error
+        except CallerError as exc:
+            of_caller = exc.error
         except Exception as exc:
             failure = translate(exc)
             if failure is None:
@@ -147,7 +148,7 @@ class AiohttpTransport:
             self._deadlines.remove(scope)  # again, because an interrupt can hit the block's end
             pool.users.discard(task)
             await self._tidy(pool)
-        raise of_sink  # here, where the other exceptions are not its context
+        raise of_caller  # here, where the other exceptions are not its context
 
     async def close(self) -> None:
         """Close all connections; no exchange may be in flight."""
@@ -297,5 +298,5 @@ class AiohttpTransport:
             middlewares=(self._authorize,),
             # `Deadlines` ends the whole exchange; a timer of aiohttp's would cost time for nothing.
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
-            trace_configs=list(self._options.trace_configs),
+            trace_configs=[mark_exceptions(each) for each in self._options.trace_configs],
         )

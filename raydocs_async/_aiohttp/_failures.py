@@ -39,10 +39,10 @@ class EncodingError(Exception):
     """
 
 
-class SinkError(Exception):
-    """Carries an exception of the request's sink past `translate`.
+class CallerError(Exception):
+    """Carries an exception of a sink or a trace callback past `translate`.
 
-    A sink calls the caller's code, whose ``TimeoutError`` would otherwise be one of the network.
+    Both are the caller's code, whose ``TimeoutError`` would otherwise be one of the network.
     """
 
     def __init__(self, error: Exception) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 import aiohttp
 from attrs import define, field
 
-from raydocs_async._aiohttp._failures import EncodingError, SinkError
+from raydocs_async._aiohttp._failures import CallerError, EncodingError
 from raydocs_async._exchange import Sink
 from raydocs_async._secret import HiddenBytes
 
@@ -56,7 +56,7 @@ class Reply:
         Raises:
             EncodingError: the body is compressed. Neither zlib nor aiohttp reports the end of a
                 compressed body that was cut, and its length would be another than the file's.
-            SinkError: the sink has failed.
+            CallerError: the sink has failed.
         """
         if not self._is_plain:
             self.response.close()
@@ -97,7 +97,7 @@ async def _hand_over(step: Awaitable[None]) -> None:
     try:
         await step
     except Exception as exc:
-        raise SinkError(exc) from None
+        raise CallerError(exc) from None
 
 
 async def read_error(reply: Reply, until: float) -> bytes:
