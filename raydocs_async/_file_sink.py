@@ -212,10 +212,12 @@ class FileSink:
     def _finish(self) -> None:
         """Complete the temporary file, on the disk."""
         self._open.flush()
-        if (status := _status(self._place)) is not None:
+        if (replaced := _status(self._place)) is not None:
             with suppress(OSError, AttributeError):  # root alone may, and Windows has no owners
-                os.chown(self._part, status.st_uid, status.st_gid)
-            self._part.chmod(stat.S_IMODE(status.st_mode))
+                os.chown(self._part, replaced.st_uid, replaced.st_gid)
+            # Not without need: file systems that have no modes refuse it.
+            if self._part.stat().st_mode != replaced.st_mode:
+                self._part.chmod(stat.S_IMODE(replaced.st_mode))
         os.fsync(self._open.fileno())
         self._open.close()
         if self.expected.is_zip and not zipfile.is_zipfile(self._part):
