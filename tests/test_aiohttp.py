@@ -18,11 +18,13 @@ from unittest.mock import AsyncMock
 import aiohttp
 import pytest
 from aiohttp.abc import ResolveResult
+from attrs import evolve
 
 from raydocs_async._aiohttp import CONNECT_TIMEOUT, AiohttpTransport
 from raydocs_async._aiohttp._failures import translate
 from raydocs_async._aiohttp._reply import ERROR_BODY_LIMIT, ERROR_BODY_TIMEOUT
 from raydocs_async._exchange import Failure, FailureKind, Response
+from raydocs_async._secret import Secret
 from tests.support.clients import GET, SESSION_ID, TOKEN, transport_for, until
 from tests.support.network import Resolver, black_hole, refused, session_by
 from tests.support.tls import CA, GOOD_TLS, OTHER_CA, TRUSTING, server_tls
@@ -778,6 +780,31 @@ async def test_a_distrusted_reply_drops_its_borrowed_connection() -> None:
         await response_of(transport)
         await response_of(transport)
     assert [each.headers.get("connection") for each in server.requests] == [None, "close", "close"]
+
+
+class Nowhere:
+    """A sink that keeps nothing."""
+
+    async def begin(self, length: int | None, media_type: str, *, is_delimited: bool) -> None:
+        """Begin."""
+
+    async def write(self, piece: bytes) -> None:
+        """Drop the piece."""
+
+
+async def test_a_storage_does_not_stand_in_for_a_distrusted_connection() -> None:
+    """Connections to the API are closed by requests to the API, also by those for a file."""
+    async with (
+        WireServer(good) as server,
+        aiohttp.ClientSession() as session,
+        open_transport(server.url, http_session=session, max_connections=2) as transport,
+    ):
+        await (await response_of(transport)).distrust()
+        export = evolve(GET, sink=Nowhere())
+        for request in (evolve(export, url=Secret(f"{server.url}/file")), export, GET, GET):
+            assert isinstance(await transport.send(request), Response)
+    closing = [each.headers.get("connection") for each in server.requests]
+    assert closing == [None, None, "close", "close", None]
 
 
 # -- a borrowed session --------------------------------------------------------------------
