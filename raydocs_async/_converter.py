@@ -16,7 +16,7 @@ from enum import StrEnum
 from functools import partial
 from operator import eq
 from types import NoneType, UnionType
-from typing import Any, TypeVar, get_args, get_origin, is_typeddict
+from typing import Any, Self, TypeVar, get_args, get_origin, is_typeddict
 from uuid import UUID
 
 import msgspec
@@ -95,6 +95,25 @@ class ModelConverter(MsgspecJsonConverter):
             message = _INVALID_BODY + shape_problem(obj, cl, self)
         obj = None
         raise APIResponseValidationError(message)
+
+    def __copy__(self) -> Self:
+        return self.copy()
+
+    def __deepcopy__(self, _: dict[int, Any]) -> Self:
+        return self.copy()
+
+    def __reduce__(self) -> str:
+        """Return the global name of `converter`, under which another process has its own one.
+
+        Raises:
+            TypeError: this is a copy, whose hooks no other process has.
+        """
+        if self is not converter:
+            raise TypeError(
+                "a copy of the converter cannot be pickled; make it in a module, which each "
+                "process imports"
+            )
+        return "converter"
 
 
 def _is_cut(body: bytes, problem: Exception) -> bool:
