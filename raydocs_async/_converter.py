@@ -17,7 +17,7 @@ from enum import StrEnum
 from functools import partial
 from operator import eq
 from types import NoneType, UnionType
-from typing import Any, TypeVar, get_args, get_origin, is_typeddict
+from typing import Any, Self, TypeVar, get_args, get_origin, is_typeddict
 from uuid import UUID
 
 import msgspec
@@ -101,6 +101,25 @@ class ModelConverter(MsgspecJsonConverter):
             return built
         obj = None
         raise APIResponseValidationError(_INVALID_BODY + problem)
+
+    def __copy__(self) -> Self:
+        return self.copy()
+
+    def __deepcopy__(self, _: dict[int, Any]) -> Self:
+        return self.copy()
+
+    def __reduce__(self) -> str:
+        """Return the global name of `converter`, under which another process has its own one.
+
+        Raises:
+            TypeError: this is a copy, whose hooks no other process has.
+        """
+        if self is not converter:
+            raise TypeError(
+                "a copy of the converter cannot be pickled; make it in a module, which each "
+                "process imports"
+            )
+        return "converter"
 
 
 class _Reading(threading.local):

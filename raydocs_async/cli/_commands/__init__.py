@@ -10,6 +10,7 @@ import click
 
 from raydocs_async import __version__
 from raydocs_async.cli._commands.fetch import fetch
+from raydocs_async.cli._commands.merge import merge
 from raydocs_async.cli._commands.read import chunks, document, documents, get, result, results, wait
 from raydocs_async.cli._commands.sandbox import demo, sandbox
 from raydocs_async.cli._commands.save import download, export
@@ -32,6 +33,7 @@ Ctrl-C, SIGTERM or SIGHUP."""
     commands=[
         get,
         fetch,
+        merge,
         wait,
         result,
         results,
