@@ -11,6 +11,9 @@ from raydocs_async.cli._shard import Shard
 MAX_NUMBER: Final = 1e9
 """The library's bound of seconds."""
 
+TABLE_FORMATS: Final = ("parquet", "csv", "json", "duckdb", "sqlite")
+"""Suffixes of the files that ``table`` makes."""
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -34,6 +37,22 @@ class FetchOptions(NamedTuple):
     errors: str | None
     shard: Shard
     resume: bool
+    quiet: bool
+
+
+class TableOptions(NamedTuple):
+    """Options of ``table``."""
+
+    files: tuple[str, ...]
+    """Paths of files that ``fetch`` has written."""
+    output: str
+    rows: str
+    """The kind of rows."""
+    columns: tuple[str, ...] | None
+    """The names of the columns; ``None`` for all of them."""
+    explode: str | None
+    """The path of an array in the data, whose items are the rows."""
+    overwrite: bool
     quiet: bool
 
 

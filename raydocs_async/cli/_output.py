@@ -9,6 +9,7 @@ import contextlib
 import errno
 import io
 import re
+import shlex
 import threading
 from collections.abc import Iterator
 from pathlib import PurePath
@@ -17,6 +18,7 @@ from typing import Final, Self
 from raydocs_async.cli._exit import CannotStart
 from raydocs_async.cli._files import OutputFile
 from raydocs_async.cli._gzip import GzipReader, GzipWriter, compress
+from raydocs_async.cli._options import TABLE_FORMATS
 from raydocs_async.cli._printable import printable
 from raydocs_async.cli._scan import (
     FailureRecord,
@@ -256,11 +258,12 @@ def refuse_other_formats(path: str) -> None:
     """Refuse a file name that promises another format."""
     name = PurePath(path).name
     if found := _OTHER_FORMATS.search(name):
-        better = printable(f"{name[: found.start()]}.jsonl")
+        stem, suffix = printable(name[: found.start()]), found[1].lower()
+        table = f"{stem}.{suffix if suffix in TABLE_FORMATS else 'parquet'}"
+        command = shlex.join(("raydocs-async", "table", f"{stem}.jsonl", "-o", table))
         raise CannotStart(
-            f"{printable(path)}: the format is JSON Lines; name it {better}, or {better}.gz to "
-            "compress it. For tables (CSV, Parquet, SQLite, …), see 'Make a table of the results' "
-            "in the documentation"
+            f"{printable(path)}: the format is JSON Lines; name it {stem}.jsonl, or "
+            f"{stem}.jsonl.gz to compress it. To make a table of it: {command}"
         )
 
 

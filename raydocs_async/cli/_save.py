@@ -1,16 +1,13 @@
 """The job of ``download`` and ``export``: one file, with its progress."""
 
-import os
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeAlias
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 
 from raydocs_async import RaydocsClient
+from raydocs_async.cli._byte_bar import byte_bar
 from raydocs_async.cli._connect import run_with_client
 from raydocs_async.cli._exit import ExitCode
 from raydocs_async.cli._options import ConnectionOptions
@@ -39,7 +36,7 @@ def save(call: Call, output: str, connection: ConnectionOptions) -> ExitCode:
 
     async def make_call(client: RaydocsClient) -> Path:
         """Make the call while a bar shows the progress."""
-        with _bar() as bar:
+        with byte_bar() as bar:
             task = bar.add_task("", total=None)
             return await call(
                 client, lambda done, total: bar.update(task, completed=done, total=total)
@@ -47,17 +44,3 @@ def save(call: Call, output: str, connection: ConnectionOptions) -> ExitCode:
 
     say(f"Saved to {run_with_client(make_call, connection)}")
     return ExitCode.OK
-
-
-def _bar() -> Progress:
-    """Return a bar of bytes, which is removed in the end; disabled without a terminal."""
-    is_shown = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-    return Progress(
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        redirect_stdout=False,
-        disable=not is_shown,
-    )

@@ -84,7 +84,7 @@ async def start(environment: dict[str, str], tmp_path: Path) -> AsyncIterator[St
     """Start commands in a directory of their own; kill those that the test leaves running."""
     started: list[Process] = []
 
-    async def start(*arguments: str, **options: Any) -> Process:
+    async def start(*arguments: str, command: tuple[str, ...] = COMMAND, **options: Any) -> Process:
         """Start a command, with pipes for its output."""
         pipes: dict[str, Any] = {
             "stdin": DEVNULL,
@@ -93,7 +93,7 @@ async def start(environment: dict[str, str], tmp_path: Path) -> AsyncIterator[St
             "env": environment,
         }
         process = await asyncio.create_subprocess_exec(
-            *COMMAND, *arguments, cwd=tmp_path, **pipes | {"env": environment} | options
+            *command, *arguments, cwd=tmp_path, **pipes | {"env": environment} | options
         )
         started.append(process)
         return process

@@ -60,4 +60,5 @@ def test_another_format(tmp_path: Path) -> None:
     with pytest.raises(subprocess.CalledProcessError) as caught:
         run(tmp_path, "-o", "out.csv")
     assert "out.csv: the format is JSON Lines; name it out.jsonl" in caught.value.stderr
+    assert "table of it: raydocs-async table out.jsonl -o out.csv\n" in caught.value.stderr
     assert list(tmp_path.iterdir()) == []

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shlex
 import threading
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from raydocs_async.cli import _output
 from raydocs_async.cli._exit import CannotStart
 from raydocs_async.cli._files import OutputFile
-from raydocs_async.cli._output import JsonLinesFile, OutputError
+from raydocs_async.cli._output import JsonLinesFile, OutputError, refuse_other_formats
 from raydocs_async.cli._scan import FailureRecord, SessionRecord
 from tests.cli.records import LINE_A, LINE_B, LINE_C, A, B, C, NearlyFull, record, resume
 
@@ -393,3 +394,22 @@ def test_standard_output_in_a_file_that_fills_up(tmp_path: Path) -> None:
         lines.write(record(C))
     lines.close()
     assert path.read_bytes() == LINE_A + LINE_B
+
+
+@pytest.mark.parametrize(
+    ("name", "stem", "table"),
+    [
+        ("a.CSV", "a", "a.csv"),
+        ("a.parquet.gz", "a", "a.parquet"),
+        ("a b.xlsx", "a b", "'a b.parquet'"),
+    ],
+)
+def test_the_command_for_a_table(name: str, stem: str, table: str) -> None:
+    """A name that promises a table is refused with the command that makes one."""
+    with pytest.raises(CannotStart) as caught:
+        refuse_other_formats(name)
+    command = f"raydocs-async table {shlex.quote(f'{stem}.jsonl')} -o {table}"
+    assert caught.value.message == (
+        f"{name}: the format is JSON Lines; name it {stem}.jsonl, or {stem}.jsonl.gz to compress "
+        f"it. To make a table of it: {command}"
+    )

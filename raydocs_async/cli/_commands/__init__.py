@@ -14,6 +14,7 @@ from raydocs_async.cli._commands.merge import merge
 from raydocs_async.cli._commands.read import chunks, document, documents, get, result, results, wait
 from raydocs_async.cli._commands.sandbox import demo, sandbox
 from raydocs_async.cli._commands.save import download, export
+from raydocs_async.cli._commands.table import table
 from raydocs_async.cli._exit import ExitCode
 from raydocs_async.cli._printable import MAX_MESSAGE
 from raydocs_async.cli._streams import say
@@ -35,6 +36,7 @@ Ctrl-C, SIGTERM or SIGHUP."""
         fetch,
         merge,
         wait,
+        table,
         result,
         results,
         document,

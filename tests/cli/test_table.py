@@ -1,0 +1,349 @@
+"""`table`, as a real process."""
+
+import asyncio
+import csv
+import gzip
+import json
+import os
+import signal
+import sqlite3
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from raydocs_async.cli._commands import command_line
+from raydocs_async.cli._exit import CannotStart
+from raydocs_async.cli._options import TABLE_FORMATS
+from raydocs_async.cli._table_formats import FORMATS
+from raydocs_async.sandbox import Sandbox
+from tests.cli.conftest import UNKNOWN, Run, Start
+from tests.cli.tables import rows_of, session, spelled, types_of, write_lines
+from tests.support.terminal import Terminal, plain
+
+LONG = "0.12345678901234567890"
+"""More digits than a double has."""
+
+TWICE = "1 session found more than once; so are the rows."
+
+
+@pytest.fixture
+def sessions(tmp_path: Path) -> str:
+    """A file of 3 sessions with 2 results each."""
+    return write_lines(tmp_path / "s.jsonl", *map(session, range(3)))
+
+
+async def test_from_fetch_to_a_table(run: Run, ids_file: Path, tmp_path: Path) -> None:
+    """The file that `fetch` has written becomes a table with a row for each result."""
+    assert (await run("fetch", "-i", str(ids_file), "-o", "out.jsonl")).code == 0
+    done = await run("table", "out.jsonl", "-o", "out.parquet")
+    assert (done.code, done.out) == (0, "")
+    assert done.err == "80 rows and 17 columns of 40 sessions written to out.parquet.\n"
+    types = types_of(tmp_path / "out.parquet")
+    assert types["invoice.total"] == "DECIMAL(18,2)"
+    assert types["invoice.paid"] == "BOOLEAN"
+    assert types["result_created_at"] == "TIMESTAMP WITH TIME ZONE"
+    assert types["result_completed_at"] == "TIMESTAMP WITH TIME ZONE"
+    fetched = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    rows = rows_of(tmp_path / "out.parquet")
+    assert [row["result_id"] for row in rows] == [
+        each["id"] for one in fetched for each in one["results"]
+    ]
+    assert rows[0]["supplier.name"] == fetched[0]["results"][0]["data"]["supplier"]["name"]
+    assert json.loads(rows[0]["lines"]) == fetched[0]["results"][0]["data"]["lines"]
+
+
+async def test_formats(run: Run, sessions: str, tmp_path: Path) -> None:
+    """Each suffix gives a file in its format, with the same rows."""
+    suffixes = ("parquet", "csv", "json", "duckdb", "sqlite")
+    for suffix in suffixes:
+        done = await run("table", sessions, "-o", f"out.{suffix}", "--quiet")
+        assert done == (0, "", "")
+    wanted = [str(row["invoice.total"]) for row in rows_of(tmp_path / "out.parquet")]
+    assert len(wanted) == 6
+
+    with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
+        text = [row["invoice.total"] for row in csv.DictReader(file)]
+    objects = json.loads((tmp_path / "out.json").read_bytes(), parse_float=str)
+    with duckdb.connect(str(tmp_path / "out.duckdb"), read_only=True) as duck:
+        ducks = duck.execute('SELECT "invoice.total" FROM results').fetchall()
+    with sqlite3.connect(tmp_path / "out.sqlite") as lite:
+        lites = lite.execute('SELECT "invoice.total", "invoice.paid" FROM results').fetchall()
+    lite.close()
+    numbers = list(map(Decimal, wanted))
+    assert list(map(Decimal, text)) == numbers
+    assert [Decimal(each["invoice.total"]) for each in objects] == numbers
+    assert [row[0] for row in ducks] == numbers
+    assert [Decimal(repr(row[0])) for row in lites] == numbers
+    assert {row[1] for row in lites} <= {0, 1}
+    assert objects[0]["lines"][0].keys() == {"description", "amount"}
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"s.jsonl", *(f"out.{suffix}" for suffix in suffixes)}
+
+
+async def test_exact_values(run: Run, tmp_path: Path) -> None:
+    """CSV and JSON spell each value as the file of `fetch` does; Parquet has the same value."""
+    source = write_lines(
+        tmp_path / "s.jsonl",
+        spelled(1, '{"mixed":10.0,"id":"007","big":9007199254740993,"long":1.10}'),
+        spelled(
+            2, '{"mixed":"ten","id":"7","big":18446744073709551616,"long":0.12345678901234567890}'
+        ),
+    )
+    names = "mixed,id,big,long"
+    for suffix in ("csv", "json", "parquet", "sqlite"):
+        done = await run("table", source, "-o", f"o.{suffix}", "--columns", names, "-q")
+        assert done == (0, "", "")
+    assert (tmp_path / "o.csv").read_text() == (
+        "mixed,id,big,long\n"
+        "10.0,007,9007199254740993,1.10\n"
+        "ten,7,18446744073709551616,0.12345678901234567890\n"
+    )
+    assert (tmp_path / "o.json").read_text() == (
+        '[\n{"mixed":"10.0","id":"007","big":9007199254740993,"long":1.10},\n'
+        '{"mixed":"ten","id":"7","big":18446744073709551616,"long":0.12345678901234567890}\n]\n'
+    )
+    first, second = rows_of(tmp_path / "o.parquet")
+    assert (first["mixed"], first["id"], second["mixed"]) == ("10.0", "007", "ten")
+    assert (first["big"], second["big"]) == (2**53 + 1, 2**64)
+    assert second["long"] == Decimal("0.12345678901234567890")
+    with sqlite3.connect(tmp_path / "o.sqlite") as lite:
+        assert lite.execute("SELECT * FROM results").fetchall() == [
+            ("10.0", "007", "9007199254740993", "1.10"),
+            ("ten", "7", "18446744073709551616", "0.12345678901234567890"),
+        ]
+    lite.close()
+
+
+async def test_items(run: Run, tmp_path: Path) -> None:
+    """`--explode` makes a row for each item, and keeps a result that has none."""
+    source = write_lines(
+        tmp_path / "s.jsonl",
+        session(1, {"n": 1, "a": {"lines": [{"x": 1}, {"x": 2}]}}, {"n": 2, "a": {"lines": []}}),
+        session(2, {"n": 3, "a": {"lines": ["bare"]}}, {"n": 4, "a": {"lines": None}}),
+    )
+    done = await run(
+        "table",
+        source,
+        "-o",
+        "o.csv",
+        "--explode",
+        "a.lines",
+        "-q",
+        "--columns",
+        "n,item",
+        "--columns",
+        "a.lines.x, a.lines",
+    )
+    assert done == (0, "", "")
+    assert (tmp_path / "o.csv").read_text().splitlines() == [
+        "n,item,a.lines.x,a.lines",
+        "1,0,1,",
+        "1,1,2,",
+        "2,,,",
+        "3,0,,bare",
+        "4,,,",
+    ]
+
+
+async def test_fields(run: Run, sessions: str, tmp_path: Path) -> None:
+    """`--rows fields` has a row for each value, with its reasoning and its place."""
+    done = await run("table", sessions, "-o", "o.parquet", "--rows", "fields")
+    assert (done.code, done.err) == (
+        0,
+        "60 rows and 14 columns of 3 sessions written to o.parquet.\n",
+    )
+    rows = rows_of(tmp_path / "o.parquet")
+    total = next(row for row in rows if row["field"] == "invoice.total")
+    assert total["type"] == "number"
+    assert total["text"] == f"Total: {total['value']}"
+    assert (total["page"], total["reasoning"]) == (1, "Read directly from the document.")
+    assert {row["document"] is None for row in rows} == {True, False}  # of two documents, or one
+
+
+@pytest.mark.parametrize(("kind", "count"), [("documents", 9), ("sessions", 3)])
+async def test_other_rows(run: Run, sessions: str, tmp_path: Path, kind: str, count: int) -> None:
+    """`--rows` also makes a row for each document, or for each session."""
+    done = await run("table", sessions, "-o", "o.parquet", "--rows", kind)
+    assert done.code == 0
+    assert done.err.startswith(f"{count} rows and ")
+    assert len(rows_of(tmp_path / "o.parquet")) == count
+
+
+async def test_failures(run: Run, api: Sandbox, tmp_path: Path) -> None:
+    """`--rows failures` makes a table of the errors file."""
+    await run("fetch", UNKNOWN, "not-an-id", *api.ids(1), "-o", "o.jsonl", "-e", "errors.jsonl")
+    done = await run("table", "errors.jsonl", "-o", "o.parquet", "--rows", "failures")
+    assert done.err == "2 rows and 10 columns of 2 failures written to o.parquet.\n"
+    rows = {row["id"]: row for row in rows_of(tmp_path / "o.parquet")}
+    assert (rows[UNKNOWN]["status"], rows[UNKNOWN]["type"]) == (404, "NotFoundError")
+    assert rows["not-an-id"]["where"] == "argument 2"
+
+
+async def test_several_files(run: Run, tmp_path: Path) -> None:
+    """Several files, compressed or not, are one table; a session that comes twice is named."""
+    write_lines(tmp_path / "a.jsonl", session(1), session(2))
+    lines = "".join(json.dumps(session(number)) + "\n" for number in (2, 3))
+    (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
+    done = await run("table", "a.jsonl", "b.jsonl.gz", "-o", "o.parquet")
+    assert done == (
+        0,
+        "",
+        f"{TWICE}\n8 rows and 17 columns of 4 sessions written to o.parquet.\n",
+    )
+
+
+async def test_no_sessions(run: Run, tmp_path: Path) -> None:
+    """An empty file is a table without rows, with the columns that every table has."""
+    write_lines(tmp_path / "s.jsonl")
+    for suffix in ("csv", "json", "parquet"):
+        done = await run("table", "s.jsonl", "-o", f"o.{suffix}")
+        assert done.code == 0
+        assert done.err.startswith("0 rows and 10 columns of 0 sessions")
+    assert (tmp_path / "o.csv").read_text().startswith("session_id,session_name,")
+    assert (tmp_path / "o.json").read_text() == "[]\n"
+    assert types_of(tmp_path / "o.parquet")["result_created_at"] == "TIMESTAMP WITH TIME ZONE"
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "complaint"),
+    [
+        (b"id,customer\n1,2\n", [], "in:1 is not JSON; name a file that `fetch` has written"),
+        (b"PAR1\x00\x01\x02\xff", [], "in:1 is not JSON"),
+        (b"\xff\xfe{\x00}\x00", [], "in is UTF-16; save it as UTF-8"),
+        (b'{\n  "id": 1\n}\n', [], "in:1 is not JSON"),
+        (b"[1, 2]", [], "in:1 is not a session: "),
+        (b'{"id": 1}\n', [], "in:1 is not a session: "),
+        (b'{"id":"x","where":"a","error":{}}\n', [], "in:1 is a failure, as `fetch --errors`"),
+        (None, ["--rows", "failures"], "in:1 is not a failure; name a file that `fetch --errors`"),
+        (None, ["--columns", "invoice.totl"], "there is no column 'invoice.totl'; there are "),
+        (None, ["--explode", "line"], "no result has an array with items at line; arrays are at"),
+        (None, ["--explode", "lines", "--rows", "fields"], "it needs --rows results"),
+        (None, ["-o", "o.xlsx"], "o.xlsx: the suffix is to say the format; it is one of .parquet"),
+        (None, ["-o", "in"], "the table would replace the file that it is made of"),
+        (None, ["-o", "mine.csv"], "mine.csv is there already; replace it with --overwrite"),
+        (None, ["-o", "no/o.csv"], "no/o.csv: there is no such folder; make it first"),
+    ],
+)  # fmt: skip
+async def test_what_is_refused(
+    run: Run, tmp_path: Path, content: bytes | None, arguments: list[str], complaint: str
+) -> None:
+    """Anything wrong is one line with a remedy and exit code 2, and changes no file."""
+    if content is None:
+        content = json.dumps(session()).encode()
+    (tmp_path / "in").write_bytes(content)
+    (tmp_path / "mine.csv").write_text("mine")
+    done = await run("table", "in", "-o", "o.csv", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert complaint in done.err
+    assert len([line for line in done.err.splitlines() if "Error: " in line]) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "mine.csv"]
+    assert (tmp_path / "mine.csv").read_text() == "mine"
+
+
+async def test_a_missing_file(run: Run, tmp_path: Path) -> None:
+    """A file that is not there is named."""
+    done = await run("table", "missing", "-o", "o.csv")
+    assert (done.code, done.err) == (
+        2,
+        "Error: missing cannot be read: No such file or directory\n",
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+FULL_DISK = """
+import resource
+from raydocs_async.cli import main
+before = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, before[1]))
+try:
+    main()
+finally:  # the report of what the tests cover is a file, too
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+"""
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "json", "duckdb", "sqlite"])
+async def test_a_full_disk(run: Run, tmp_path: Path, suffix: str) -> None:
+    """A disk that fills up leaves the old file, and nothing else."""
+    source = write_lines(tmp_path / "s.jsonl", *map(session, range(300)))
+    (path := tmp_path / f"o.{suffix}").write_text("mine")
+    command = (sys.executable, "-c", FULL_DISK)
+    done = await run("table", source, "-o", path.name, "--overwrite", command=command)
+    assert done.code == 1
+    assert done.err.startswith(f"Error: {path.name} cannot be written: ")
+    assert done.err.endswith("File too large; nothing was kept\n")
+    assert done.err.count("\n") == 1
+    assert path.read_text() == "mine"
+    assert sorted(each.name for each in tmp_path.iterdir()) == [path.name, "s.jsonl"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_an_interrupt(start: Start, tmp_path: Path, number: int) -> None:
+    """An interrupted table leaves nothing behind."""
+    os.mkfifo(tmp_path / "pipe")
+    process = await start("table", "pipe", "-o", "o.parquet")
+    with await asyncio.to_thread((tmp_path / "pipe").open, "w", encoding="utf-8") as pipe:
+        pipe.write(json.dumps(session()) + "\n")
+        pipe.flush()
+        assert list(tmp_path.glob(".*.part/rows.duckdb"))
+        process.send_signal(number)
+        _, err = await process.communicate()
+    assert (process.returncode, err.strip()) == (130, b"Interrupted.")
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+LONG_QUERY = """
+from raydocs_async.cli import main
+from raydocs_async.cli._table_formats import FORMATS
+def write(database, *_):
+    print("begun", flush=True)
+    database.execute("SELECT max(sqrt(range)) FROM range(1_000_000_000_000)")
+FORMATS[".csv"] = write
+main()
+"""
+
+
+async def test_an_interrupt_in_a_query(start: Start, sessions: str, tmp_path: Path) -> None:
+    """An interrupt ends a query of DuckDB, too."""
+    process = await start(
+        "table", sessions, "-o", "o.csv", command=(sys.executable, "-c", LONG_QUERY)
+    )
+    assert process.stdout is not None
+    await process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, err = await process.communicate()
+    assert (process.returncode, err.strip()) == (130, b"Interrupted.")
+    assert [path.name for path in tmp_path.iterdir()] == ["s.jsonl"]
+
+
+async def test_progress_on_a_terminal(terminal: Terminal, sessions: str) -> None:
+    """A terminal shows the bytes that were read, and the cursor is restored."""
+    code, screen = await terminal("table", sessions, "-o", "o.csv")
+    assert code == 0
+    assert " kB" in plain(screen)
+    assert screen.endswith("6 rows and 17 columns of 3 sessions written to o.csv.\r\n")
+    assert screen.count("\x1b[?25l") == screen.count("\x1b[?25h") > 0
+
+
+@pytest.mark.parametrize(
+    ("frozen", "advice"),
+    [
+        (False, r"`table` needs duckdb: pip install 'raydocs-async\[cli,table\]'"),
+        (True, "This program was built without duckdb, which `table` needs"),
+    ],
+)
+def test_without_the_extra(monkeypatch: pytest.MonkeyPatch, *, frozen: bool, advice: str) -> None:
+    """Without DuckDB, the command that installs it is named where that is possible."""
+    monkeypatch.setattr(sys, "frozen", frozen, raising=False)
+    module = sys.modules["raydocs_async.cli._commands.table"]  # the command hides it
+    monkeypatch.setattr(module, "find_spec", lambda _: None)
+    with pytest.raises(CannotStart, match=advice):
+        command_line.main(["table", "a", "-o", "b.csv"], standalone_mode=False)
+
+
+def test_the_formats_are_those_of_the_options() -> None:
+    """The help of `table` and the refusal of `fetch` name the formats that there are."""
+    assert tuple(FORMATS) == tuple(f".{each}" for each in TABLE_FORMATS)
