@@ -48,7 +48,7 @@ def _parse_url(value: str) -> URL | None:
 
 
 def _check_name(host: str, *, borrowed: bool) -> None:
-    if host != "localhost" and not host.endswith(".localhost"):
+    if not is_local_name(host):
         raise ConfigurationError(
             f"base_url is http, which shows the token to the network; {REMEDY}"
         )
@@ -59,18 +59,30 @@ def _check_name(host: str, *, borrowed: bool) -> None:
         )
 
 
-def parse_file_url(value: str) -> Secret:
-    """Accept the signed URL of a file: https, or plain http to this machine.
+def parse_file_url(value: Secret) -> Secret:
+    """Accept the signed URL of a file: https, or plain http to a loopback address.
 
     Raises:
-        FileError: the URL is anything else; the message does not show it.
+        FileError: the URL is anything else; neither the message nor the traceback shows it.
     """
+    if complaint := _complaint(value):
+        raise FileError(f"the service gave {complaint}")
+    return value
+
+
+def _complaint(value: Secret) -> str | None:
+    """Return the reason to refuse a file's URL. Its frame, with the URL, is in no traceback."""
     url = _parse_url(value)
     if url is None or not url.host or url.scheme not in ("http", "https"):
-        raise FileError("the service gave no usable URL for the file")
+        return "no usable URL for the file"
     if url.scheme == "http" and not is_loopback(url.host):
-        raise FileError("the service gave a plain http URL for the file, which is not followed")
-    return Secret(value)
+        return "a plain http URL for the file, which is not followed"
+    return None
+
+
+def is_local_name(host: str) -> bool:
+    """Return True for a name that should lead to this machine: ``localhost``, or one below it."""
+    return host == "localhost" or host.endswith(".localhost")
 
 
 def is_loopback(address: str) -> bool:

@@ -10,17 +10,19 @@ It runs without cattrs' detailed validation, which makes invalid input cost ten 
 a failure, `_problems` finds the invalid places.
 """
 
-from collections.abc import Callable, Mapping, MutableMapping
+import threading
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
 from operator import eq
 from types import NoneType, UnionType
-from typing import Any, TypeVar, get_args, get_origin, is_typeddict
+from typing import Any, Self, TypeVar, get_args, get_origin, is_typeddict
 from uuid import UUID
 
 import msgspec
 from cattrs import Converter
+from cattrs.errors import StructureHandlerNotFoundError
 from cattrs.gen import make_mapping_structure_fn
 from cattrs.preconf.msgspec import MsgspecJsonConverter, configure_converter
 
@@ -30,25 +32,28 @@ from raydocs_async._problems import shape_problem
 from raydocs_async._shapes import (
     JSON_MAP,
     array_or_object,
+    is_array,
+    is_fixed_tuple,
+    is_map,
     is_model,
     is_record,
     model_reader,
     model_writer,
 )
-from raydocs_async._strict import Mismatch, Reader
-from raydocs_async._validators import guarded, is_pydantic, is_struct, read_pydantic, read_struct
+from raydocs_async._strict import Reader
+from raydocs_async._validators import (
+    is_pydantic,
+    is_struct,
+    read_pydantic,
+    read_struct,
+    refusal,
+    type_name,
+)
 from raydocs_async.errors import PAYLOAD_LIMIT, APIResponseValidationError
 
 M = TypeVar("M")
 
 _INVALID_BODY = "the body is not as documented: "
-_READ_ERRORS = (
-    Mismatch,
-    KeyError,  # raised by cattrs for a missing key
-    RecursionError,
-    APIResponseValidationError,  # raised by `structure`, which cattrs calls for recursive classes
-)
-
 _decode = msgspec.json.Decoder().decode
 
 
@@ -63,15 +68,17 @@ class ModelConverter(MsgspecJsonConverter):
                 message names places and types but no content; the error's `payload` is the first
                 ``PAYLOAD_LIMIT`` bytes of `data`.
         """
-        payload = None
+        payload, truncated = None, False
         try:
             payload = _decode(data)
-            built: M = self.get_structure_hook(cl)(payload, cl)
-            return built
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
             message, truncated = _json_problem(exc), _is_cut(data, exc)
-        except (Mismatch, KeyError):
-            message, truncated = _INVALID_BODY + shape_problem(payload, cl, self), False
+        else:
+            built: M
+            built, problem = _read(self, payload, cl)
+            if not problem:
+                return built
+            message = _INVALID_BODY + problem
         error = APIResponseValidationError(
             message,
             payload=data[:PAYLOAD_LIMIT],
@@ -88,13 +95,63 @@ class ModelConverter(MsgspecJsonConverter):
         Raises:
             APIResponseValidationError: `obj` does not have the shape of `cl`.
         """
-        try:
-            built: M = self.get_structure_hook(cl)(obj, cl)
+        built: M
+        built, problem = _read(self, obj, cl)
+        if not problem:
             return built
-        except _READ_ERRORS:
-            message = _INVALID_BODY + shape_problem(obj, cl, self)
         obj = None
-        raise APIResponseValidationError(message)
+        raise APIResponseValidationError(_INVALID_BODY + problem)
+
+    def __copy__(self) -> Self:
+        return self.copy()
+
+    def __deepcopy__(self, _: dict[int, Any]) -> Self:
+        return self.copy()
+
+    def __reduce__(self) -> str:
+        """Return the global name of `converter`, under which another process has its own one.
+
+        Raises:
+            TypeError: this is a copy, whose hooks no other process has.
+        """
+        if self is not converter:
+            raise TypeError(
+                "a copy of the converter cannot be pickled; make it in a module, which each "
+                "process imports"
+            )
+        return "converter"
+
+
+class _Reading(threading.local):
+    """True while a thread reads a value, when only a reader can call `structure`."""
+
+    under_way = False
+
+
+_reading = _Reading()
+
+
+def _read(converter: Converter, wire: Any, type_: Any, root: str = "$") -> tuple[Any, str]:
+    """Return the value and no problem, or the problems alone.
+
+    No exception of a reader goes on, because a message, or a local variable, can hold the value.
+    """
+    read = converter.get_structure_hook(type_)
+    nested, _reading.under_way = _reading.under_way, True
+    try:
+        try:
+            return read(wire, type_), ""
+        except StructureHandlerNotFoundError:
+            raise
+        except Exception:
+            pass
+        # cattrs calls `structure` within recursive classes. Each level would look for the places
+        # below it, and again for its own, which takes a time exponential in their depth.
+        return None, f"{root} {refusal(type_)}" if nested else shape_problem(
+            wire, type_, converter, root
+        )
+    finally:
+        _reading.under_way = nested
 
 
 def _is_cut(body: bytes, problem: Exception) -> bool:
@@ -130,9 +187,14 @@ def _open_status_reader(type_: Any, _: Converter) -> Reader:
 
 
 def _array_reader(type_: Any, converter: Converter) -> Reader:
-    item = get_args(type_)[0]
-    collect = _strict.ARRAYS[get_origin(type_)]
+    item = next(iter(get_args(type_)), Any)
+    collect = _strict.ARRAYS[get_origin(type_) or type_]
     return _strict.items(converter.get_structure_hook(item), item, collect)
+
+
+def _fixed_tuple_reader(type_: Any, converter: Converter) -> Reader:
+    types = get_args(type_)
+    return _strict.fixed_items([(converter.get_structure_hook(each), each) for each in types])
 
 
 def _array_or_object_reader(type_: Any, converter: Converter) -> Reader:
@@ -153,7 +215,7 @@ def _array_or_object_reader(type_: Any, converter: Converter) -> Reader:
 def _object_reader(type_: Any, converter: Converter) -> Reader:
     if is_typeddict(get_origin(type_) or type_):
         return _strict.an_object(converter.gen_structure_typeddict(type_))
-    return _strict.an_object(guarded(converter.gen_structure_attrs_fromdict(type_)))
+    return _strict.an_object(converter.gen_structure_attrs_fromdict(type_))
 
 
 def _map_reader(type_: Any, converter: Converter) -> Reader:
@@ -172,16 +234,6 @@ def _is_open_status(type_: Any) -> bool:
 def _is_optional(type_: Any) -> bool:
     args = get_args(type_)
     return isinstance(type_, UnionType) and NoneType in args and len(args) == 2
-
-
-def _is_array(type_: Any) -> bool:
-    """Return True for a collection of any length, with items of one type."""
-    origin, args = get_origin(type_), get_args(type_)
-    return origin in _strict.ARRAYS and (origin is not tuple or args[1:] == (...,))
-
-
-def _is_map(type_: Any) -> bool:
-    return get_origin(type_) in (dict, Mapping, MutableMapping)
 
 
 def _optional_reader(type_: Any, converter: Converter) -> Reader:
@@ -206,8 +258,9 @@ def _register_readers(converter: Converter) -> None:
     factories: list[tuple[Callable[[Any], bool], Callable[[Any, Converter], Reader]]] = [
         (is_record, _object_reader),
         (is_model, model_reader),
-        (_is_array, _array_reader),
-        (_is_map, _map_reader),
+        (is_array, _array_reader),
+        (is_fixed_tuple, _fixed_tuple_reader),
+        (is_map, _map_reader),
         (_is_optional, _optional_reader),
         (lambda type_: array_or_object(type_) is not None, _array_or_object_reader),
         (_is_open_status, _open_status_reader),
@@ -248,12 +301,11 @@ def read_data(data: Any, type_: type[M]) -> M:
         APIResponseValidationError: the data does not fit; the message names places under ``$.data``
             and types.
     """
-    try:
-        read: M = converter.get_structure_hook(type_)(data, type_)
+    read: M
+    read, problem = _read(converter, data, type_, "$.data")
+    if not problem:
         return read
-    except _READ_ERRORS:
-        problem = shape_problem(data, type_, converter, "$.data")
-    given: object = type_  # or a union, an alias
-    name = given.__name__ if isinstance(given, type) else str(given)
     data = None
-    raise APIResponseValidationError(f"the result's data does not fit {name}: {problem}")
+    raise APIResponseValidationError(
+        f"the result's data does not fit {type_name(type_)}: {problem}"
+    )

@@ -14,7 +14,7 @@ from attrs import field, frozen
 from raydocs_async._exchange import Request, Response
 from raydocs_async._pages import ChunkPage, DocumentPage, Listed, ResultPage, items_of
 from raydocs_async._redact import Redactor
-from raydocs_async.errors import InvalidIdError
+from raydocs_async.errors import InvalidIdError, RaydocsError
 from raydocs_async.models import Chunk, Document, Result, Session
 
 M = TypeVar("M")
@@ -25,6 +25,8 @@ _EXCERPT = 60
 """Characters of an invalid id that its error shows."""
 _QUOTED = 4096
 """Characters of an invalid id that are searched for the token; no token is longer."""
+_REFUSALS = frozenset({400, 404, 409, 422})
+"""Statuses by which the service may refuse what is not there yet; which one is not documented."""
 
 
 def _has_requested_id(model: Any, request: Request) -> bool:
@@ -69,6 +71,8 @@ class Endpoint(Generic[M]):
     answers: Callable[[M, Request], bool] = field(default=_has_requested_id, repr=False)
     """Returns True if the model answers the request. A pooled connection may deliver the reply to
     another request."""
+    not_yet: str = field(default="", repr=False)
+    """The advice for a refusal, of a resource that is not there before a processing is over."""
 
     def request(self, value: object, redactor: Redactor | None = None) -> Request:
         """Return the request for one resource.
@@ -83,6 +87,12 @@ class Endpoint(Generic[M]):
         parsed = parse_id(value, self.noun.rpartition(" ")[2], redactor)
         # `str(UUID)` has no character that a URL would have to encode or would normalise.
         return Request(self.path.format(id=parsed), self.noun, parsed)
+
+    def message_of(self, error: RaydocsError) -> str:
+        """Return the message of a failure, with the advice if the resource may not be there yet."""
+        if not self.not_yet or error.status not in _REFUSALS:
+            return error.message
+        return f"{error.message.removesuffix('.')}; {self.not_yet}"
 
 
 SESSION: Final[Endpoint[Session]] = Endpoint("session", "/extractions/sessions/{id}", Session)
@@ -105,6 +115,7 @@ CHUNKS: Final[Endpoint[Listed[Chunk]]] = Endpoint(
     f"{DOCUMENT.path}/chunks",
     ChunkPage | tuple[Chunk, ...],
     _all_belong("document_id"),
+    "its processing may not be over: get_document shows its status",
 )
 DOCUMENT_URL: Final[Endpoint[FileUrl]] = Endpoint(
     "url of document", f"{DOCUMENT.path}/url", FileUrl, _any_answers
@@ -112,7 +123,11 @@ DOCUMENT_URL: Final[Endpoint[FileUrl]] = Endpoint(
 FILE: Final[Endpoint[Response]] = Endpoint("file of document", "", Response, _any_answers)
 """The document's file, by a signed URL."""
 EXPORT: Final[Endpoint[Response]] = Endpoint(
-    "export of result", f"{RESULT.path}/export/excel", Response, _any_answers
+    "export of result",
+    f"{RESULT.path}/export/excel",
+    Response,
+    _any_answers,
+    "the result may not be finished: get_result shows its status",
 )
 
 

@@ -166,6 +166,7 @@ class Engine:
             return CallResult(model=verdict.model, attempts=history, sent_at=sent_at)
         error = attrs.evolve(
             verdict.error,
+            message=endpoint.message_of(verdict.error),
             resource=request.resource,
             resource_id=str(request.id),
             attempts=history,
@@ -301,6 +302,9 @@ class Engine:
             call.journal.end_attempt(call.sent_at, status=status, error=error)
             if not isinstance(verdict, Throttled):
                 return verdict
+            if call.limiter is UNLIMITED:
+                # It would not wait, so the storage would get one request after the other.
+                return Retry(verdict.error, verdict.after)
 
     async def _exchange(self, call: Call, ticket: Ticket) -> Response | Failure:
         """Send the request, and settle its ticket in every case."""

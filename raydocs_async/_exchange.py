@@ -17,12 +17,14 @@ from raydocs_async._secret import Secret
 class Sink(Protocol):
     """Takes the body of a 200 reply in pieces, for bodies that do not fit into memory."""
 
-    async def begin(self, length: int | None, media_type: str) -> None:
+    async def begin(self, length: int | None, media_type: str, *, is_delimited: bool) -> None:
         """Begin at the first byte; drop the bytes of an earlier attempt.
 
         Args:
             length: The body's length in bytes; ``None`` if the reply does not say it.
             media_type: The reply's Content-Type, without parameters.
+            is_delimited: False if the body ends with the connection, so that a cut cannot be
+                distinguished from its end.
         """
 
     async def write(self, piece: bytes) -> None:

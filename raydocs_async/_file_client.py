@@ -15,7 +15,8 @@ from raydocs_async._endpoints import DOCUMENT, DOCUMENT_URL, EXPORT, FILE
 from raydocs_async._exchange import Request
 from raydocs_async._file_sink import Expected, FileSink, OnProgress
 from raydocs_async._limits._values import Lane
-from raydocs_async.errors import APIStatusError, FileError, PermissionDeniedError
+from raydocs_async._secret import Secret
+from raydocs_async.errors import APIStatusError, FileError, PermissionDeniedError, RaydocsError
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -41,7 +42,8 @@ class FileClient(BaseClient):
         Args:
             document_id: The document's id, in a form that `get_session` takes.
             path: The path to save the file at; the server's own name for it is not used.
-            overwrite: Replace an existing file.
+            overwrite: Replace an existing file, which keeps its mode. A symbolic link stays, and
+                the file that it leads to is replaced.
             timeout: Seconds for the file; ``None`` for no limit, but ``attempt_timeout`` seconds
                 without a byte end an attempt.
             on_progress: Called with the number of bytes so far, and of all bytes (``None`` if that
@@ -51,25 +53,23 @@ class FileClient(BaseClient):
             `path`, as a `pathlib.Path`.
 
         Raises:
-            ConfigurationError: `path` is a directory, is in a directory that does not exist, or
-                exists already; nothing was sent.
+            ConfigurationError: `path` is a directory, is in a directory that does not exist or
+                takes no new files, is no possible name, or exists already; nothing was sent.
             FileError: the file does not match the document, or cannot be written.
             RaydocsError: as `get_session`, for a document.
+            Exception: any exception of `on_progress`. As after every error and cancellation, the
+                path is as it was before.
 
         Source: the API reference, ``GET /extractions/documents/{documentId}/url``.
         """
         _settings.optional_seconds("timeout", timeout)
         request = FILE.request(document_id, self._engine.redactor)
-        sink = FileSink(path, overwrite=overwrite, on_progress=on_progress)
-        # Before the requests, which cost hits of the rate limit; opening the sink checks it again.
-        sink.check_target()
-        document = await self._fetch(DOCUMENT, document_id)
-        sink.expected = Expected(document.size, document.sha256)
+        sink = _sink(path, Expected(), overwrite=overwrite, on_progress=on_progress)
+        # Before the requests, which cost hits of the rate limit.
         async with _saving(request, sink):
-            try:
-                await self._save_file(request, sink, timeout)
-            except PermissionDeniedError:  # the URL has expired, perhaps while the file came
-                await self._save_file(request, sink, timeout)
+            document = await self._fetch(DOCUMENT, document_id)
+            sink.expected = Expected(document.size, document.sha256)
+            await self._save_file(evolve(request, sink=sink), timeout)
         return sink.target
 
     async def export_result(
@@ -94,24 +94,49 @@ class FileClient(BaseClient):
             `path`, as a `pathlib.Path`.
 
         Raises:
-            RaydocsError: as `download_document`, for a result.
+            RaydocsError: as `download_document`, for a result. The service may refuse a result that
+                is not finished; `get_result` shows its status.
 
         Source: the API reference, ``GET /extractions/results/{resultId}/export/excel``.
         """
         _settings.optional_seconds("timeout", timeout)
         request = EXPORT.request(result_id, self._engine.redactor)
-        expected = Expected(media_type=XLSX)
-        sink = FileSink(path, overwrite=overwrite, expected=expected, on_progress=on_progress)
+        expected = Expected(media_type=XLSX, is_zip=True)
+        sink = _sink(path, expected, overwrite=overwrite, on_progress=on_progress)
         async with _saving(request, sink):
             request = evolve(request, sink=sink)
             await self._engine.call(EXPORT, request, timeout=timeout, lane=Lane.SINGLE)
         return sink.target
 
-    async def _save_file(self, request: Request, sink: FileSink, timeout: float | None) -> None:
-        """Fetch a signed URL, and the file from there."""
-        url = parse_file_url((await self._fetch(DOCUMENT_URL, request.id)).url)
-        request = evolve(request, url=url, sink=sink)
-        await self._engine.call(FILE, request, timeout=timeout, lane=Lane.SINGLE)
+    async def _save_file(self, request: Request, timeout: float | None) -> None:
+        """Save the file; if the storage refuses its URL, which may have expired, by a new one."""
+        error = await self._save_by_new_url(request, timeout)
+        if isinstance(error, PermissionDeniedError):
+            error = await self._save_by_new_url(request, timeout)
+        if error is not None:
+            raise error
+
+    async def _save_by_new_url(
+        self, request: Request, timeout: float | None
+    ) -> RaydocsError | None:
+        """Fetch a signed URL, and the file from there; return the error of the latter."""
+        url = parse_file_url(Secret((await self._fetch(DOCUMENT_URL, request.id)).url))
+        request = evolve(request, url=url)
+        saved = await self._engine.complete(FILE, request, timeout=timeout, lane=Lane.SINGLE)
+        return saved.error
+
+
+def _sink(
+    path: str | os.PathLike[str],
+    expected: Expected,
+    *,
+    overwrite: bool,
+    on_progress: OnProgress | None,
+) -> FileSink:
+    """Return a sink; refuse arguments that would fail after requests were sent."""
+    _settings.instance("path", path, str | os.PathLike)
+    _settings.hook("on_progress", on_progress)
+    return FileSink(path, overwrite=overwrite, expected=expected, on_progress=on_progress)
 
 
 @asynccontextmanager

@@ -2,8 +2,9 @@
 
 The API sends a list as a bare array, or under ``data``, with ``meta`` or without. Without ``meta``
 there is one page. Its ``last_page`` can grow while a list is read, because documents are added; so
-each item is handed over once, by its id. A list that repeats itself, or grows without end, is an
-error, because a client that followed it would never stop.
+each item is handed over once, by its id. If ``meta`` has no ``last_page``, the list ends with an
+empty page. A list that repeats itself, or grows without end, is an error, because a client that
+followed it would never stop.
 """
 
 from collections.abc import Iterator
@@ -18,6 +19,9 @@ from raydocs_async.errors import APIResponseValidationError
 from raydocs_async.models import Chunk, Document, Result
 
 M = TypeVar("M", bound=HasId)
+
+_MOST_PAGES = 10_000
+"""Pages of a list, at most: more than 100 minutes of requests, and far more than a session has."""
 
 
 @frozen
@@ -74,7 +78,7 @@ class PageCursor(Generic[M]):
     """The request for the next page; ``None`` after the last one."""
     _number: int = 1
     _promised: int | None = None
-    """The number of the last page, as the first page had it."""
+    """The number of the last page, as the first page that names it has it."""
     _seen: set[UUID] = field(factory=set, repr=False)
 
     def take(self, page: Listed[M]) -> tuple[M, ...]:
@@ -82,18 +86,17 @@ class PageCursor(Generic[M]):
 
         Raises:
             APIResponseValidationError: `page` is another page than the requested one, has nothing
-                new although more should come, or the list has grown past twice its length.
+                new although more should come, or the list has grown past twice its length or to
+                more than 10 000 pages.
         """
-        items, meta = items_of(page), None if isinstance(page, tuple) else page.meta
+        items = items_of(page)
         # Items move to the next page when others are added before them, and come once more there.
         new = tuple(self._unseen(items))
-        last = self._number if meta is None else self._last(meta, has_new=bool(new))
-        if self._promised is None:
-            self._promised = last
+        last = self._last(page)
         if items and not new and last > self._number:
             raise self._error(f"page {self._number} only repeats items of earlier pages")
-        if last > 2 * self._promised + 10:
-            raise self._error(f"the list does not end: it had {self._promised} pages, now {last}")
+        if self._number >= _MOST_PAGES and last > self._number:
+            raise self._error(f"the list does not end: it has more than {_MOST_PAGES} pages")
         self._advance(last)
         return new
 
@@ -103,13 +106,22 @@ class PageCursor(Generic[M]):
                 self._seen.add(item.id)
                 yield item
 
-    def _last(self, meta: PageMeta, *, has_new: bool) -> int:
-        """Return the number of the last page, as far as `meta` tells."""
+    def _last(self, page: Listed[M]) -> int:
+        """Return the number of the last page, as far as `page` tells."""
+        if isinstance(page, tuple) or page.meta is None:
+            return self._number
+        meta = page.meta
         if meta.current_page not in (None, self._number):
             raise self._error(f"page {meta.current_page} came in the place of {self._number}")
-        if meta.last_page is not None:
-            return meta.last_page
-        return self._number + has_new  # nothing tells the end but a page without anything new
+        if meta.last_page is None:
+            return self._number + bool(page.data)  # only an empty page tells the end
+        if self._promised is None:
+            self._promised = max(meta.last_page, 1)
+        if meta.last_page > 2 * self._promised + 10:
+            raise self._error(
+                f"the list does not end: it had {self._promised} pages, now {meta.last_page}"
+            )
+        return meta.last_page
 
     def _advance(self, last: int) -> None:
         assert self.request is not None

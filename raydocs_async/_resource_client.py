@@ -92,11 +92,12 @@ class ResourceClient(BaseClient):
             timeout: As for `get_session`, for each page of the list.
 
         Returns:
-            The chunks in the document's order. Before its processing is over there are none, or
-            the service answers 404.
+            The chunks in the document's order. They are only there when its processing is over;
+            before that the tuple may be empty, or the service may refuse the request.
 
         Raises:
-            NotFoundError: the document does not exist, or has no chunks yet.
+            NotFoundError: the document does not exist, or perhaps has no chunks yet;
+                `get_document` shows its status.
             RaydocsError: as `get_session`, for a document.
 
         Source: the API reference, ``GET /extractions/documents/{documentId}/chunks``.

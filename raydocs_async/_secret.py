@@ -1,4 +1,4 @@
-"""Strings that are sent as they are and never shown: the token, and signed URLs."""
+"""Values that are sent or saved as they are, and never shown: token, signed URLs, files."""
 
 from typing import Final, NoReturn
 
@@ -19,3 +19,12 @@ class Secret(str):
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("a secret cannot be pickled or copied into another process")
+
+
+class HiddenBytes(bytes):
+    """Bytes of a document: their ``repr`` shows the length alone, also in captured locals."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} bytes>"

@@ -6,7 +6,7 @@ written in another spelling (``wire_values``).
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import is_dataclass
 from datetime import datetime
 from types import UnionType
@@ -56,6 +56,21 @@ def is_record(type_: Any) -> bool:
     if is_pydantic(type_):
         return False
     return attrs.has(type_) or is_dataclass(type_) or is_typeddict(get_origin(type_) or type_)
+
+
+def is_array(type_: Any) -> bool:
+    """Return True for a collection of any length, with items of one type."""
+    return (get_origin(type_) or type_) in _strict.ARRAYS and not is_fixed_tuple(type_)
+
+
+def is_fixed_tuple(type_: Any) -> bool:
+    """Return True for a tuple of one length, with a type for each item."""
+    return get_origin(type_) is tuple and get_args(type_)[1:] != (...,)
+
+
+def is_map(type_: Any) -> bool:
+    """Return True for a mapping with values of one type."""
+    return (get_origin(type_) or type_) in (dict, Mapping, MutableMapping)
 
 
 def array_or_object(type_: Any) -> tuple[Any, Any] | None:

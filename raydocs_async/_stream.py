@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterable, Iterable
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, NoReturn, Self, TypeVar
 from uuid import UUID
 
 from raydocs_async import _settings
@@ -27,6 +27,9 @@ class Stream(Generic[M]):
 
     def __repr__(self) -> str:
         return f"<Stream {self._workers.done} done, {self._workers.failed} failed>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Stream cannot be pickled or copied; pickle the ids or the outcomes")
 
     @property
     def progress(self) -> Progress:

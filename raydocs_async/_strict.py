@@ -12,7 +12,7 @@ can keep the spelling, while the value itself is of a plain built-in type.
 
 import re
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableSequence, MutableSet, Sequence, Set
 from datetime import UTC, datetime
 from enum import StrEnum
 from types import NoneType
@@ -49,8 +49,11 @@ ARRAYS: Mapping[Any, Callable[[list[Any]], Any]] = {
     frozenset: frozenset,
     deque: deque,
     Sequence: tuple,
+    MutableSequence: list,
+    Set: frozenset,
+    MutableSet: set,
 }
-"""The collection that an array becomes, by the origin of the requested type."""
+"""The collection that an array becomes, by the requested type or its origin."""
 
 
 class Mismatch(ValueError):  # noqa: N818  (a value beside a type, not a failure)
@@ -219,6 +222,19 @@ def items(read: Reader, item: Any, collect: Callable[[list[Any]], Any] = tuple) 
         if value.__class__ is not list:
             raise Mismatch("an array", value)
         return collect([read(each, item) for each in value])
+
+    return read_items
+
+
+def fixed_items(readers: Sequence[tuple[Reader, Any]]) -> Reader:
+    """Return a reader of an array into a tuple of one length, each item by its reader and type."""
+
+    def read_items(value: Any, _: Any) -> Any:
+        if value.__class__ is not list:
+            raise Mismatch("an array", value)
+        if len(value) != len(readers):
+            raise Mismatch.at("", f"has {len(value)} items, not {len(readers)}")
+        return tuple(read(each, type_) for each, (read, type_) in zip(value, readers, strict=True))
 
     return read_items
 

@@ -1,18 +1,19 @@
-"""Readers of classes that validate themselves: msgspec's, pydantic's, and those with validators.
+"""Readers of msgspec's and pydantic's classes, and the words for what a validator refuses.
 
-Such a class decides by its own rules. This module only replaces the messages of its errors, because
-they can quote the value.
+A class decides by its own rules. This module only replaces the messages of its errors, because they
+can quote the value.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, get_origin
 
 import msgspec
 
-from raydocs_async._strict import Mismatch, Reader
+from raydocs_async._strict import Mismatch
 
-# These messages of msgspec name only types and keys. All others can quote the value.
-_HARMLESS = ("Expected ", "Object missing ", "Object contains ")
+# These messages of msgspec name only types and keys of the class. All others can quote the value,
+# and so can an error that a validator raised, whatever its message.
+_HARMLESS = ("Expected ", "Object missing ")
 
 
 def is_struct(type_: Any) -> bool:
@@ -26,6 +27,16 @@ def is_pydantic(type_: Any) -> bool:
     return isinstance(type_, type) and hasattr(type_, "__pydantic_validator__")
 
 
+def type_name(type_: Any) -> str:
+    """Return the name of a class, or the spelling of another type, such as a union."""
+    return type_.__name__ if isinstance(type_, type) else str(type_)
+
+
+def refusal(type_: Any) -> str:
+    """Return the problem of a value that the rules of `type_` refuse, without their words."""
+    return f"is not valid: {type_name(type_)} refuses it"
+
+
 def read_struct(value: Any, type_: Any) -> Any:
     """Read a Struct; strictly, as `msgspec.convert` does by default."""
     is_object = not (get_origin(type_) or type_).__struct_config__.array_like
@@ -33,9 +44,8 @@ def read_struct(value: Any, type_: Any) -> Any:
         # PHP writes an empty object as `[]`, wherever it stands.
         return msgspec.convert({} if value == [] and is_object else value, type_)
     except msgspec.ValidationError as exc:
-        message, _, place = str(exc).partition(" - at `$")
-    said = message.lower() if message.startswith(_HARMLESS) else f"{type_.__name__} refuses it"
-    raise Mismatch.at(place.removesuffix("`"), f"is not valid: {said}")
+        place, problem = _struct_problem(exc, type_)
+    raise Mismatch.at(place, problem)
 
 
 def read_pydantic(value: Any, type_: Any) -> Any:
@@ -45,31 +55,51 @@ def read_pydantic(value: Any, type_: Any) -> Any:
         return type_.__pydantic_validator__.validate_python(
             {} if value == [] and is_object else value
         )
-    except ValueError as exc:  # the base of pydantic's ValidationError
-        place, said = _first_error(exc)
-    raise Mismatch.at(place, f"is not valid: {said}")
-
-
-def guarded(read: Reader) -> Reader:
-    """Return `read` for a class with validators, whose errors can quote the value."""
-
-    def read_guarded(value: Any, type_: Any) -> Any:
-        try:
-            return read(value, type_)
-        except Mismatch:
+    except ValueError as exc:
+        if not hasattr(exc, "errors"):  # as pydantic's ValidationError has
             raise
-        except (TypeError, ValueError):
-            pass
-        raise Mismatch.at("", f"is not valid: {type_.__name__} refuses it")
-
-    return read_guarded
+        place, problem = _pydantic_problem(exc, type_)
+    raise Mismatch.at(place, problem)
 
 
-def _first_error(exc: Any) -> tuple[str, str]:
-    """Return place and kind of a pydantic error; its message can quote the value."""
-    first = exc.errors()[0]
-    return _place(first["loc"]), first["type"]
+def _struct_problem(exc: msgspec.ValidationError, type_: Any) -> tuple[str, str]:
+    """Return place and problem of a msgspec error; its message can quote the value."""
+    # A validator's error has the validator's words before the place.
+    words = "" if exc.__cause__ is None else str(exc.__cause__)
+    said, _, place = str(exc).removeprefix(words).partition(" - at `$")
+    own = exc.__cause__ is None and exc.__traceback__ is not None and not exc.__traceback__.tb_next
+    is_harmless = own and said.startswith(_HARMLESS)
+    problem = (
+        f"is not valid: {said.lower()}" if is_harmless else refusal(get_origin(type_) or type_)
+    )
+    return place.removesuffix("`"), problem
 
 
-def _place(keys: Iterable[str | int]) -> str:
-    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
+def _pydantic_problem(exc: Any, type_: Any) -> tuple[str, str]:
+    """Return place and problem of a pydantic error; its message can quote the value."""
+    first = exc.errors(include_input=False, include_context=False)[0]
+    # Only pydantic's own kinds of errors have a page; the name of a validator's is the validator's.
+    problem = f"is not valid: {first['type']}" if "url" in first else refusal(type_)
+    return _place(first["loc"], frozenset(_words(type_.__pydantic_core_schema__))), problem
+
+
+def _words(schema: Any) -> Iterator[str]:
+    """Yield each string in a schema of pydantic, which has the names of all fields."""
+    match schema:
+        case str():
+            yield schema
+        case Mapping():
+            for key, each in schema.items():
+                yield from (*_words(key), *_words(each))
+        case list() | tuple():
+            for each in schema:
+                yield from _words(each)
+
+
+def _place(keys: Iterable[str | int], known: frozenset[str]) -> str:
+    """Return keys and indices as a place; a key that is not a field's belongs to the data."""
+    parts = (
+        f"[{key}]" if isinstance(key, int) else f".{key}" if key in known else "[...]"
+        for key in keys
+    )
+    return "".join(parts)

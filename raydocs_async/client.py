@@ -53,8 +53,9 @@ class RaydocsClient(ResourceClient, FileClient):
         rate_limit: The rate limit as far as it is known; ``None`` if nothing is known; or a
             `RateLimiter` that several clients share.
         http_session: An `aiohttp.ClientSession` to borrow, for its proxy, certificates or
-            connector. The client never closes it, and its middlewares do not run. If `base_url` is
-            plain ``http``, `allow_http` is false and the session uses a proxy (by ``proxy=``, or by
+            connector. The client never closes it, and its middlewares do not run. Its own headers,
+            cookies and auth go to the API, but not to the storage of files. If `base_url` is plain
+            ``http``, `allow_http` is false and the session uses a proxy (by ``proxy=``, or by
             ``trust_env=True`` and the environment), each call is a `ConfigurationError`.
         max_response_bytes: The longest body that is read, in bytes after decompression.
         max_connections: Open connections at a time, and so requests in flight. A shared

@@ -32,6 +32,9 @@ from raydocs_async.audit import ExtractedField, extracted_fields
 
 T = TypeVar("T")
 
+_PAGE_DIGITS = 9
+"""Digits of a page's number, at most."""
+
 
 class SessionStatus(Status):
     """Progress of a session."""
@@ -178,7 +181,9 @@ class Block(Model):
     @property
     def page(self) -> int | None:
         """The page, counted from 1; ``None`` if `page_ref` is not a number."""
-        return int(self.page_ref) if str(self.page_ref).isdecimal() else None
+        text = str(self.page_ref)
+        # Python refuses to convert thousands of digits.
+        return int(text) if text.isdecimal() and len(text) <= _PAGE_DIGITS else None
 
 
 @frozen(kw_only=True)
@@ -280,8 +285,11 @@ class Result(Model):
                 strictly: no value is coerced. The others validate by their own rules.
 
         Raises:
-            APIResponseValidationError: the data does not fit. The message names the place, as in
-                ``$.data.total``, and the types, and never a value.
+            APIResponseValidationError: the data does not fit, or the class refuses it by any
+                exception. The message names the place, as in ``$.data.total``, and the types, and
+                never a value.
+            StructureHandlerNotFoundError: `type_`, or a type in it, has no reader; this error is
+                that of cattrs.
         """
         return read_data(self.data, type_)
 

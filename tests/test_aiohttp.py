@@ -18,11 +18,13 @@ from unittest.mock import AsyncMock
 import aiohttp
 import pytest
 from aiohttp.abc import ResolveResult
+from attrs import evolve
 
 from raydocs_async._aiohttp import CONNECT_TIMEOUT, AiohttpTransport
 from raydocs_async._aiohttp._failures import translate
 from raydocs_async._aiohttp._reply import ERROR_BODY_LIMIT, ERROR_BODY_TIMEOUT
 from raydocs_async._exchange import Failure, FailureKind, Response
+from raydocs_async._secret import Secret
 from tests.support.clients import GET, SESSION_ID, TOKEN, transport_for, until
 from tests.support.network import Resolver, black_hole, refused, session_by
 from tests.support.tls import CA, GOOD_TLS, OTHER_CA, TRUSTING, server_tls
@@ -159,17 +161,28 @@ def test_a_defect_is_not_translated() -> None:
     assert translate(ZeroDivisionError()) is None
 
 
-async def test_a_defect_passes_through() -> None:
+@pytest.mark.parametrize(
+    "exc", [ZeroDivisionError(), TimeoutError(), ValueError(), BrokenPipeError(32, "x")], ids=repr
+)
+@pytest.mark.parametrize(
+    "signal", ["on_request_start", "on_connection_create_start", "on_request_end"]
+)
+async def test_a_defect_passes_through(signal: str, exc: Exception) -> None:
     """C15: an exception of the caller's own callback reaches the caller as it is."""
 
     async def broken(*_: object) -> None:
-        raise ZeroDivisionError
+        raise exc
 
     trace = aiohttp.TraceConfig()
-    trace.on_request_start.append(broken)
-    async with open_transport("http://127.0.0.1", trace_configs=[trace]) as transport:
-        with pytest.raises(ZeroDivisionError):
+    getattr(trace, signal).append(broken)
+    async with (
+        WireServer(good) as server,
+        open_transport(server.url, trace_configs=[trace]) as transport,
+    ):
+        with pytest.raises(type(exc)) as caught:
             await transport.send(GET)
+    assert caught.value is exc
+    assert exc.__context__ is None
 
 
 @pytest.mark.parametrize(
@@ -767,6 +780,31 @@ async def test_a_distrusted_reply_drops_its_borrowed_connection() -> None:
         await response_of(transport)
         await response_of(transport)
     assert [each.headers.get("connection") for each in server.requests] == [None, "close", "close"]
+
+
+class Nowhere:
+    """A sink that keeps nothing."""
+
+    async def begin(self, length: int | None, media_type: str, *, is_delimited: bool) -> None:
+        """Begin."""
+
+    async def write(self, piece: bytes) -> None:
+        """Drop the piece."""
+
+
+async def test_a_storage_does_not_stand_in_for_a_distrusted_connection() -> None:
+    """Connections to the API are closed by requests to the API, also by those for a file."""
+    async with (
+        WireServer(good) as server,
+        aiohttp.ClientSession() as session,
+        open_transport(server.url, http_session=session, max_connections=2) as transport,
+    ):
+        await (await response_of(transport)).distrust()
+        export = evolve(GET, sink=Nowhere())
+        for request in (evolve(export, url=Secret(f"{server.url}/file")), export, GET, GET):
+            assert isinstance(await transport.send(request), Response)
+    closing = [each.headers.get("connection") for each in server.requests]
+    assert closing == [None, None, "close", "close", None]
 
 
 # -- a borrowed session --------------------------------------------------------------------

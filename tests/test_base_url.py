@@ -149,7 +149,7 @@ def test_a_path_that_ends_in_a_letter() -> None:
 )
 def test_the_url_of_a_file(value: str) -> None:
     """A signed URL is used as it came, since its signature covers every character, and hidden."""
-    url = parse_file_url(value)
+    url = parse_file_url(Secret(value))
     assert url == value
     assert isinstance(url, Secret)
 
@@ -168,6 +168,6 @@ def test_the_url_of_a_file(value: str) -> None:
 def test_no_url_of_a_file(value: str, message: str) -> None:
     """S5: a URL that would show the file to the network, or lead nowhere, is refused unseen."""
     with pytest.raises(FileError) as caught:
-        parse_file_url(value)
+        parse_file_url(Secret(value))
     assert caught.value.message.endswith(message)
     assert caught.value.message.startswith("the service gave ")

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import copy
+import pickle
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -163,6 +165,15 @@ async def test_a_refused_token_ends_the_stream(api: Sandbox) -> None:
         stream = client.stream_sessions(api.ids(50))
         with pytest.raises(AuthenticationError):
             await anext(stream)
+
+
+@pytest.mark.parametrize("attempt", [pickle.dumps, copy.copy, copy.deepcopy])
+async def test_a_stream_is_not_copied_or_pickled(
+    client: RaydocsClient, attempt: Callable[[object], object]
+) -> None:
+    """A stream refuses to be pickled or copied, and says what can be."""
+    with pytest.raises(TypeError, match="pickle the ids or the outcomes"):
+        attempt(client.stream_sessions([]))
 
 
 async def test_single_calls_go_before_a_stream(api: Sandbox) -> None:

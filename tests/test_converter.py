@@ -1,11 +1,13 @@
 """Sessions read from JSON and written back: nothing lost, nothing guessed, every failure typed."""
 
+import copy
 import cProfile
 import json
+import pickle
 import traceback
 import tracemalloc
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
@@ -1201,6 +1203,28 @@ SUPPLIER = {
 }
 LINE = {"text": "x", "amounts": [1.5, 2.0], "parts": {"a": {"city": "Graz", "tags": []}}}
 CONVERTERS = pytest.mark.parametrize("ours", [converter, converter.copy()], ids=["ours", "a copy"])
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_the_converter_pickles_as_its_name(protocol: int) -> None:
+    """The pickled converter is the global one of the process that loads it."""
+    assert pickle.loads(pickle.dumps(converter, protocol)) is converter
+
+
+def test_a_copy_of_the_converter_does_not_pickle() -> None:
+    """Hooks of a copy could not follow it into another process, so it refuses to go there."""
+    with pytest.raises(TypeError, match=r"^a copy of the converter cannot be pickled; make it in "):
+        pickle.dumps(converter.copy())
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
+def test_copies_are_independent(duplicate: Callable[[ModelConverter], ModelConverter]) -> None:
+    """A hook of a copy, by the module `copy` as well, does not reach the converter itself."""
+    ours = duplicate(converter)
+    ours.register_structure_hook(int, lambda value, _: int(value))
+    assert ours.structure("1", int) == 1
+    with pytest.raises(APIResponseValidationError):
+        converter.structure("1", int)
 
 
 @CONVERTERS

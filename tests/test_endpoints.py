@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from raydocs_async import InvalidIdError, Session, converter
+from raydocs_async import APIStatusError, InvalidIdError, Session, converter
 from raydocs_async._endpoints import (
     CHUNKS,
     DOCUMENT_URL,
@@ -201,3 +201,24 @@ def test_a_token_in_the_place_of_an_id(given: str) -> None:
         SESSION.request(given, Redactor(Secret(TOKEN)))
     assert "5ecr3t" not in caught.value.message
     assert "<hidden>"[:5] in caught.value.message
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 422])
+@pytest.mark.parametrize(("endpoint", "method"), [(CHUNKS, "get_document"), (EXPORT, "get_result")])
+def test_a_refusal_of_what_may_not_be_there_yet(
+    endpoint: Endpoint[Any], method: str, status: int
+) -> None:
+    """The message of a refusal says where the caller sees whether the processing is over."""
+    message = endpoint.message_of(APIStatusError("HTTP 4xx: Not here.", status=status))
+    assert message.startswith("HTTP 4xx: Not here; ")
+    assert message.endswith(
+        f" may not be {'over' if endpoint is CHUNKS else 'finished'}: {method} shows its status"
+    )
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "status"), [(CHUNKS, 403), (CHUNKS, 500), (CHUNKS, None), (SESSION, 404)]
+)
+def test_a_failure_with_another_cause(endpoint: Endpoint[Any], status: int | None) -> None:
+    """Other failures, and those of what is always there, keep their message."""
+    assert endpoint.message_of(APIStatusError("No.", status=status)) == "No."

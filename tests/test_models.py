@@ -527,7 +527,18 @@ def test_every_shape_of_a_chunk(wire: Any, text: str, pages: tuple[int, ...]) ->
 
 
 @pytest.mark.parametrize(
-    ("page_ref", "page"), [(3, 3), ("3", 3), (None, None), ("p. 3", None), (True, None), (-1, None)]
+    ("page_ref", "page"),
+    [
+        (3, 3),
+        ("3", 3),
+        (None, None),
+        ("p. 3", None),
+        (True, None),
+        (-1, None),
+        (999_999_999, 999_999_999),
+        ("1" + 9 * "0", None),
+        ("9" * 5000, None),  # Python refuses to convert it
+    ],
 )
 def test_the_page_of_a_block(page_ref: Any, page: int | None) -> None:
     """A page that is a number in whatever spelling; anything else is kept, and is no page."""

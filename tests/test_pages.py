@@ -8,7 +8,7 @@ from attrs import frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raydocs_async import APIResponseValidationError
+from raydocs_async import APIResponseValidationError, _pages
 from raydocs_async._exchange import Request
 from raydocs_async._pages import Page, PageCursor, PageMeta
 
@@ -79,9 +79,43 @@ def test_an_empty_page_in_between() -> None:
 
 
 def test_a_meta_that_tells_no_end() -> None:
-    """Without a last page, pages are read until one has nothing new."""
+    """Without a last page, pages are read until one is empty, however many they are."""
     assert read(page(1), page(2), page())[0] == [1, 2]
-    assert read(page(1, current=1), page(1, current=2))[0] == [1]
+    pages = [page(n, current=n) for n in range(1, 41)]
+    assert read(*pages, page(current=41))[0] == list(range(1, 41))
+
+
+def test_a_repeated_page_does_not_tell_the_end() -> None:
+    """A server that knows no page numbers would lose the rest of a list without a last page."""
+    error = refusal(page(1, 2), page(1, 2))
+    assert error.message == "page 2 only repeats items of earlier pages"
+
+
+def test_a_last_page_that_is_named_late() -> None:
+    """The first last page that is named is the measure of a list that grows."""
+    assert read(*(page(n) for n in range(1, 30)), page(30, last=31), page(31, last=31))[0][-1] == 31
+
+
+def test_a_last_page_before_the_first() -> None:
+    """A last page of less than one ends the list, as any that is not ahead."""
+    for last in (0, -1, -20):
+        assert read(page(1, last=last))[0] == [1]
+
+
+@pytest.mark.parametrize("last", [None, 51])
+def test_pages_without_an_end(last: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """New items for ever, or empty pages up to a last one that is absurd, end in an error."""
+    monkeypatch.setattr(_pages, "_MOST_PAGES", 50)
+    pages = (page(n) if last is None else page(last=last) for n in range(1, 51))
+    assert refusal(*pages).message == "the list does not end: it has more than 50 pages"
+
+
+@pytest.mark.parametrize("last", [None, 50])
+def test_the_most_pages(last: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of just as many pages is read to its end."""
+    monkeypatch.setattr(_pages, "_MOST_PAGES", 50)
+    pages = [page(n, last=last) for n in range(1, 50)]
+    assert len(read(*pages, page(last=last))[0]) == 49
 
 
 def test_an_empty_list() -> None:

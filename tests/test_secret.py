@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from raydocs_async._secret import Secret
+from raydocs_async._secret import HiddenBytes, Secret
 
 TOKEN = "tok-5ecr3t-0123456789"
 
@@ -81,3 +81,9 @@ def test_secret_does_not_copy(duplicate: Callable[[object], object]) -> None:
 def test_secret_takes_no_attributes() -> None:
     """There is no dictionary on a secret."""
     assert not hasattr(Secret(TOKEN), "__dict__")
+
+
+def test_hidden_bytes() -> None:
+    """A document's bytes are the same bytes, and show their length alone."""
+    hidden = HiddenBytes(b"confidential")
+    assert (hidden, f"{hidden!r}") == (b"confidential", "<12 bytes>")

@@ -24,6 +24,7 @@ from yarl import URL
 from raydocs_async._affinity import current_task, running_loop
 from raydocs_async._aiohttp._failures import (
     READABLE_ENCODINGS,
+    CallerError,
     EncodingError,
     ExposureError,
     TooLargeError,
@@ -34,6 +35,7 @@ from raydocs_async._aiohttp._failures import (
 from raydocs_async._aiohttp._options import ConnectionOptions
 from raydocs_async._aiohttp._pool import Connector, LoopbackResolver, Pool
 from raydocs_async._aiohttp._reply import Reply, read_error
+from raydocs_async._aiohttp._traces import mark_exceptions
 from raydocs_async._base_url import REMEDY
 from raydocs_async._deadlines import Deadlines
 from raydocs_async._exchange import Failure, FailureKind, Request, Response
@@ -51,6 +53,7 @@ SUSPICIOUS_SILENCE = 1.0
 # they end in a time-out.
 _DISTRUSTED = frozenset({FailureKind.DISCONNECT, FailureKind.PROTOCOL, FailureKind.TIMEOUT})
 
+_STORAGE_HEADERS = frozenset({"Host", "Accept", "Accept-Encoding", "User-Agent"})
 _UNDERSTOOD = frozenset({*READABLE_ENCODINGS, "identity", ""})
 
 
@@ -64,9 +67,14 @@ async def one_exchange(request: ClientRequest, handler: ClientHandlerType) -> Cl
         raise WireError(reason(exc)) from None
 
 
-async def _withhold_token(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-    """Remove a borrowed session's own token; an aiohttp middleware, for signed URLs."""
-    request.headers.popall("Authorization", None)
+async def _send_plainly(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    """Remove a borrowed session's own headers, cookies and auth; an aiohttp middleware.
+
+    A storage gets the signed URL alone. It refuses a second kind of credentials, too.
+    """
+    for name in [*request.headers]:
+        if name.title() not in _STORAGE_HEADERS:
+            request.headers.popall(name, None)
     return await one_exchange(request, handler)
 
 
@@ -108,7 +116,11 @@ class AiohttpTransport:
         return f"<AiohttpTransport to {self._options.url}>"
 
     async def send(self, request: Request, deadline: float = math.inf) -> Response | Failure:
-        """Make one exchange, by `deadline` at the latest; failures are returned, too."""
+        """Make one exchange, by `deadline` at the latest; failures are returned, too.
+
+        Raises:
+            Exception: any exception of the request's sink, or of a trace callback.
+        """
         task, pool, clock = current_task(), self._current_pool(), running_loop().time
         began = clock()
         # A file may take long. For files aiohttp ends an attempt after a silence instead.
@@ -118,6 +130,8 @@ class AiohttpTransport:
             pool.users.add(task)
             with scope:
                 return await self._exchange(pool, request, scope.until)
+        except CallerError as exc:
+            of_caller = exc.error
         except Exception as exc:
             failure = translate(exc)
             if failure is None:
@@ -134,6 +148,7 @@ class AiohttpTransport:
             self._deadlines.remove(scope)  # again, because an interrupt can hit the block's end
             pool.users.discard(task)
             await self._tidy(pool)
+        raise of_caller  # here, where the other exceptions are not its context
 
     async def close(self) -> None:
         """Close all connections; no exchange may be in flight."""
@@ -145,14 +160,7 @@ class AiohttpTransport:
                 await pool.session.close()
 
     async def _exchange(self, pool: Pool, request: Request, until: float) -> Response:
-        options = self._next_overrides()
-        if request.sink is not None:
-            options = {**options, **self._overrides_for_file(request)}
-        reply = Reply(
-            await pool.session.request(
-                "GET", self._url_of(request), allow_redirects=False, **options
-            )
-        )
+        reply = await self._start(pool, request)
         if reply.response.status != 200:
             # A storage's error can quote the signed URL, which must not get into an error.
             body = b"" if request.url else await read_error(reply, until)
@@ -164,6 +172,21 @@ class AiohttpTransport:
         return Response(
             reply.response.status, reply.response.headers, body, partial(self._distrust, pool)
         )
+
+    async def _start(self, pool: Pool, request: Request) -> Reply:
+        """Send the request, and return its reply when the headers are there."""
+        options = self._overrides_for(request)
+        try:
+            return Reply(
+                await pool.session.request(
+                    "GET", self._url_of(request), allow_redirects=False, **options
+                )
+            )
+        except BaseException as exc:
+            if request.url is None:
+                raise
+            # Local variables of aiohttp's frames show the signed URL.
+            raise exc.with_traceback(None)  # noqa: B904  (it is the same exception)
 
     def _url_of(self, request: Request) -> URL:
         if request.url or "?" in request.path:
@@ -200,15 +223,23 @@ class AiohttpTransport:
             "timeout": aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
         }
 
-    def _overrides_for_file(self, request: Request) -> Mapping[str, Any]:
+    def _overrides_for(self, request: Request) -> Mapping[str, Any]:
+        """Return the request's own options for aiohttp, which replace the session's."""
+        # A request to a storage uses none of the connections that `_closing` is about.
+        options = self._overrides if request.url else self._next_overrides()
+        if request.sink is None:
+            return options
         silence = self._options.attempt_timeout
         limits = aiohttp.ClientTimeout(None, sock_connect=CONNECT_TIMEOUT, sock_read=silence)
+        headers = {**options.get("headers", self._headers), "Accept-Encoding": "identity"}
         if request.url is None:
-            return {"timeout": limits}
+            return {**options, "timeout": limits, "headers": headers}
         return {
+            **options,
             "timeout": limits,
-            "middlewares": (_withhold_token,),
-            "headers": {**self._headers, "Accept": "*/*", "Accept-Encoding": "identity"},
+            "middlewares": (_send_plainly,),
+            "headers": {**headers, "Accept": "*/*"},
+            "auto_decompress": False,
         }
 
     async def _read(self, reply: Reply) -> bytes:
@@ -267,5 +298,5 @@ class AiohttpTransport:
             middlewares=(self._authorize,),
             # `Deadlines` ends the whole exchange; a timer of aiohttp's would cost time for nothing.
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
-            trace_configs=list(self._options.trace_configs),
+            trace_configs=[mark_exceptions(each) for each in self._options.trace_configs],
         )

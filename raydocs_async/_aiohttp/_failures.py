@@ -33,7 +33,21 @@ class ExposureError(Exception):
 
 
 class EncodingError(Exception):
-    """A body in an encoding that the request does not accept."""
+    """A body in an encoding that the request does not accept.
+
+    Its arguments are the accepted ones; by default `READABLE_ENCODINGS`.
+    """
+
+
+class CallerError(Exception):
+    """Carries an exception of a sink or a trace callback past `translate`.
+
+    Both are the caller's code, whose ``TimeoutError`` would otherwise be one of the network.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
 
 
 # The first matching row counts. A test fails if no row matches an exception of aiohttp.
@@ -98,7 +112,7 @@ def reason(exc: Exception) -> str:
         case TooLargeError():
             return "it was not read any further"
         case EncodingError():
-            accepted = " or ".join(READABLE_ENCODINGS)
+            accepted = " or ".join(exc.args or READABLE_ENCODINGS)
             return f"its Content-Encoding is not {accepted}, which the request accepts"
         case TimeoutError() if type(exc) is TimeoutError:
             return "the attempt took too long"

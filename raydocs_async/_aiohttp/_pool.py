@@ -12,14 +12,15 @@ from aiohttp.client_proto import ResponseHandler
 from attrs import define, field
 
 from raydocs_async._aiohttp._failures import ExposureError
-from raydocs_async._base_url import REMEDY, is_loopback
+from raydocs_async._base_url import REMEDY, is_local_name, is_loopback
 
 
 class LoopbackResolver(aiohttp.ThreadedResolver):
-    """Looks up names that must lead to this machine, and refuses other addresses.
+    """Looks names up; ``localhost`` and names below it must lead to this machine.
 
-    A name such as ``foo.localhost`` does not guarantee it. The connector connects to the checked
-    addresses and to no others, so a second look-up cannot lead it elsewhere.
+    Plain http is allowed to these names alone, and ``foo.localhost`` does not guarantee it. The
+    connector connects to the checked addresses and to no others, so a second look-up cannot lead it
+    elsewhere. Other names are those of storages, by https.
     """
 
     async def resolve(
@@ -28,11 +29,11 @@ class LoopbackResolver(aiohttp.ThreadedResolver):
         """Look `host` up.
 
         Raises:
-            ExposureError: it has an address that is not on loopback.
+            ExposureError: a local name has an address that is not on loopback.
         """
         found = await super().resolve(host, port, family)
         for each in found:
-            if not is_loopback(each["host"]):
+            if is_local_name(host) and not is_loopback(each["host"]):
                 raise ExposureError(
                     f"base_url is plain http, and {host} leads to {each['host']}, which is not a "
                     f"loopback address; {REMEDY}"

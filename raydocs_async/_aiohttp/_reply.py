@@ -1,11 +1,17 @@
 """The body of a reply, read up to a limit and hidden from tracebacks."""
 
 import asyncio
+from collections.abc import Awaitable
 
 import aiohttp
 from attrs import define, field
 
+from raydocs_async._aiohttp._failures import CallerError, EncodingError
 from raydocs_async._exchange import Sink
+from raydocs_async._secret import HiddenBytes
+
+# Object stores keep ``aws-chunked`` of an upload as a header of the object, whose bytes are plain.
+_PLAIN = frozenset({"", "identity", "aws-chunked"})
 
 ERROR_BODY_LIMIT = 64 * 1024
 """The longest part of an error's body that is read, in bytes."""
@@ -45,24 +51,53 @@ class Reply:
             raise
 
     async def save(self, sink: Sink) -> bytes:
-        """Hand the body to `sink`, piece by piece, and return the empty rest."""
-        response = self.response
+        """Hand the body to `sink`, piece by piece, and return the empty rest.
+
+        Raises:
+            EncodingError: the body is compressed. Neither zlib nor aiohttp reports the end of a
+                compressed body that was cut, and its length would be another than the file's.
+            CallerError: the sink has failed.
+        """
+        if not self._is_plain:
+            self.response.close()
+            raise EncodingError("identity")
         try:
-            length = (
-                response.content_length if not response.headers.get("Content-Encoding") else None
+            await _hand_over(
+                sink.begin(
+                    self.response.content_length,
+                    self.response.content_type,
+                    is_delimited=self._is_delimited,
+                )
             )
-            await sink.begin(length, response.content_type)
-            while piece := await response.content.readany():
-                await sink.write(piece)
+            while piece := HiddenBytes(await self.response.content.readany()):
+                await _hand_over(sink.write(piece))
         except BaseException:
-            response.close()
+            self.response.close()
             raise
         return b""
+
+    @property
+    def _is_delimited(self) -> bool:
+        chunked = "chunked" in self.response.headers.get("Transfer-Encoding", "").lower()
+        return chunked or self.response.content_length is not None
+
+    @property
+    def _is_plain(self) -> bool:
+        encodings = ",".join(self.response.headers.getall("Content-Encoding", ())).lower()
+        return {each.strip() for each in encodings.split(",")} <= _PLAIN
 
     def _add(self, chunk: bytes) -> bool:
         self.chunks.append(chunk)
         self.size += len(chunk)
         return bool(chunk)  # an empty chunk is the end
+
+
+async def _hand_over(step: Awaitable[None]) -> None:
+    """Wait for a step of the sink, and mark its exception as the sink's."""
+    try:
+        await step
+    except Exception as exc:
+        raise CallerError(exc) from None
 
 
 async def read_error(reply: Reply, until: float) -> bytes:

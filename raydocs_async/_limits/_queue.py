@@ -15,6 +15,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import NoReturn
 
 from attrs import frozen
 
@@ -86,6 +87,13 @@ class RateLimiter(Limiter):
 
     def __repr__(self) -> str:
         return f"<RateLimiter {self.status(math.nan)}>"
+
+    def __reduce__(self) -> NoReturn:
+        # An unused one could be pickled, but then each process would count for itself alone.
+        raise TypeError(
+            "a RateLimiter cannot be pickled or copied, because the copies would count apart; "
+            "build one in each process"
+        )
 
     def status(self, now: float) -> RateLimitStatus:
         """Return a snapshot of the rate limit at `now`, in the event loop's seconds."""

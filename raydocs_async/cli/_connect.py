@@ -30,6 +30,8 @@ _COMMAND_LINE_TERMS: Final = {
     "; give token= instead": "",
     ", or allow_http=True if you mean it": "",
     "allow it by overwrite=True": "replace it with --overwrite",
+    "get_document shows": "`raydocs-async document` shows",
+    "get_result shows": "`raydocs-async result` shows",
 }
 """Parts of the library's messages that name arguments, and their replacements."""
 

@@ -18,8 +18,8 @@ class ExitCode(IntEnum):
     DENIED = 4
     """The service rejected the token."""
     RETRY_LATER = 75
-    """An outage, a rate limit, unfinished sessions: run the command again. sysexits.h has it as
-    EX_TEMPFAIL."""
+    """An outage, a rate limit, an unfinished session, document or result: run the command again.
+    sysexits.h has it as EX_TEMPFAIL."""
     INTERRUPTED = 130
     """Ctrl-C, SIGTERM or SIGHUP. Shells report 128 + 2 for a process that Ctrl-C ended."""
 

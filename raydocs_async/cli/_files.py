@@ -135,14 +135,26 @@ class OutputFile:
                 "continue with a copy of it"
             )
         try:
-            raw = self._replace(self._path, content, status)
+            self._put(self._path, content, status)
         except OSError as exc:
             raise CannotStart(
                 f"{self.name} has lines to drop, and cannot be replaced: {exc.strerror}"
             ) from None
+
+    def fill(self, content: Iterable[bytes]) -> None:
+        """Write the content of an empty file: all of it, or none if the process is killed.
+
+        Raises:
+            OSError: it cannot be written; the file is still empty.
+        """
+        assert self._path is not None
+        self._put(self._path, content, os.fstat(self.raw.fileno()))
+
+    def _put(self, path: Path, content: Iterable[bytes], status: os.stat_result) -> None:
+        raw = self._replace(path, content, status)
         self.raw.close()
         self.raw = raw
-        _sync_directory(self._path)
+        _sync_directory(path)
 
     def _replace(self, path: Path, content: Iterable[bytes], status: os.stat_result) -> io.FileIO:
         temporary = path.with_name(f".{path.name}.resume~")

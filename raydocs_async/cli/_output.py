@@ -79,7 +79,7 @@ class JsonLinesFile:
         """
         is_gzip = path.lower().endswith(".gz")
         if (fd := find_standard_stream(path)) is None:
-            _refuse_other_formats(path)
+            refuse_other_formats(path)
             file = OutputFile.open(path)
         else:
             file = OutputFile.borrow(fd)
@@ -252,7 +252,7 @@ class JsonLinesFile:
             raise OutputError(f"{self.name} may not be complete: {exc.strerror}") from None
 
 
-def _refuse_other_formats(path: str) -> None:
+def refuse_other_formats(path: str) -> None:
     """Refuse a file name that promises another format."""
     name = PurePath(path).name
     if found := _OTHER_FORMATS.search(name):

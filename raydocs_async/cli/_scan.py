@@ -8,6 +8,7 @@ another program, and the file is refused.
 
 import re
 from collections.abc import Callable, Iterator
+from enum import Enum
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 import msgspec
@@ -140,6 +141,24 @@ def decode_record(decoder: "msgspec.json.Decoder[Any]", line: bytes) -> Any:
 _ANY_JSON: Final = msgspec.json.Decoder(msgspec.Raw)
 
 
+class Damage(Enum):
+    """The state of a line without a record that this command left behind nevertheless."""
+
+    ZEROED = "damaged, as after a power cut"
+    TORN = "cut off"
+
+
+def classify(line: Line, decoder: "msgspec.json.Decoder[Any]") -> Any:
+    """Return a line's record, or its damage; ``None`` if another program wrote it."""
+    if line.is_zeroed:
+        return Damage.ZEROED if line.content.startswith((b'{"', b"\0")) else None
+    if line.size > len(line.content):
+        return None
+    if record := decode_record(decoder, line.content):
+        return record
+    return Damage.TORN if _is_torn(line) else None
+
+
 @define
 class ResumeState:
     """The state of an earlier run's file: its ids, and the lines to keep."""
@@ -176,18 +195,15 @@ class ResumeState:
 
     def add_line(self, line: Line, decoder: "msgspec.json.Decoder[Any]") -> bool:
         """Classify the next line; return False if another program wrote it."""
-        if line.is_zeroed:
-            if not line.content.startswith((b'{"', b"\0")):
+        match classify(line, decoder):
+            case None:
                 return False
-            self.damaged_bytes += line.size
-        elif line.size > len(line.content):
-            return False
-        elif record := decode_record(decoder, line.content):
-            self._add_record(record, line)
-        elif _is_torn(line):
-            self.torn_bytes = line.size
-        else:
-            return False
+            case Damage.ZEROED:
+                self.damaged_bytes += line.size
+            case Damage.TORN:
+                self.torn_bytes = line.size
+            case record:
+                self._add_record(record, line)
         self.size += line.size
         return True
 

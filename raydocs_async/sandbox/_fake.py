@@ -90,6 +90,6 @@ async def _take_body(request: Request, reply: Reply, headers: Mapping[str, str])
     if request.sink is None or reply.status != 200:
         return b"" if request.url else reply.body
     media_type = headers.get("Content-Type", "").partition(";")[0]
-    await request.sink.begin(len(reply.body), media_type)
+    await request.sink.begin(len(reply.body), media_type, is_delimited=True)
     await request.sink.write(reply.body)
     return b""

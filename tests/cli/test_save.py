@@ -60,6 +60,21 @@ async def test_a_file_that_is_there(run: Run, result_id: str, tmp_path: Path) ->
     assert path.read_bytes().startswith(b"PK")
 
 
+async def test_a_suffix_of_another_kind(run: Run, result_id: str, tmp_path: Path) -> None:
+    """A spreadsheet is not saved under a name that says something else."""
+    done = await run("export", result_id, "-o", "a.csv")
+    message = "Error: a.csv: an export is an Excel file; give it a name ending in .xlsx\n"
+    assert done == (2, "", message)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a", "a.XLSX"])
+async def test_a_name_that_fits(run: Run, result_id: str, tmp_path: Path, name: str) -> None:
+    """A name without a suffix is taken as it is, and the suffix in either case."""
+    assert (await run("export", result_id, "-o", name)).code == 0
+    assert (tmp_path / name).read_bytes().startswith(b"PK")
+
+
 async def test_a_stream(run: Run, result_id: str) -> None:
     """Standard output is refused, because a file takes its place by a rename."""
     done = await run("export", result_id, "-o", "-")

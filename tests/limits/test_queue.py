@@ -4,7 +4,9 @@ Time is virtual; the server is a model of it (`serve`) with the framework's thro
 """
 
 import asyncio
+import copy
 import math
+import pickle
 import random
 from collections.abc import Callable
 
@@ -51,6 +53,19 @@ def settle(
 ) -> None:
     """Give the ticket back with what came of its request."""
     limiter.settle(ticket, observe(outcome), pause)
+
+
+@pytest.mark.parametrize("attempt", [pickle.dumps, copy.copy, copy.deepcopy])
+@pytest.mark.parametrize("used", [False, True])
+async def test_it_is_not_copied_or_pickled(
+    attempt: Callable[[RateLimiter], object], *, used: bool
+) -> None:
+    """A limiter, used or not, refuses to be pickled or copied, and says why and what to do."""
+    limiter = RateLimiter()
+    if used:
+        await acquire(limiter)
+    with pytest.raises(TypeError, match="would count apart; build one in each process"):
+        attempt(limiter)
 
 
 async def acquire(

@@ -10,6 +10,7 @@ import click
 
 from raydocs_async import __version__
 from raydocs_async.cli._commands.fetch import fetch
+from raydocs_async.cli._commands.merge import merge
 from raydocs_async.cli._commands.read import chunks, document, documents, get, result, results, wait
 from raydocs_async.cli._commands.sandbox import demo, sandbox
 from raydocs_async.cli._commands.save import download, export
@@ -23,8 +24,8 @@ $RAYDOCS_BASE_URL selects another server.
 
 Exit codes: 0 success; 1 some ids failed permanently, or the output could not be written;
 2 invalid usage, and nothing was done; 4 the service rejects the token; 75 not finished, run it
-again (an outage, a rate limit, unfinished sessions); 130 interrupted, by Ctrl-C, SIGTERM or
-SIGHUP."""
+again (an outage, a rate limit, an unfinished session, document or result); 130 interrupted, by
+Ctrl-C, SIGTERM or SIGHUP."""
 
 
 @click.group(
@@ -32,6 +33,7 @@ SIGHUP."""
     commands=[
         get,
         fetch,
+        merge,
         wait,
         result,
         results,

@@ -156,7 +156,10 @@ def chunks(document_id: str, *, as_json: bool, **connection: Unpack[ConnectionOp
     passage a line.
     """
     return _lazy.read.show(
-        lambda client: client.get_chunks(document_id, timeout=connection["max_wait"]),
+        lambda client: _lazy.unfinished.or_not_yet(
+            client.get_chunks(document_id, timeout=connection["max_wait"]),
+            lambda: client.get_document(document_id, timeout=connection["max_wait"]),
+        ),
         connection,
         as_json=as_json,
     )

@@ -1,11 +1,12 @@
 """``download`` and ``export``: files."""
 
+from pathlib import Path
 from typing import Unpack
 
 import click
 
 from raydocs_async.cli import _lazy
-from raydocs_async.cli._exit import ExitCode
+from raydocs_async.cli._exit import CannotStart, ExitCode
 from raydocs_async.cli._options import (
     ConnectionOptions,
     connection_options,
@@ -47,9 +48,13 @@ def export(
 
     It has the result's data, audit trail and metadata, and is written whole or not at all.
     """
+    # Programs choose by the suffix how to read a file. A name without one says nothing wrong.
+    if Path(output).suffix.lower() not in ("", ".xlsx"):
+        raise CannotStart(f"{output}: an export is an Excel file; give it a name ending in .xlsx")
     return _lazy.save.save(
-        lambda client, on_progress: client.export_result(
-            result_id, output, overwrite=overwrite, on_progress=on_progress
+        lambda client, on_progress: _lazy.unfinished.or_not_yet(
+            client.export_result(result_id, output, overwrite=overwrite, on_progress=on_progress),
+            lambda: client.get_result(result_id, timeout=connection["max_wait"]),
         ),
         output,
         connection,
