@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from raydocs_async import RaydocsError
 from tests.support.clients import TOKEN, turns_of_the_loop, until
 from tests.support.files import HEAD, ID, PDF, SIGNATURE, Running, Service
+from tests.support.reports import with_locals
 from tests.support.wire import Answer, End, reply
 
 pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
@@ -42,14 +42,6 @@ async def test_the_signed_url_is_a_secret(
     assert SIGNATURE not in f"{shown} {caplog.text} {events}"
 
 
-def with_locals(error: BaseException) -> str:
-    """Return the traceback with local variables, without the test's own frame."""
-    assert error.__traceback__ is not None
-    trace = error.__traceback__.tb_next
-    told = traceback.TracebackException(type(error), error, trace, capture_locals=True)
-    return "".join(told.format())
-
-
 ENDS: dict[str, tuple[Answer, str, Callable[..., object] | None]] = {
     "callback": (reply(PDF), "", lambda *_: 1 / 0),
     "another length": (reply(PDF + PDF), "", None),
@@ -78,6 +70,6 @@ async def test_no_traceback_shows_a_secret(
             task.cancel()
         with pytest.raises((RaydocsError, ZeroDivisionError, asyncio.CancelledError)) as caught:
             await task
-    told = with_locals(caught.value)
+    told = with_locals(caught.value, skip=1)
     assert "download_document" in told
     assert not [secret for secret in (TOKEN, SIGNATURE, "%PDF") if secret in told]
