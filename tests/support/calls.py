@@ -1,6 +1,5 @@
 """Calls of a client on the sandbox or on a scripted server, and their replies."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,11 +18,6 @@ def error_reply(status: int, **headers: str) -> bytes:
     """Return an error reply of the framework."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return reply(b'{"message": "so it is"}', status=f"{status} Odd", headers=named)
-
-
-def now() -> float:
-    """Return the event loop's time, in seconds."""
-    return asyncio.get_running_loop().time()
 
 
 @asynccontextmanager

@@ -32,6 +32,7 @@ from raydocs_async._patience import RetryingFetcher, Terms
 from raydocs_async._retry import FailedAttempt, Patience, RetryQuota
 from raydocs_async._stream import open_stream
 from raydocs_async.sandbox._sessions import build_session
+from tests.support.loops import now
 
 Reply = CallResult[Session]
 Outcomes = list[Outcome[Session]]
@@ -74,11 +75,6 @@ def down(after: float | None = None) -> Reply:
     """Return a temporary failure."""
     error = APIConnectionError("the connection was lost", retry_after=after)
     return CallResult(error=error, transient=True)
-
-
-def now() -> float:
-    """Return the event loop's time, which is virtual here."""
-    return asyncio.get_running_loop().time()
 
 
 @define
