@@ -59,7 +59,7 @@ async def no_task_left() -> AsyncIterator[None]:
 
 @pytest.fixture
 async def api() -> AsyncIterator[Sandbox]:
-    """A sandbox with the service's own limit."""
+    """A running sandbox with its defaults, among them the service's own limit."""
     async with Sandbox() as sandbox:
         yield sandbox
 
