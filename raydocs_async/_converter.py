@@ -10,8 +10,8 @@ It runs without cattrs' detailed validation, which makes invalid input cost ten 
 a failure, `_problems` finds the invalid places.
 """
 
-import threading
 from collections.abc import Callable
+from contextvars import ContextVar, copy_context
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
@@ -122,13 +122,8 @@ class ModelConverter(MsgspecJsonConverter):
         return "converter"
 
 
-class _Reading(threading.local):
-    """True while a thread reads a value, when only a reader can call `structure`."""
-
-    under_way = False
-
-
-_reading = _Reading()
+_is_reading: ContextVar[bool] = ContextVar("is_reading", default=False)
+"""True in the context of a reader, where only cattrs calls `structure`, for recursive classes."""
 
 
 def _read(converter: Converter, wire: Any, type_: Any, root: str = "$") -> tuple[Any, str]:
@@ -137,21 +132,20 @@ def _read(converter: Converter, wire: Any, type_: Any, root: str = "$") -> tuple
     No exception of a reader goes on, because a message, or a local variable, can hold the value.
     """
     read = converter.get_structure_hook(type_)
-    nested, _reading.under_way = _reading.under_way, True
+    # A variable set in a copy needs no resetting, which an interrupt could prevent.
+    context = copy_context()
+    context.run(_is_reading.set, True)
     try:
-        try:
-            return read(wire, type_), ""
-        except StructureHandlerNotFoundError:
-            raise
-        except Exception:
-            pass
-        # cattrs calls `structure` within recursive classes. Each level would look for the places
-        # below it, and again for its own, which takes a time exponential in their depth.
-        return None, f"{root} {refusal(type_)}" if nested else shape_problem(
-            wire, type_, converter, root
-        )
-    finally:
-        _reading.under_way = nested
+        return context.run(read, wire, type_), ""
+    except StructureHandlerNotFoundError:
+        raise
+    except Exception:
+        pass
+    if _is_reading.get():
+        # A recursive class. Each level would look for the places below it, and again for its own,
+        # which takes a time exponential in their depth.
+        return None, f"{root} {refusal(type_)}"
+    return None, context.run(shape_problem, wire, type_, converter, root)
 
 
 def _is_cut(body: bytes, problem: Exception) -> bool:

@@ -86,11 +86,9 @@ class PollSchedule:
             share: Seconds, from `share_of_window`.
             left: Seconds until the deadline.
         """
-        earliest = max(self.interval, after, share)
-        pause, last = max(self._next_interval(session), earliest), left - _LEAD
-        if pause <= last:
-            return pause
-        return last if last >= earliest else left
+        earliest, last = max(self.interval, after, share), left - _LEAD
+        pause = max(self._next_interval(session), earliest)
+        return min(pause, last) if earliest <= last else left
 
     def _next_interval(self, session: Session | None) -> float:
         """Return the session's own interval, in seconds."""

@@ -8,6 +8,7 @@ import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -15,7 +16,14 @@ from typing import Any
 import pytest
 
 import raydocs_async
-from raydocs_async import RateLimit, RaydocsClient, RetryPolicy
+from raydocs_async import (
+    APIResponseValidationError,
+    RateLimit,
+    RaydocsClient,
+    RetryPolicy,
+    Session,
+    converter,
+)
 from raydocs_async.sandbox import Fault
 from raydocs_async.testing import FakeTransport
 from tests.support.loops import VirtualUvloop
@@ -119,3 +127,16 @@ def test_an_interrupt_at_any_line(first: int) -> None:
     while interrupted_at(line):
         line += STRIDE  # pragma: no cover  (`Interrupter` has replaced coverage's tracer)
     assert line > 10 * STRIDE  # pragma: no cover
+
+
+def test_an_interrupted_read_leaves_the_next_failure_its_place() -> None:
+    """After an interrupt anywhere in the reading of a value, the next error names its place."""
+    for line in count():  # pragma: no branch
+        interrupter = Interrupter(line)
+        with suppress(KeyboardInterrupt, APIResponseValidationError), interrupter.armed():
+            converter.structure({"id": 5}, Session)  # pragma: no cover
+        with pytest.raises(APIResponseValidationError, match=r"\$\.id is an integer"):
+            converter.structure({"id": 5}, Session)
+        if not interrupter.where:
+            break
+    assert line > 10

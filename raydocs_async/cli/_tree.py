@@ -31,8 +31,7 @@ def build_tree(shown: Shown, *, with_sources: bool = False) -> Tree:
             return _result(shown, with_sources=with_sources)
         case Document():
             return _document(shown)
-        case Chunk():
-            return _chunk(shown)
+    return _chunk(shown)
 
 
 def _session(session: Session, *, with_sources: bool) -> Tree:
