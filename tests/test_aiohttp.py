@@ -6,8 +6,9 @@ import pytest
 
 from raydocs_async._exchange import FailureKind
 from tests.support.clients import GET, SESSION_ID, TOKEN, transport_for, until
+from tests.support.replies import good, reply, session_json
 from tests.support.transports import GOOD, failure_of, open_transport, response_of
-from tests.support.wire import Drip, End, Step, WireServer, good, reply, session_json
+from tests.support.wire import Drip, End, Step, WireServer
 
 pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
 

@@ -8,8 +8,9 @@ import pytest
 
 from raydocs_async._exchange import FailureKind
 from tests.support.clients import SESSION_ID, TOKEN
+from tests.support.replies import GZIP, good, gzipped, reply, session_json
 from tests.support.transports import failure_of, open_transport, response_of
-from tests.support.wire import GZIP, End, WireServer, good, gzipped, reply, session_json
+from tests.support.wire import End, WireServer
 
 pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
 

@@ -11,9 +11,10 @@ import pytest
 from raydocs_async._aiohttp import CONNECT_TIMEOUT
 from raydocs_async._exchange import FailureKind
 from tests.support.network import Resolver, black_hole, refused, session_by
+from tests.support.replies import good
 from tests.support.tls import CA, GOOD_TLS, OTHER_CA, TRUSTING, server_tls
 from tests.support.transports import failure_of, open_transport, response_of
-from tests.support.wire import End, WireServer, good
+from tests.support.wire import End, WireServer
 
 pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
 

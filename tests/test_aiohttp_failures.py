@@ -13,8 +13,9 @@ import pytest
 from raydocs_async._aiohttp._failures import translate
 from raydocs_async._exchange import FailureKind
 from tests.support.clients import GET
+from tests.support.replies import good
 from tests.support.transports import open_transport
-from tests.support.wire import WireServer, good
+from tests.support.wire import WireServer
 
 pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
 

@@ -12,8 +12,9 @@ from aiohttp.abc import ResolveResult
 
 from raydocs_async._exchange import FailureKind
 from tests.support.clients import TOKEN
+from tests.support.replies import good, reply
 from tests.support.transports import failure_of, open_transport, response_of
-from tests.support.wire import End, WireServer, good, reply
+from tests.support.wire import End, WireServer
 
 pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
 

@@ -12,8 +12,9 @@ from raydocs_async._exchange import Failure, FailureKind, Response
 from raydocs_async._secret import Secret
 from tests.support.clients import GET, transport_for, until
 from tests.support.network import black_hole
+from tests.support.replies import good
 from tests.support.transports import GOOD, failure_of, open_transport, response_of
-from tests.support.wire import Answer, End, Received, WireServer, good
+from tests.support.wire import Answer, End, Received, WireServer
 
 pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
 

@@ -10,23 +10,9 @@ import pytest
 from raydocs_async._aiohttp._reply import ERROR_BODY_LIMIT, ERROR_BODY_TIMEOUT
 from raydocs_async._exchange import FailureKind
 from tests.support.clients import GET, SESSION_ID, until
+from tests.support.replies import CHUNKED, GZIP, bomb, chunk, good, gzipped, reply, session_json
 from tests.support.transports import GOOD, failure_of, open_transport, response_of
-from tests.support.wire import (
-    CHUNKED,
-    GZIP,
-    Answer,
-    End,
-    Endless,
-    Pause,
-    Step,
-    WireServer,
-    bomb,
-    chunk,
-    good,
-    gzipped,
-    reply,
-    session_json,
-)
+from tests.support.wire import Answer, End, Endless, Pause, Step, WireServer
 
 pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
 

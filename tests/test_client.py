@@ -12,7 +12,8 @@ import pytest
 
 from raydocs_async import APIConnectionError, ClientClosedError, ConfigurationError, InvalidIdError
 from tests.support.clients import SESSION_ID, TOKEN, client_for, until
-from tests.support.wire import WireServer, good
+from tests.support.replies import good
+from tests.support.wire import WireServer
 
 pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
 

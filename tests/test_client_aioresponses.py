@@ -24,7 +24,7 @@ from raydocs_async import (
     UnprocessableEntityError,
 )
 from tests.support.clients import ONCE, SESSION_ID, THRICE, TOKEN
-from tests.support.wire import session_json
+from tests.support.replies import session_json
 
 pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
 

@@ -14,7 +14,8 @@ from raydocs_async import ConfigurationError, RaydocsClient, Session
 from raydocs_async.testing import FakeTransport
 from tests.support.clients import SESSION_ID, client_for, until
 from tests.support.network import free_port
-from tests.support.wire import WireServer, good
+from tests.support.replies import good
+from tests.support.wire import WireServer
 
 pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
 
@@ -149,7 +150,8 @@ import asyncio, os, sys
 sys.path.append({root!r})
 from raydocs_async import ConfigurationError
 from tests.support.clients import SESSION_ID, client_for, until
-from tests.support.wire import End, WireServer, good
+from tests.support.replies import good
+from tests.support.wire import End, WireServer
 
 async def main():
     {main}

@@ -8,7 +8,8 @@ import pytest
 from raydocs_async import ConfigurationError, RaydocsClient
 from raydocs_async._base_client import Default
 from tests.support.clients import SESSION_ID, TOKEN, client_for
-from tests.support.wire import WireServer, good
+from tests.support.replies import good
+from tests.support.wire import WireServer
 
 pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
 

@@ -34,7 +34,8 @@ from tests.support.clients import (
     until,
 )
 from tests.support.loops import now
-from tests.support.wire import End, Pause, WireServer, good, reply
+from tests.support.replies import good, reply
+from tests.support.wire import End, Pause, WireServer
 
 pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
 

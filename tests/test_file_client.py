@@ -18,7 +18,8 @@ from raydocs_async import (
 )
 from tests.support.clients import THRICE, client_for
 from tests.support.files import ID, PDF, Running, Service, files_in
-from tests.support.wire import End, WireServer, reply
+from tests.support.replies import reply
+from tests.support.wire import End, WireServer
 
 pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
 

@@ -10,7 +10,8 @@ from raydocs_async import APIConnectionError, FileError
 from raydocs_async._file_client import XLSX
 from tests.support.clients import TOKEN, client_for
 from tests.support.files import ID, files_in
-from tests.support.wire import End, WireServer, gzipped, reply
+from tests.support.replies import gzipped, reply
+from tests.support.wire import End, WireServer
 
 pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
 

@@ -10,8 +10,9 @@ import pytest
 from raydocs_async import RaydocsError
 from tests.support.clients import TOKEN, turns_of_the_loop, until
 from tests.support.files import HEAD, ID, PDF, SIGNATURE, Running, Service
+from tests.support.replies import reply
 from tests.support.reports import with_locals
-from tests.support.wire import Answer, End, reply
+from tests.support.wire import Answer, End
 
 pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
 

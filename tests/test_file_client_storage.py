@@ -14,7 +14,8 @@ from aiohttp.abc import ResolveResult
 from raydocs_async import APIConnectionError, FileError, PermissionDeniedError
 from tests.support.clients import THRICE, TOKEN, client_for
 from tests.support.files import ID, PDF, SIGNATURE, Running, Service, files_in
-from tests.support.wire import Answer, Received, WireServer, gzipped, reply
+from tests.support.replies import gzipped, reply
+from tests.support.wire import Answer, Received, WireServer
 
 pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
 

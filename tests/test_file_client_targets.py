@@ -11,7 +11,7 @@ import pytest
 from raydocs_async import ConfigurationError, FileError
 from tests.support.clients import client_for
 from tests.support.files import ID, PDF, Running, Service, files_in
-from tests.support.wire import reply
+from tests.support.replies import reply
 
 pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
 

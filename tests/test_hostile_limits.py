@@ -11,7 +11,8 @@ from raydocs_async import APIConnectionError, NotFoundError, RateLimit, RaydocsC
 from raydocs_async.sandbox import Fault, Sandbox
 from tests.support.clients import SESSION_ID, THRICE, client_for
 from tests.support.loops import now
-from tests.support.wire import WireServer, reply
+from tests.support.replies import reply
+from tests.support.wire import WireServer
 
 pytestmark = [
     pytest.mark.every_loop,

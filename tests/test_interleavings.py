@@ -17,7 +17,7 @@ from raydocs_async import Failed, Fetched, RateLimit, RaydocsClient, RaydocsErro
 from raydocs_async._exchange import Failure, FailureKind, Request, Response
 from tests.support.clients import OTHER_ID, TOKEN
 from tests.support.interleavings import STEPS, OnVirtualTime, any_of_them
-from tests.support.wire import session_json
+from tests.support.replies import session_json
 
 pytestmark = pytest.mark.timeout(360)  # hypothesis needs minutes to minimise a failure
 

@@ -21,9 +21,11 @@ from tests.support.clients import (
     turns_of_the_loop,
     until,
 )
-from tests.support.hazards import DATA, GOOD, HAZARDS, Hazard, cases, world
+from tests.support.hazards import DATA, GOOD, HAZARDS, cases
+from tests.support.replies import good, reply, session_json
 from tests.support.reports import everything_told, with_locals
-from tests.support.wire import Answer, End, WireServer, good, reply, session_json
+from tests.support.wire import Answer, End, WireServer
+from tests.support.worlds import Hazard, world
 
 pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
 

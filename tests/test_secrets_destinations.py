@@ -10,8 +10,9 @@ from aiohttp.abc import ResolveResult
 
 from raydocs_async import ConfigurationError
 from tests.support.clients import SESSION_ID, THRICE, TOKEN, client_for
+from tests.support.replies import good
 from tests.support.reports import everything_told
-from tests.support.wire import WireServer, good
+from tests.support.wire import WireServer
 
 pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
 

@@ -19,8 +19,9 @@ from raydocs_async._exchange import Failure, FailureKind, Request, Response, Tra
 from raydocs_async.events import Event
 from tests.strategies import readings, spelled, tokens
 from tests.support.clients import ONCE, SESSION_ID, TOKEN, client_for
+from tests.support.replies import reply
 from tests.support.reports import with_locals
-from tests.support.wire import Received, WireServer, reply
+from tests.support.wire import Received, WireServer
 
 pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
 

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from raydocs_async.sandbox import Sandbox
-from tests.support.http import Connect
+from tests.support.plain_http import Connect
 
 
 @pytest.fixture(scope="session", autouse=True)

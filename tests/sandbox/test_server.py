@@ -10,7 +10,7 @@ from raydocs_async.sandbox import Fault, Sandbox
 from raydocs_async.sandbox._server import _url
 from raydocs_async.sandbox._stats import LogEntry
 from tests.support.clients import UNKNOWN
-from tests.support.http import Connect, get, statuses
+from tests.support.plain_http import Connect, get, statuses
 
 
 async def test_session(api: Sandbox, http: aiohttp.ClientSession) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from raydocs_async.sandbox import Chaos, Fault, Sandbox
 from tests.support.clients import UNKNOWN
-from tests.support.http import Connect, exchange, get, statuses
+from tests.support.plain_http import Connect, exchange, get, statuses
 
 
 @pytest.mark.looptime

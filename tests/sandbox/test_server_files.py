@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from raydocs_async.sandbox import Fault, Sandbox
-from tests.support.http import Connect, get, statuses
+from tests.support.plain_http import Connect, get, statuses
 
 
 async def url_of(http: aiohttp.ClientSession, document_id: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from raydocs_async.sandbox import Sandbox
 from tests.support.clients import UNKNOWN
-from tests.support.http import Connect, get
+from tests.support.plain_http import Connect, get
 
 
 def test_session_is_a_copy() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from raydocs_async.sandbox import Sandbox
 from tests.support.clients import UNKNOWN
-from tests.support.http import Connect, get, statuses
+from tests.support.plain_http import Connect, get, statuses
 
 
 async def test_peers(connect: Connect) -> None:

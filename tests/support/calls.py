@@ -7,7 +7,7 @@ from typing import Any
 from raydocs_async import RaydocsClient
 from raydocs_async.sandbox import Sandbox
 from tests.support.clients import SESSION_ID
-from tests.support.wire import reply, session_json
+from tests.support.replies import reply, session_json
 
 GOOD = reply(session_json(SESSION_ID))
 """A complete reply with the session `SESSION_ID`."""

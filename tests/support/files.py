@@ -8,7 +8,8 @@ from typing import Any
 
 from raydocs_async import RaydocsClient
 from tests.support.clients import SESSION_ID, client_for
-from tests.support.wire import Answer, Received, WireServer, reply
+from tests.support.replies import reply
+from tests.support.wire import Answer, Received, WireServer
 
 PDF = b"%PDF-1.7 " + bytes(range(256)) * 1000
 SIGNATURE = "S1GNATURE-5ecr3t"

@@ -7,7 +7,7 @@ from typing import Any
 from raydocs_async._aiohttp import AiohttpTransport
 from raydocs_async._exchange import Failure, Response
 from tests.support.clients import GET, SESSION_ID, transport_for
-from tests.support.wire import reply, session_json
+from tests.support.replies import reply, session_json
 
 GOOD = reply(session_json(SESSION_ID))
 
