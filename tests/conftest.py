@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import uvloop
 
+from raydocs_async import RaydocsClient
+from raydocs_async.sandbox import Sandbox
 from tests.support.loops import VirtualUvloop
 
 # Without it, looptime asks for the current loop before any is there, and leaks the one it gets.
@@ -53,3 +55,17 @@ async def no_task_left() -> AsyncIterator[None]:
     await asyncio.sleep(0)  # what has just been closed takes a turn of the loop to go
     assert asyncio.all_tasks() - before <= {asyncio.current_task()}
     assert complaints == []
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[Sandbox]:
+    """A running sandbox with its defaults, among them the service's own limit."""
+    async with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+async def client(api: Sandbox) -> AsyncIterator[RaydocsClient]:
+    """A client of the sandbox, with the defaults."""
+    async with RaydocsClient(api.token, base_url=api.url) as opened:
+        yield opened

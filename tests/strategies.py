@@ -43,6 +43,18 @@ ODD_SESSION = _odd_session()
 ABSENT: Json = object()
 """As a value for `varied`: the key is not there."""
 
+NO_DATES = [
+    "0000-00-00",
+    "0000-00-00 00:00:00",
+    "0000-00-00T00:00Z",
+    "0000-00-00T00:00:00.000000Z",
+    "-0001-11-30 00:00:00",
+    "-0001-11-30T00:00:00.000000Z",
+    "-0001-11-30T00:00:00+00:00",
+    "-0001-11-29T23:50:39.000000Z",
+]
+"""The spellings of no date by MySQL, and by Carbon after it."""
+
 
 def encoded(payload: Json) -> bytes:
     """The payload as a body; what JSON has no word for is written as Python spells it."""

@@ -1,12 +1,8 @@
-"""Every reply and every failure has a verdict, and the error in it says what a person needs."""
+"""The verdict on every reply and every failure, with the observation for the rate limit."""
 
-import json
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from raydocs_async import (
     APIConnectionError,
@@ -20,7 +16,6 @@ from raydocs_async import (
     NotFoundError,
     PermissionDeniedError,
     RateLimitError,
-    RaydocsError,
     UnprocessableEntityError,
 )
 from raydocs_async._classify import (
@@ -29,8 +24,6 @@ from raydocs_async._classify import (
     Permanent,
     Retry,
     Throttled,
-    Verdict,
-    classify,
     classify_invalid,
     classify_wait,
     observe,
@@ -44,10 +37,7 @@ from raydocs_async._headers import (
     Refused,
     Unseen,
 )
-from raydocs_async._redact import Redactor
-from raydocs_async._secret import Secret
-from tests.strategies import json_values
-from tests.support.clients import TOKEN
+from tests.support.verdicts import REDACTOR, error_of, judged, reply
 
 EVERY_STATUS = [*range(100, 600), -1, 0, 99, 600, 999, 1000]
 
@@ -68,32 +58,8 @@ SPECIAL = {
 }
 
 
-REDACTOR = Redactor(Secret(TOKEN))
-
-
-def judged(outcome: Response | Failure) -> Verdict:
-    """The verdict."""
-    return classify(outcome, REDACTOR)
-
-
-def reply(status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Response:
-    """A reply."""
-    return Response(status, headers or {}, body)
-
-
-def error_of(verdict: Verdict) -> RaydocsError:
-    """The error that a verdict has."""
-    assert not isinstance(verdict, Done)
-    return verdict.error
-
-
-def said(body: bytes, status: int = 404) -> RaydocsError:
-    """The error for a reply with that body."""
-    return error_of(judged(reply(status, body)))
-
-
 def expected_for(status: int) -> tuple[Any, Any]:
-    """The verdict and the error that a status is to have."""
+    """Return the types of verdict and error that a status should have."""
     if status < 100:
         return Retry, APIConnectionError
     server = InternalServerError if 500 <= status <= 599 else APIStatusError
@@ -101,7 +67,7 @@ def expected_for(status: int) -> tuple[Any, Any]:
 
 
 def test_every_status() -> None:
-    """H10 H13 H14: every status that a server can send has its verdict and its error."""
+    """H10 H13 H14: every status has its verdict and its error."""
     verdicts = {status: judged(reply(status)) for status in EVERY_STATUS}
     assert {
         status: (type(verdict), type(getattr(verdict, "error", None)))
@@ -125,12 +91,12 @@ def test_every_status_is_told() -> None:
 
 
 def test_transient_statuses() -> None:
-    """H14: these statuses, and no others, may pass."""
+    """H14: only these statuses are temporary failures."""
     assert {408, 425, 500, 502, 503, 504} == TRANSIENT_STATUSES
 
 
 def test_done() -> None:
-    """A 200 is done, whatever its body; whether that is a session is not a matter of HTTP."""
+    """A 200 is done, whatever its body is."""
     response = reply(200, b"<html>")
     assert judged(response) == Done(response)
 
@@ -179,123 +145,15 @@ def test_names(status: int, name: str) -> None:
     ],
 )
 def test_retry_after(status: int, headers: dict[str, str], after: float | None) -> None:
-    """H15: what the server asks to wait is in the verdict, and in its error."""
+    """H15: the verdict and its error have the server's Retry-After."""
     verdict = judged(reply(status, headers=headers))
     assert isinstance(verdict, Retry | Throttled)
     assert (verdict.after, verdict.error.retry_after) == (after, after)
 
 
 def test_retry_after_of_a_failure() -> None:
-    """A reply that is not tried again tells when the server would be asked again, too."""
+    """A permanent error has the server's Retry-After, too."""
     assert error_of(judged(reply(400, headers={"Retry-After": "7"}))).retry_after == 7.0
-
-
-@pytest.mark.parametrize(
-    ("headers", "expected"),
-    [
-        pytest.param({}, None, id="none"),
-        pytest.param({"X-Request-Id": "a"}, "a", id="X-Request-Id"),
-        pytest.param({"X-Amzn-RequestId": "b"}, "b", id="X-Amzn-RequestId"),
-        pytest.param({"X-Amzn-Request-Id": "c"}, "c", id="X-Amzn-Request-Id"),
-        pytest.param({"Apigw-RequestId": "d"}, "d", id="Apigw-RequestId"),
-        pytest.param({"Apigw-RequestId": "d", "X-Request-Id": "a"}, "a", id="the first of two"),
-        pytest.param({"X-Request-Id": "", "Apigw-RequestId": "d"}, "d", id="one that is empty"),
-        pytest.param({"X-Request-Id": "\t", "Apigw-RequestId": "d"}, "d", id="one that is blank"),
-        pytest.param({"X-Request-Id": "a" * 200}, "a" * 200, id="as long as may be"),
-        pytest.param({"X-Request-Id": "a" * 8000}, "a" * 199 + "…", id="too long"),
-        pytest.param({"X-Request-Id": "a\udcffb"}, "a\ufffdb", id="B21 a byte that is no UTF-8"),
-        pytest.param({"X-Request-Id": "a\x1b[31mb"}, "a [31mb", id="B21 an escape"),
-        pytest.param({"X-Request-Id": "a\x9b31mb"}, "a 31mb", id="B21 a C1 control"),
-        pytest.param({"X-Request-Id": "a\u202eb\u200bc"}, "a b c", id="B21 invisible characters"),
-        pytest.param({"X-Request-Id": f"a {TOKEN} b"}, "a <hidden> b", id="S2 the token"),
-        pytest.param({"X-Request-Id": TOKEN.replace("-", "%2D")}, "<hidden>", id="S2 escaped"),
-    ],
-)
-def test_request_id(headers: dict[str, str], expected: str | None) -> None:
-    """An error has the reply's own id: the first header that names one, as a short line."""
-    assert error_of(judged(reply(500, headers=headers))).request_id == expected
-
-
-MESSAGES = [
-    pytest.param({"message": "Unauthenticated."}, ": Unauthenticated.", id="H13 a string"),
-    pytest.param({"message": "x", "errors": {"id": ["no"]}}, ": x", id="H13 with errors"),
-    pytest.param({"message": "a\r\n\tb \x00\x1b[31m c"}, ": a b [31m c", id="B21 controls"),
-    pytest.param({"message": "  a  "}, ": a", id="B21 spaces around it"),
-    pytest.param({"message": "a\u202eb\u2028c"}, ": a b c", id="B21 invisible characters"),
-    pytest.param({"message": "x" * 200}, ": " + "x" * 200, id="B21 as long as may be"),
-    pytest.param({"message": "x" * 201}, ": " + "x" * 199 + "…", id="B21 one too long"),
-    pytest.param({"message": "x" * 10**7}, ": " + "x" * 199 + "…", id="B21 10 MB"),
-    pytest.param({"message": " " * 300 + "x"}, ": …", id="B21 nothing but space at first"),
-    pytest.param({"message": "é" * 300}, ": " + "é" * 199 + "…", id="B21 not ASCII"),
-    pytest.param({"message": ""}, "", id="B21 empty"),
-    pytest.param({"message": " \n"}, "", id="B21 blank"),
-    pytest.param({"message": ["a", "b"]}, "", id="B21 a list"),
-    pytest.param({"message": 7}, "", id="B21 a number"),
-    pytest.param({"message": None}, "", id="B21 null"),
-    pytest.param({"message": {"message": "x"}}, "", id="B21 an object"),
-    pytest.param({"error": "x"}, "", id="another key"),
-    pytest.param([{"message": "x"}], "", id="a list on top"),
-    pytest.param("message", "", id="a string on top"),
-    pytest.param(None, "", id="null on top"),
-]
-
-
-@pytest.mark.parametrize(("payload", "appended"), MESSAGES)
-def test_messages(payload: object, appended: str) -> None:
-    """H13 B21: the body's message is kept where it is one, on one line and cut short."""
-    assert said(json.dumps(payload).encode()).message == "HTTP 404 Not Found" + appended
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        pytest.param(b"", id="empty"),
-        pytest.param(b"<html>message</html>", id="HTML"),
-        pytest.param(b'{"message": "cut', id="cut"),
-        pytest.param(b'{"message": "\xe9"}', id="latin-1"),
-        pytest.param(b'{"message": "\\ud800"}', id="half a pair"),
-        pytest.param(b'{"message":' * 100_000, id="nested"),
-        pytest.param(b'{"message": "x", "n": %s}' % (b"7" * 5000), id="5000 digits"),
-        pytest.param(b'{"message": "x", "n": NaN}', id="NaN"),
-        pytest.param('{"message": "x"}'.encode("utf-16"), id="UTF-16"),
-    ],
-)
-def test_bodies_without_a_message(body: bytes) -> None:
-    """B9: a body that cannot be read leaves the status to speak."""
-    assert said(body).message == "HTTP 404 Not Found"
-
-
-@pytest.mark.parametrize(
-    ("body", "excerpt"),
-    [
-        pytest.param(b"", "", id="empty"),
-        pytest.param(b"<p>\r\n  Bad\x00 Gateway</p>", "<p> Bad Gateway</p>", id="HTML"),
-        pytest.param(b"caf\xe9", "caf\ufffd", id="latin-1"),
-        pytest.param(b"x" * 500, "x" * 500, id="as long as may be"),
-        pytest.param(b"x" * 501, "x" * 499 + "…", id="one too long"),
-        pytest.param(b"x" * 10**7, "x" * 499 + "…", id="B9 10 MB"),
-        pytest.param(b" " * 10 + b"x" * 600, "x" * 490 + "…", id="B9 cut, then made one line"),
-    ],
-)
-def test_excerpt(body: bytes, excerpt: str) -> None:
-    """B9: the beginning of an error's body is kept, printable, on one line."""
-    assert said(body).body_excerpt == excerpt
-
-
-@given(st.sampled_from([404, 429, 500, 600]), st.binary(max_size=2000))
-def test_any_body(status: int, body: bytes) -> None:
-    """B21: whatever the body of an error, what is kept of it is short and printable."""
-    error = said(body, status)
-    assert len(error.body_excerpt) <= 500
-    assert error.body_excerpt.isprintable()
-
-
-@given(json_values)
-def test_any_message(value: Any) -> None:
-    """B21: whatever the message is, the error's is one line of bounded length."""
-    message = said(json.dumps({"message": value}).encode()).message
-    assert message.isprintable()
-    assert len(message) <= len("HTTP 404 Not Found: ") + 200
 
 
 FAILURES = {
@@ -327,28 +185,10 @@ def test_failures_say_what_and_why(kind: FailureKind) -> None:
 
 @pytest.mark.parametrize("kind", [FailureKind.CONNECT, FailureKind.TIMEOUT])
 def test_failures_ask_for_no_wait(kind: FailureKind) -> None:
-    """Without a reply nobody has asked to stay away, and there is no status."""
+    """A failure without a reply has neither a Retry-After nor a status."""
     verdict = judged(Failure(kind, "why"))
     assert isinstance(verdict, Retry)
     assert (verdict.after, verdict.error.retry_after, verdict.error.status) == (None, None, None)
-
-
-@pytest.mark.parametrize("cut", [0, 1, len(TOKEN) - 1])
-def test_a_cut_payload_ends_before_a_half_token(cut: int) -> None:
-    """S2: where the kept part of a body ends inside the token, its end is not kept."""
-    body = b"x" * 10_000 + TOKEN.encode()[: len(TOKEN) - cut]
-    error = APIResponseValidationError("m", payload=body, payload_size=1_000_000)
-    verdict = classify_invalid(error, Response(200, {}, b""), REDACTOR)
-    assert isinstance(verdict.error, APIResponseValidationError)
-    assert verdict.error.payload == b"x" * (len(REDACTOR.body(body)) - 4096)
-
-
-def test_a_whole_payload_is_kept_to_its_end() -> None:
-    """A payload that is the whole body is kept whole, but for the token."""
-    error = APIResponseValidationError("m", payload=b"x" * 10_000 + TOKEN.encode() + b"y")
-    verdict = classify_invalid(error, Response(200, {}, b""), REDACTOR)
-    assert isinstance(verdict.error, APIResponseValidationError)
-    assert verdict.error.payload == b"x" * 10_000 + b"<hidden>y"
 
 
 COUNTS = {"X-RateLimit-Limit": "100", "X-RateLimit-Remaining": "7"}
@@ -375,19 +215,19 @@ def test_evidence_of_a_reply_with_counts(status: int) -> None:
 
 
 def test_evidence_of_a_refusal_with_counts() -> None:
-    """A 429 is a refusal also if it says what is left."""
+    """A 429 is a refusal, even with a Remaining."""
     assert observe(reply(429, headers=COUNTS)) == Refused(RateLimitHeaders(100, 7))
 
 
 @pytest.mark.parametrize(("sent", "expected"), [(True, Unseen()), (False, NotCounted())])
 def test_evidence_of_a_failure(sent: bool, expected: Observation) -> None:
-    """A request that was sent may have been counted; one that was not sent cannot have been."""
+    """A request that was sent may have been counted; an unsent one cannot have been."""
     assert observe(Failure(FailureKind.CONNECT, "refused", sent)) == expected
 
 
 @pytest.mark.parametrize(("truncated", "verdict"), [(True, Retry), (False, Permanent)])
 def test_a_body_that_does_not_fit(truncated: bool, verdict: type[Retry | Permanent]) -> None:
-    """A body that ends too early is worth a retry, and no other; the error tells of its reply."""
+    """A cut body is retried, any other invalid one is not; the error has the reply's details."""
     error = APIResponseValidationError("is\nno session", payload=b"{", truncated=truncated)
     found = classify_invalid(error, Response(200, {"X-Request-Id": "r-1"}, b"{"), REDACTOR)
     assert isinstance(found, verdict)
@@ -399,7 +239,7 @@ def test_a_body_that_does_not_fit(truncated: bool, verdict: type[Retry | Permane
 
 @pytest.mark.parametrize(("last", "shown"), [(None, None), (503, None), (429, 429)])
 def test_a_wait_that_is_too_long(last: int | None, shown: int | None) -> None:
-    """The error says when to come back; it has a status only if the service itself refused."""
+    """The error says when to come back, and has a status only if the service refused."""
     error = classify_wait(12.5, last).error
     assert isinstance(error, RateLimitError)
     assert (error.retry_after, error.status) == (12.5, shown)

@@ -26,7 +26,8 @@ from raydocs_async import (
 from raydocs_async.sandbox import Fault, Sandbox, Shapes
 from raydocs_async.testing import FakeTransport
 from tests.support.clients import OTHER_ID, SESSION_ID, client_for
-from tests.support.wire import Received, WireServer, document_json, reply, result_json, session_json
+from tests.support.replies import document_json, reply, result_json, session_json
+from tests.support.wire import Received, WireServer
 
 pytestmark = pytest.mark.usefixtures("no_task_left")
 

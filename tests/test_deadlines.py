@@ -9,13 +9,9 @@ from typing import Any
 import pytest
 
 from raydocs_async._deadlines import CancelScope, Deadlines
+from tests.support.loops import now
 
 pytestmark = [pytest.mark.looptime, pytest.mark.usefixtures("no_task_left")]
-
-
-def now() -> float:
-    """The event loop's time, which is virtual here."""
-    return asyncio.get_running_loop().time()
 
 
 @contextlib.contextmanager

@@ -17,7 +17,8 @@ from raydocs_async import (
 from raydocs_async.sandbox import Fault, Sandbox
 from tests.support.calls import sandbox_client
 from tests.support.clients import ONCE, SESSION_ID, TOKEN, client_for
-from tests.support.wire import End, WireServer, reply
+from tests.support.replies import reply
+from tests.support.wire import End, WireServer
 
 pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
 

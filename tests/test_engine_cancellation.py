@@ -8,10 +8,12 @@ import pytest
 from attrs import frozen
 
 from raydocs_async import ClientClosedError, RateLimit, RaydocsClient
-from tests.support.calls import GOOD, THIRD_ID, error_reply, now
+from tests.support.calls import GOOD, THIRD_ID, error_reply
 from tests.support.clients import OTHER_ID, SESSION_ID, THRICE, client_for, turns_of_the_loop, until
+from tests.support.loops import now
 from tests.support.network import Resolver, session_by
-from tests.support.wire import Answer, End, Pause, WireServer, good
+from tests.support.replies import good
+from tests.support.wire import Answer, End, Pause, WireServer
 
 pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
 

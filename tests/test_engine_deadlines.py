@@ -22,7 +22,7 @@ from raydocs_async._engine import Engine
 from raydocs_async._limits._values import Lane
 from raydocs_async._redact import Redactor
 from raydocs_async._secret import Secret
-from tests.support.calls import GOOD, error_reply, now
+from tests.support.calls import GOOD, error_reply
 from tests.support.clients import (
     GET,
     OTHER_ID,
@@ -33,7 +33,9 @@ from tests.support.clients import (
     transport_for,
     until,
 )
-from tests.support.wire import End, Pause, WireServer, good, reply
+from tests.support.loops import now
+from tests.support.replies import good, reply
+from tests.support.wire import End, Pause, WireServer
 
 pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
 

@@ -7,9 +7,11 @@ import pytest
 
 from raydocs_async import NotFoundError, RateLimit, RateLimiter, RateLimitError, RetryPolicy
 from raydocs_async.sandbox import Sandbox
-from tests.support.calls import error_reply, now, sandbox_client
+from tests.support.calls import error_reply, sandbox_client
 from tests.support.clients import ONCE, OTHER_ID, SESSION_ID, client_for, until
-from tests.support.wire import WireServer, good
+from tests.support.loops import now
+from tests.support.replies import good
+from tests.support.wire import WireServer
 
 pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
 

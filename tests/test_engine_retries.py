@@ -10,7 +10,8 @@ from raydocs_async import APIConnectionError, InternalServerError, NotFoundError
 from raydocs_async.sandbox import Fault, Sandbox
 from tests.support.calls import GOOD, THIRD_ID, error_reply, sandbox_client
 from tests.support.clients import OTHER_ID, SESSION_ID, THRICE, client_for, until
-from tests.support.wire import Answer, End, Pause, Received, WireServer, good, reply, session_json
+from tests.support.replies import good, reply, session_json
+from tests.support.wire import Answer, End, Pause, Received, WireServer
 
 pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
 

@@ -1,122 +1,54 @@
-"""The exception tree: what is what, what each says, and that each is frozen data that travels."""
+"""The tree of exceptions: the classes, their fields, and their texts."""
 
-import contextlib
-import copy
-import pickle
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-import attrs
 import pytest
 from attrs.exceptions import FrozenError, FrozenInstanceError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from raydocs_async import (
-    APIConnectionError,
     APIResponseValidationError,
-    APIStatusError,
-    APITimeoutError,
     Attempt,
     AuthenticationError,
-    BadRequestError,
-    ClientClosedError,
-    ConfigurationError,
-    FileError,
-    InternalServerError,
     InvalidIdError,
     NotFoundError,
     PermissionDeniedError,
-    RateLimitError,
     RaydocsError,
-    Session,
-    UnprocessableEntityError,
-    WaitTimeoutError,
 )
-from raydocs_async._converter import decode
-from tests.strategies import GUIDE
-
-TREE: dict[type[RaydocsError], tuple[type[Exception], ...]] = {
-    RaydocsError: (Exception,),
-    ConfigurationError: (RaydocsError, ValueError),
-    InvalidIdError: (RaydocsError, ValueError),
-    ClientClosedError: (RaydocsError,),
-    FileError: (RaydocsError,),
-    WaitTimeoutError: (RaydocsError,),
-    APIConnectionError: (RaydocsError,),
-    APITimeoutError: (APIConnectionError,),
-    APIResponseValidationError: (RaydocsError,),
-    APIStatusError: (RaydocsError,),
-    BadRequestError: (APIStatusError,),
-    AuthenticationError: (APIStatusError,),
-    PermissionDeniedError: (APIStatusError,),
-    NotFoundError: (APIStatusError,),
-    UnprocessableEntityError: (APIStatusError,),
-    RateLimitError: (APIStatusError,),
-    InternalServerError: (APIStatusError,),
-}
-every_error = pytest.mark.parametrize("kind", TREE)
-
-HISTORY = (
-    Attempt(at=0.0, status=500, error="HTTP 500"),
-    Attempt(at=1.5, error="time-out", waited=1.5),
-)
-MORE: dict[type[RaydocsError], dict[str, Any]] = {
-    WaitTimeoutError: {"last_seen": decode(GUIDE, Session)},
-    APIResponseValidationError: {"payload": b"MARKER", "payload_size": 100, "truncated": True},
-}
-
-
-def full(kind: type[RaydocsError]) -> RaydocsError:
-    """An error with every field set."""
-    return kind(
-        "it went wrong",
-        resource="session",
-        resource_id="770e8400",
-        status=500,
-        retry_after=2.0,
-        request_id="req-1",
-        body_excerpt="oops",
-        attempts=HISTORY,
-        **MORE.get(kind, {}),
-    )
+from tests.support.errors import HISTORY, MORE, TREE, every_error, full, state
 
 
 def descendants(kind: type[Exception]) -> Iterator[type[Exception]]:
-    """All classes below the one given."""
+    """Yield all classes below the given one."""
     for each in kind.__subclasses__():
         yield each
         yield from descendants(each)
 
 
-def state(error: RaydocsError) -> dict[str, Any]:
-    """All that the error holds."""
-    return attrs.asdict(error, recurse=False)
-
-
 @every_error
 def test_bases(kind: type[RaydocsError]) -> None:
-    """Every error is where the tree has it."""
+    """Every error has the base classes that the tree shows."""
     assert kind.__bases__ == TREE[kind]
 
 
 def test_tree_is_complete() -> None:
-    """The library has no error that the tree does not show."""
+    """The tree shows every error of the library."""
     ours = {each for each in descendants(Exception) if each.__module__ == RaydocsError.__module__}
     assert ours == TREE.keys()
 
 
 @every_error
 def test_name_is_drawn(kind: type[RaydocsError]) -> None:
-    """Every error is in the drawing that opens the module."""
+    """The drawing in the module's docstring shows every error."""
     drawing = str(__import__(kind.__module__, fromlist=["_"]).__doc__)
     assert f" {kind.__name__}" in drawing
 
 
 @every_error
 def test_every_field_is_kept(kind: type[RaydocsError]) -> None:
-    """What an error is given it holds, under the same name."""
+    """An error keeps each value that it is given, under the same name."""
     assert state(full(kind)) == {
         "message": "it went wrong",
         "resource": "session",
@@ -132,7 +64,7 @@ def test_every_field_is_kept(kind: type[RaydocsError]) -> None:
 
 @every_error
 def test_defaults(kind: type[RaydocsError]) -> None:
-    """An error asks for a message alone; all else is absent or empty."""
+    """Only the message of an error is required; all else is absent or empty."""
     more = {"last_seen": None, "payload": b"", "payload_size": 0, "truncated": False}
     assert state(kind("m")) == {
         "message": "m",
@@ -149,35 +81,9 @@ def test_defaults(kind: type[RaydocsError]) -> None:
 
 @every_error
 def test_only_the_message_is_positional(kind: type[RaydocsError]) -> None:
-    """Every field but the message is given by name."""
+    """Every field but the message is keyword-only."""
     with pytest.raises(TypeError, match="positional"):
         kind("m", "770e8400")  # type: ignore[call-arg]  # that is the point
-
-
-@every_error
-@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_pickle(kind: type[RaydocsError], protocol: int) -> None:
-    """S6: every error comes back from pickle as the same class with the same fields."""
-    error = full(kind)
-    back = pickle.loads(pickle.dumps(error, protocol))
-    assert (type(back), state(back), str(back)) == (kind, state(error), str(error))
-
-
-@every_error
-@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
-def test_copy(kind: type[RaydocsError], duplicate: Callable[[Any], Any]) -> None:
-    """S6: every error copies as the same class with the same fields."""
-    error = full(kind)
-    back = duplicate(error)
-    assert (type(back), state(back), back.args) == (kind, state(error), error.args)
-
-
-@every_error
-def test_evolve(kind: type[RaydocsError]) -> None:
-    """An error can be copied with one field changed."""
-    error = full(kind)
-    changed = attrs.evolve(error, resource_id="other")
-    assert state(changed) == state(error) | {"resource_id": "other"}
 
 
 @every_error
@@ -193,105 +99,8 @@ def test_fields_are_read_only(kind: type[RaydocsError]) -> None:
 
 
 @every_error
-def test_other_attributes(kind: type[RaydocsError]) -> None:
-    """Other libraries can set and delete attributes of their own, as on any exception."""
-    error: Any = kind("m")
-    error.traceback = "kept by a task queue"
-    error.args = ("m", "and more")
-    error.__traceback__ = error.__cause__ = error.__context__ = None
-    assert (error.traceback, error.args) == ("kept by a task queue", ("m", "and more"))
-    del error.traceback
-    assert not hasattr(error, "traceback")
-
-
-DUPLICATES = [
-    pytest.param(copy.copy, id="copy"),
-    pytest.param(copy.deepcopy, id="deepcopy"),
-    pytest.param(lambda error: pickle.loads(pickle.dumps(error)), id="pickle"),
-]
-
-
-@every_error
-@pytest.mark.parametrize("duplicate", DUPLICATES)
-def test_other_attributes_are_kept(
-    kind: type[RaydocsError], duplicate: Callable[[Any], Any]
-) -> None:
-    """S6: attributes, arguments and notes that were added go along with a copy."""
-    error: Any = kind("m")
-    error.job, error.args = 7, ("m", "and more")
-    error.add_note("while fetching invoices")
-    back = duplicate(error)
-    back.add_note("once more")
-    assert (back.job, back.args) == (7, ("m", "and more"))
-    assert back.__notes__ == ["while fetching invoices", "once more"]
-    assert error.__notes__ == ["while fetching invoices"]
-
-
-class JobError(NotFoundError):
-    """A user's error, with an attribute and a signature of its own."""
-
-    def __init__(self, job: int) -> None:
-        super().__init__(f"job {job} is gone", status=404)
-        self.job = job
-
-
-@pytest.mark.parametrize("duplicate", DUPLICATES)
-def test_a_users_subclass(duplicate: Callable[[Any], Any]) -> None:
-    """A subclass can set attributes and have an ``__init__`` of its own, and is copied whole."""
-    back = duplicate(JobError(7))
-    assert type(back) is JobError
-    assert (back.job, back.status, str(back)) == (7, 404, f"job 7 is gone. {NotFoundError.hint}")
-
-
-@every_error
-def test_raise(kind: type[RaydocsError]) -> None:
-    """An error can be raised from another one, as any other."""
-    cause = KeyError("x")
-    with pytest.raises(kind) as caught:
-        raise kind("m") from cause
-    assert (caught.value.__cause__, caught.value.__suppress_context__) == (cause, True)
-
-
-@every_error
-def test_through_a_context_manager(kind: type[RaydocsError]) -> None:
-    """An error passes through a generator's context manager, which sets its traceback."""
-
-    @contextlib.contextmanager
-    def passing() -> Iterator[None]:
-        yield
-
-    error = kind("m")
-    with pytest.raises(kind) as caught, passing():
-        raise error
-    assert caught.value is error
-
-
-@every_error
-def test_with_traceback(kind: type[RaydocsError]) -> None:
-    """A traceback can be put on an error."""
-    error = kind("m")
-    assert error.with_traceback(None) is error
-
-
-@every_error
-def test_notes(kind: type[RaydocsError]) -> None:
-    """A note can be added, and is printed with the traceback."""
-    error = kind("m")
-    error.add_note("while fetching invoices")
-    assert "while fetching invoices\n" in traceback.format_exception_only(error)
-
-
-@every_error
-def test_notes_are_pickled(kind: type[RaydocsError]) -> None:
-    """S6: what was noted on an error goes with it to another process."""
-    error = kind("m")
-    error.add_note("while fetching invoices")
-    assert pickle.loads(pickle.dumps(error)).__notes__ == ["while fetching invoices"]
-
-
-@every_error
 def test_hashable(kind: type[RaydocsError]) -> None:
-    """Errors compare by identity, as exceptions do, even with what cannot be hashed in them."""
+    """Errors compare by identity, as exceptions do, even with unhashable values in them."""
     error, other = full(kind), full(kind)
     assert {error, other, error} == {other, error}
     assert error != other
@@ -299,20 +108,20 @@ def test_hashable(kind: type[RaydocsError]) -> None:
 
 @every_error
 def test_repr(kind: type[RaydocsError]) -> None:
-    """A ``repr`` is the class and what the error says."""
+    """The ``repr`` has the class and the text of the error."""
     error = full(kind)
     assert repr(error) == f"{kind.__name__}({str(error)!r})"
 
 
 @every_error
 def test_args(kind: type[RaydocsError]) -> None:
-    """The only argument, as other libraries print it, is the message."""
+    """The only argument is the message, as other libraries print it."""
     assert full(kind).args == ("it went wrong",)
 
 
 @every_error
 def test_content_is_not_printed(kind: type[RaydocsError]) -> None:
-    """S2: neither the payload, the session nor the excerpt is in what an error says of itself."""
+    """S2: the texts of an error show neither payload, session nor excerpt."""
     error = full(kind)
     shown = f"{error} {error!r} {error.args}"
     assert not [word for word in ("MARKER", "Invoices", "oops") if word in shown]
@@ -344,13 +153,13 @@ STRINGS = [
     ],
 )
 def test_full_stop(message: str, retry_after: float | None, expected: str) -> None:
-    """A message keeps its full stop, but where something follows it."""
+    """A message keeps its full stop, unless something follows it."""
     assert str(RaydocsError(message, retry_after=retry_after)) == expected
 
 
 @pytest.mark.parametrize(("fields", "expected"), STRINGS)
 def test_str(fields: dict[str, Any], expected: str) -> None:
-    """An error says which session, what happened, how often it was tried and when to come back."""
+    """The text names the resource, the failure, the number of attempts and the wait."""
     assert str(RaydocsError("m", **fields)) == expected
 
 
@@ -363,24 +172,24 @@ def test_str(fields: dict[str, Any], expected: str) -> None:
     ],
 )
 def test_hints(kind: type[RaydocsError], hint: str) -> None:
-    """What a person can do is said at the end."""
+    """A hint for the user is the end of the text."""
     assert str(kind("m", retry_after=1.0)) == f"m; retry after 1 s. {hint}"
 
 
 def test_no_other_hints() -> None:
-    """Where there is nothing to advise, nothing is said."""
+    """Only these errors have a hint."""
     advising = {AuthenticationError, PermissionDeniedError, NotFoundError}
     assert {kind for kind in TREE if kind.hint} == advising
 
 
 @given(st.text(), st.floats(0, 1e9) | st.none())
 def test_message_is_always_in_the_string(message: str, retry_after: float | None) -> None:
-    """Whatever the message and the wait, an error can be printed, and begins with its message."""
+    """The text of an error begins with its message, whatever message and wait are."""
     assert str(RaydocsError(message, retry_after=retry_after)).startswith(message.removesuffix("."))
 
 
 def test_caught_as_value_error() -> None:
-    """An id that is none can be caught as a `ValueError`."""
+    """An invalid id can be caught as a `ValueError`."""
     with pytest.raises(ValueError, match=r"^not an id$"):
         raise InvalidIdError("not an id")
 

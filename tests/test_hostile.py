@@ -12,31 +12,11 @@ from raydocs_async import (
     NotFoundError,
 )
 from tests.support.clients import OTHER_ID, SESSION_ID, THRICE, TOKEN, client_for, until
-from tests.support.hazards import (
-    ATTEMPT_TIMEOUT,
-    BODY,
-    GOOD,
-    HAZARDS,
-    MESSAGE,
-    PASSING,
-    Hazard,
-    cases,
-    world,
-)
+from tests.support.hazards import BODY, GOOD, HAZARDS, MESSAGE, PASSING, cases
 from tests.support.network import refused
-from tests.support.wire import (
-    CHUNKED,
-    GZIP,
-    Answer,
-    Drip,
-    End,
-    WireServer,
-    chunk,
-    good,
-    gzipped,
-    reply,
-    session_json,
-)
+from tests.support.replies import CHUNKED, GZIP, chunk, good, gzipped, reply, session_json
+from tests.support.wire import Answer, Drip, End, WireServer
+from tests.support.worlds import ATTEMPT_TIMEOUT, Hazard, world
 
 pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
 

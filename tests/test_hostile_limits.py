@@ -10,7 +10,9 @@ import pytest
 from raydocs_async import APIConnectionError, NotFoundError, RateLimit, RaydocsClient
 from raydocs_async.sandbox import Fault, Sandbox
 from tests.support.clients import SESSION_ID, THRICE, client_for
-from tests.support.wire import WireServer, reply
+from tests.support.loops import now
+from tests.support.replies import reply
+from tests.support.wire import WireServer
 
 pytestmark = [
     pytest.mark.every_loop,
@@ -19,11 +21,6 @@ pytestmark = [
 ]
 
 AN_HOUR = 3600.0
-
-
-def now() -> float:
-    """The event loop's time, in seconds."""
-    return asyncio.get_running_loop().time()
 
 
 def client_of(sandbox: Sandbox, **options: Any) -> RaydocsClient:

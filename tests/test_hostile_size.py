@@ -11,7 +11,8 @@ import pytest
 
 from raydocs_async import APIConnectionError, RateLimit
 from tests.support.clients import SESSION_ID, client_for, until
-from tests.support.wire import GZIP, End, Received, WireServer, bomb, good, reply, session_json
+from tests.support.replies import GZIP, bomb, good, reply, session_json
+from tests.support.wire import End, Received, WireServer
 
 pytestmark = [pytest.mark.every_loop, pytest.mark.usefixtures("no_task_left")]
 

@@ -1,125 +1,25 @@
-"""Calls, replies, cancellations and the end in any order, on a virtual clock and without sockets.
+"""Calls, replies, cancellations and the end of a client in any order, without sockets.
 
-hypothesis chooses the steps of the callers and of the server. After any sequence of steps, every
-call has ended, and no task and no timer is left. There are two machines: `AnyCalls` tests a whole
-client, and `AnyQueue` tests the rate limiter alone, against the sandbox's throttle.
+hypothesis chooses the steps of the callers and of the server.
 """
 
 import asyncio
-import math
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
-import looptime
 import pytest
 from attrs import define, field
-from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import initialize, precondition, rule
 
-from raydocs_async import (
-    Failed,
-    Fetched,
-    RateLimit,
-    RateLimiter,
-    RaydocsClient,
-    RaydocsError,
-    RetryPolicy,
-)
-from raydocs_async._classify import observe
+from raydocs_async import Failed, Fetched, RateLimit, RaydocsClient, RaydocsError, RetryPolicy
 from raydocs_async._exchange import Failure, FailureKind, Request, Response
-from raydocs_async._headers import Unseen
-from raydocs_async._limits._values import Lane, Ticket
-from raydocs_async._limits._window import ASK_AGAIN_AFTER
-from raydocs_async.sandbox import Throttle
 from tests.support.clients import OTHER_ID, TOKEN
-from tests.support.wire import session_json
+from tests.support.interleavings import STEPS, OnVirtualTime, any_of_them
+from tests.support.replies import session_json
 
 pytestmark = pytest.mark.timeout(360)  # hypothesis needs minutes to minimise a failure
-
-T = TypeVar("T")
-
-any_of_them = st.integers(0, 99)
-"""Chooses one of the calls, or of the exchanges, in progress; used modulo their number."""
-MOMENT = 0.001
-"""Seconds that a step takes, so that no reply comes at the very time of its request."""
-pauses = st.sampled_from([0.1, 1.0, 3.0, 20.0])
-STEPS = settings(max_examples=40, stateful_step_count=40, deadline=None)
-
-
-class OnVirtualTime(RuleBasedStateMachine):
-    """Steps with tasks on a virtual event loop, which only runs during a step."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.loop = looptime.new_event_loop(start=0.0, noop_cycles=1, idle_timeout=0.1)
-        self.complaints: list[dict[str, Any]] = []
-        self.loop.set_exception_handler(lambda _, context: self.complaints.append(context))
-        self.tasks: list[asyncio.Task[Any]] = []
-        self.cancelled = set[asyncio.Task[Any]]()
-
-    def do(self, step: Callable[[], T], seconds: float = MOMENT) -> T:
-        """Call `step` inside of the loop, let `seconds` pass, and run all tasks until they wait."""
-
-        async def steps() -> T:
-            done = step()
-            await asyncio.sleep(seconds)
-            for _ in range(20):
-                await asyncio.sleep(0)
-            return done
-
-        return self.loop.run_until_complete(steps())
-
-    def start(self, call: Coroutine[Any, Any, Any]) -> None:
-        """Start a call in a task."""
-        self.tasks.append(self.do(lambda: self.loop.create_task(call)))
-
-    @property
-    def waiting(self) -> list[asyncio.Task[Any]]:
-        """The calls in progress."""
-        return [task for task in self.tasks if not task.done()]
-
-    @precondition(lambda self: self.waiting)
-    @rule(which=any_of_them)
-    def cancel(self, which: int) -> None:
-        """Cancel a call."""
-        task = self.waiting[which % len(self.waiting)]
-        self.cancelled.add(task)
-        self.do(task.cancel)
-        assert task.done()
-
-    def cancel_after(self, turns: int, which: int) -> None:
-        """Cancel a call after so many turns of the loop, in the middle of other work."""
-        if turns:
-            self.loop.call_soon(self.cancel_after, turns - 1, which)
-            return
-        number = which % max(1, len(self.waiting))
-        for task in self.waiting[number : number + 1]:  # empty if all calls have ended meanwhile
-            self.cancelled.add(task)
-            task.cancel()
-
-    @rule(seconds=pauses)
-    def wait(self, seconds: float) -> None:
-        """Let time pass."""
-        self.do(lambda: None, seconds)
-
-    def check_that_nothing_is_left(self) -> None:
-        """Check that no call, task or timer is left, and that the loop has reported no error."""
-        assert not self.waiting
-        assert not asyncio.all_tasks(self.loop)
-        assert all(timer.cancelled() for timer in self.loop._scheduled)  # type: ignore[attr-defined]
-        assert not self.complaints
-
-    def finish(self) -> None:
-        """End all calls, and check that nothing is left; each machine has its own way."""
-
-    def teardown(self) -> None:
-        """Finish, and close the loop in every case."""
-        try:
-            self.finish()
-        finally:
-            self.loop.close()
 
 
 @define(eq=False)
@@ -303,92 +203,5 @@ class AnyCalls(OnVirtualTime):
             assert not task.cancelled() or task in self.cancelled
 
 
-class AnyQueue(OnVirtualTime):
-    """The rate limiter as the server's only client; replies come within a second, or get lost."""
-
-    @initialize(
-        limit=st.integers(1, 5),
-        store=st.sampled_from(["redis", "file"]),
-        max_in_flight=st.sampled_from([1, 2, 32]),
-    )
-    def open(self, limit: int, store: Any, max_in_flight: int) -> None:
-        """Build the limiter and the server's throttle."""
-        self.limiter = RateLimiter(RateLimit(requests=limit, per=10), max_in_flight=max_in_flight)
-        self.throttle = Throttle(limit, 10.0, store=store)
-        self.replies: list[asyncio.Event] = []
-        self.refused = self.lost = self.served = 0
-
-    @rule(lane=st.sampled_from(Lane), loses=st.sampled_from([False, False, True]))
-    def request(self, lane: Lane, loses: bool) -> None:
-        """Start a request, whose reply may get lost."""
-        self.start(self._request(lane, loses))
-
-    async def _request(self, lane: Lane, loses: bool) -> None:
-        ticket = await self.limiter.acquire(lane, math.inf)
-        assert isinstance(ticket, Ticket)
-        reply = asyncio.Event()
-        self.replies.append(reply)
-        response = self._serve()
-        try:
-            async with asyncio.timeout(0.9 * ASK_AGAIN_AFTER):
-                await reply.wait()
-        except TimeoutError:
-            pass
-        except asyncio.CancelledError:
-            self.lost += 1
-            self.limiter.settle(ticket, Unseen())
-            raise
-        finally:
-            self.replies.remove(reply)
-        self.lost += loses
-        outcome = Failure(FailureKind.DISCONNECT, "so it is") if loses else response
-        self.limiter.settle(ticket, observe(outcome))
-        self.served += 1
-
-    def _serve(self) -> Response:
-        now = self.loop.time()
-        if self.throttle.refuses(now):
-            self.refused += 1
-            return Response(429, self.throttle.refused_headers(now), b"")
-        self.throttle.hit(now)
-        return Response(200, self.throttle.passed_headers(now), b"")
-
-    @precondition(lambda self: self.replies)
-    @rule(which=any_of_them)
-    def reply(self, which: int) -> None:
-        """Deliver one of the replies, in any order."""
-        self.do(self.replies[which % len(self.replies)].set)
-
-    @precondition(lambda self: self.replies)
-    @rule(which=any_of_them, whom=any_of_them, turns=st.integers(0, 5))
-    def reply_and_cancel(self, which: int, whom: int, turns: int) -> None:
-        """Deliver a reply, and cancel a call, perhaps the next in the queue, during that."""
-
-        def step() -> None:
-            self.replies[which % len(self.replies)].set()
-            self.cancel_after(turns, whom)
-
-        self.do(step)
-
-    @rule()
-    def count(self) -> None:
-        """Check the counts: each call is in flight or queued, and only lost replies cause 429s."""
-        known = self.do(lambda: self.limiter.status(self.loop.time()))
-        assert known.in_flight == len(self.replies)
-        assert known.in_flight + known.waiting == len(self.waiting)
-        assert self.refused <= self.lost
-
-    def finish(self) -> None:
-        """Let as many windows pass as the calls need, and check that all of them are served."""
-        assert self.throttle.limit is not None
-        windows = len(self.waiting) / self.throttle.limit + self.lost + 2
-        self.wait(windows * (10 + 2 * ASK_AGAIN_AFTER))
-        self.count()
-        assert self.served + len(self.cancelled) == len(self.tasks)
-        self.check_that_nothing_is_left()
-
-
 TestAnyCalls = AnyCalls.TestCase
 TestAnyCalls.settings = STEPS
-TestAnyQueue = AnyQueue.TestCase
-TestAnyQueue.settings = STEPS

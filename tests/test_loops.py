@@ -7,7 +7,8 @@ import pytest
 import uvloop
 
 from tests.support.clients import SESSION_ID, client_for
-from tests.support.wire import WireServer, good
+from tests.support.replies import good
+from tests.support.wire import WireServer
 
 pytestmark = pytest.mark.every_loop
 

@@ -25,10 +25,10 @@ from tests.support.jobs import (
     down,
     failed,
     found,
-    now,
     number,
     numbers,
 )
+from tests.support.loops import now
 
 pytestmark = [pytest.mark.looptime, pytest.mark.usefixtures("no_task_left")]
 

@@ -9,8 +9,8 @@ import pytest
 
 from raydocs_async import Attempt, Session, converter
 from tests.support import soak
+from tests.support.replies import session_json
 from tests.support.soak import Books
-from tests.support.wire import session_json
 
 SOAK = Path(soak.__file__)
 

@@ -21,15 +21,10 @@ from raydocs_async import (
 from raydocs_async.sandbox import Fault
 from raydocs_async.sandbox._schedule import Schedule
 from raydocs_async.testing import FakeTransport
+from tests.support.clients import UNKNOWN
+from tests.support.loops import now
 
 pytestmark = [pytest.mark.looptime, pytest.mark.usefixtures("no_task_left")]
-
-UNKNOWN = "00000000-0000-4000-8000-000000000000"
-
-
-def now() -> float:
-    """The event loop's time, which is virtual here."""
-    return asyncio.get_running_loop().time()
 
 
 @pytest.mark.parametrize(("sessions", "most"), [(60, 0.5), (300, 1.5)])

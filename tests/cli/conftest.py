@@ -34,6 +34,12 @@ Run = Callable[..., Awaitable[Done]]
 
 
 @pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """The path of an output that does not exist yet."""
+    return tmp_path / "out.jsonl"
+
+
+@pytest.fixture
 async def api() -> AsyncIterator[Sandbox]:
     """A sandbox with a rate limit that no test reaches."""
     async with Sandbox(limit=1_000_000) as running:

@@ -16,12 +16,6 @@ from raydocs_async.cli._files import OutputFile, write_new
 from raydocs_async.cli._streams import write_all
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """The path to write to."""
-    return tmp_path / "out.jsonl"
-
-
 def failing(code: int) -> Callable[..., Any]:
     """Return a system call that fails."""
 

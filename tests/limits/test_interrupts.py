@@ -23,14 +23,10 @@ from raydocs_async._exchange import Response
 from raydocs_async._headers import Unseen
 from raydocs_async._limits._values import Lane, Ticket, Wait
 from raydocs_async.sandbox import Throttle
+from tests.support.loops import now
 
 ROUND_TRIP = 0.05
 LIMITS = str(Path(_limits.__file__).parent)
-
-
-def now() -> float:
-    """The event loop's time, which is virtual here."""
-    return asyncio.get_running_loop().time()
 
 
 class InterruptedCallers:

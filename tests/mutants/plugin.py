@@ -23,6 +23,9 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> None:
-    """Count each function of that kind for the tests of its module."""
-    module = item.path.stem.removeprefix("test_")
-    state()._stats.update(name for name in _before_tests if f"{module}.x" in name)
+    """Count each function of that kind for the tests of its module, in `test_x{,_y}.py`."""
+    words = item.path.stem.split("_")[1:]
+    modules = ["_".join(words[:count]) for count in range(1, len(words) + 1)]
+    state()._stats.update(
+        name for name in _before_tests if any(f"{module}.x" in name for module in modules)
+    )

@@ -1,14 +1,13 @@
-"""What the tests of the running sandbox share: a sandbox, and a client that knows nothing of it."""
+"""Fixtures for tests of the running sandbox: HTTP sessions, which know nothing of it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 
 from raydocs_async.sandbox import Sandbox
-
-Connect = Callable[[Sandbox], aiohttp.ClientSession]
+from tests.support.plain_http import Connect
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -18,19 +17,12 @@ def no_implicit_loop() -> None:
 
 
 @pytest.fixture
-async def api() -> AsyncIterator[Sandbox]:
-    """A sandbox with its defaults."""
-    async with Sandbox() as running:
-        yield running
-
-
-@pytest.fixture
 async def connect() -> AsyncIterator[Connect]:
-    """Makes HTTP sessions with the right token, and closes them after the test."""
+    """Return a function that opens HTTP sessions with the right token, closed after the test."""
     opened: list[aiohttp.ClientSession] = []
 
     def open_session(api: Sandbox) -> aiohttp.ClientSession:
-        """Open one, to which a session's id is a relative URL."""
+        """Open an HTTP session, to which a session's id is a relative URL."""
         headers = {"Authorization": f"Bearer {api.token}", "Accept": "application/json"}
         opened.append(aiohttp.ClientSession(f"{api.url}/extractions/sessions/", headers=headers))
         return opened[-1]

@@ -1,6 +1,5 @@
 """Calls of a client on the sandbox or on a scripted server, and their replies."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from raydocs_async import RaydocsClient
 from raydocs_async.sandbox import Sandbox
 from tests.support.clients import SESSION_ID
-from tests.support.wire import reply, session_json
+from tests.support.replies import reply, session_json
 
 GOOD = reply(session_json(SESSION_ID))
 """A complete reply with the session `SESSION_ID`."""
@@ -19,11 +18,6 @@ def error_reply(status: int, **headers: str) -> bytes:
     """Return an error reply of the framework."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return reply(b'{"message": "so it is"}', status=f"{status} Odd", headers=named)
-
-
-def now() -> float:
-    """Return the event loop's time, in seconds."""
-    return asyncio.get_running_loop().time()
 
 
 @asynccontextmanager

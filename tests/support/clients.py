@@ -14,6 +14,8 @@ from raydocs_async._secret import Secret
 TOKEN = "tok-5ecr3t-0123456789"
 SESSION_ID = "770e8400-e29b-41d4-a716-446655440000"
 OTHER_ID = "660e8400-e29b-41d4-a716-446655440000"
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+"""The id of a session that no sandbox has."""
 
 ONCE = RetryPolicy(attempts=1)
 THRICE = RetryPolicy(attempts=3)

@@ -12,6 +12,11 @@ from attrs import Factory, define
 from raydocs_async import (
     APIConnectionError,
     Attempt,
+    AuthenticationError,
+    ClientClosedError,
+    ConfigurationError,
+    PermissionDeniedError,
+    RateLimitError,
     RateLimitStatus,
     RaydocsError,
     RetryPolicy,
@@ -27,6 +32,7 @@ from raydocs_async._patience import RetryingFetcher, Terms
 from raydocs_async._retry import FailedAttempt, Patience, RetryQuota
 from raydocs_async._stream import open_stream
 from raydocs_async.sandbox._sessions import build_session
+from tests.support.loops import now
 
 Reply = CallResult[Session]
 Outcomes = list[Outcome[Session]]
@@ -34,43 +40,46 @@ Outcomes = list[Outcome[Session]]
 OPEN = RateLimitStatus(
     limit=100, per=60.0, remaining=10, resets_in=30.0, in_flight=0, waiting=0, foreign=0
 )
+FATAL = [
+    AuthenticationError("HTTP 401", status=401),
+    PermissionDeniedError("HTTP 403", status=403),
+    RateLimitError("shut", retry_after=86_400),
+    ClientClosedError("closed"),
+    ConfigurationError("elsewhere"),
+]
+"""The errors that would hit every id, and so end a stream."""
 
 
 def number(index: int) -> str:
-    """A session id that tells its place."""
+    """Return the session id with that number."""
     return str(UUID(int=index))
 
 
 def numbers(count: int) -> list[str]:
-    """The first ids."""
+    """Return the first session ids."""
     return [number(index) for index in range(count)]
 
 
 def found(session_id: UUID) -> Reply:
-    """A reply with a session."""
+    """Return a reply with a session."""
     template = build_session(number(0)) | {"id": str(session_id), "documents": [], "results": []}
     return CallResult(model=converter.structure(template, Session))
 
 
 def failed(error: RaydocsError) -> Reply:
-    """A final reply about one id."""
+    """Return a final error for one id."""
     return CallResult(error=error)
 
 
 def down(after: float | None = None) -> Reply:
-    """A temporary failure."""
+    """Return a temporary failure."""
     error = APIConnectionError("the connection was lost", retry_after=after)
     return CallResult(error=error, transient=True)
 
 
-def now() -> float:
-    """The event loop's time, which is virtual here."""
-    return asyncio.get_running_loop().time()
-
-
 @define
 class Stub:
-    """The client and the service behind it, a second a request; counts the requests."""
+    """A stand-in for client and service: a second a request; counts the requests."""
 
     answer: Callable[[UUID], Reply] = found
     seconds: Callable[[UUID], float] = lambda _: 1.0
@@ -82,7 +91,7 @@ class Stub:
     peak: int = 0
 
     async def fetch(self, request: Request, patience: Patience) -> Reply:
-        """Answer after a while; ask again as long as `patience` says so."""
+        """Answer after a while; repeat the request while `patience` allows it."""
         attempts: list[Attempt] = []
         while True:
             sent_at = now()
@@ -97,7 +106,7 @@ class Stub:
             return attrs.evolve(reply, attempts=tuple(attempts), sent_at=sent_at)
 
     async def attempt(self, session_id: UUID) -> Reply:
-        """One request."""
+        """Make one request."""
         self.asked.append(session_id)
         self.in_flight += 1
         self.peak = max(self.peak, self.in_flight)
@@ -108,7 +117,7 @@ class Stub:
         return self.answer(session_id)
 
     def stream(self, ids: Any, *, concurrency: int = 4, ordered: bool = False) -> Stream[Session]:
-        """A stream on it."""
+        """Return a stream on this stand-in."""
         terms = Terms(self.policy, self.quota, lambda: 0.5, self.max_wait)
         spec = StreamSpec(
             SESSION,
@@ -120,14 +129,14 @@ class Stub:
 
 
 async def collect(stream: Stream[Session]) -> Outcomes:
-    """All outcomes."""
+    """Return all outcomes."""
     return [outcome async for outcome in stream]
 
 
 async def collect_until_error(
     stream: Stream[Session],
 ) -> tuple[list[Outcome[Session]], RaydocsError]:
-    """All outcomes, and the error that the stream ends with."""
+    """Return all outcomes, and the error with which the stream ends."""
     outcomes: list[Outcome[Session]] = []
 
     async def drain() -> None:

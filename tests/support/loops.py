@@ -1,4 +1,4 @@
-"""uvloop on a virtual clock; looptime is for asyncio's own event loop, and uvloop is none."""
+"""The time of event loops, and a virtual clock for uvloop, which looptime does not support."""
 
 import asyncio
 import heapq
@@ -12,15 +12,20 @@ import uvloop
 Ts = TypeVarTuple("Ts")
 
 QUIET_TURNS = 30
-"""Turns of the loop in which nothing happens, after which time goes on to the next timer."""
+"""Quiet turns of the loop after which time jumps to the next timer."""
+
+
+def now() -> float:
+    """Return the event loop's time, in seconds; it is virtual in tests marked `looptime`."""
+    return asyncio.get_running_loop().time()
 
 
 class VirtualUvloop(uvloop.Loop):
-    """Sockets are real, time is not: it stands still while anything happens, and then jumps.
+    """A loop with real sockets and virtual time, which jumps to the next timer when all is quiet.
 
-    What happens shows in `call_soon`, by which every future and task goes. In each turn without,
-    the sockets are looked at, so that bytes on their way arrive before time moves; and it does not
-    move while a look-up runs in a thread.
+    A turn is quiet without a `call_soon`, because every future and task uses that. Each turn polls
+    the sockets, so that bytes on their way arrive before time jumps; and time does not jump while
+    a look-up runs in a thread.
     """
 
     def __init__(self) -> None:
@@ -32,7 +37,7 @@ class VirtualUvloop(uvloop.Loop):
         super().call_soon(self._turn)
 
     def time(self) -> float:
-        """Seconds since it was made, which nobody has waited for."""
+        """Return the virtual seconds since the loop was made."""
         return self._now
 
     def call_soon(
@@ -41,7 +46,7 @@ class VirtualUvloop(uvloop.Loop):
         *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.Handle:
-        """As every loop; something happens."""
+        """Call soon, as every loop does; this turn is not quiet."""
         self._quiet = 0
         return super().call_soon(callback, *args, context=context)
 
@@ -52,7 +57,7 @@ class VirtualUvloop(uvloop.Loop):
         *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
-        """As every loop, in virtual seconds."""
+        """Call later, as every loop does, in virtual seconds."""
         return self.call_at(self._now + delay, callback, *args, context=context)
 
     def call_at(
@@ -62,13 +67,13 @@ class VirtualUvloop(uvloop.Loop):
         *args: *Ts,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
-        """As every loop, in virtual seconds."""
+        """Call at a time, as every loop does, in virtual seconds."""
         handle = asyncio.TimerHandle(when, callback, args, self, context)
         heapq.heappush(self._timers, (when, next(self._numbers), handle))
         return handle
 
     async def getaddrinfo(self, *args: Any, **kwargs: Any) -> Any:
-        """As every loop; uvloop takes a thread even for an address in figures."""
+        """Look up a name; uvloop uses a thread for it, even for an IP address."""
         self._looking_up += 1
         try:
             return await super().getaddrinfo(*args, **kwargs)
@@ -76,10 +81,10 @@ class VirtualUvloop(uvloop.Loop):
             self._looking_up -= 1
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """What a `TimerHandle` calls; a cancelled one is passed over when its time comes."""
+        """Do nothing at a `TimerHandle.cancel`; the timer is skipped when its time comes."""
 
     def _turn(self) -> None:
-        """Let time go on if nothing else does, and look again in the next turn."""
+        """Let time jump if all is quiet, and look again in the next turn."""
         while self._timers and self._timers[0][2].cancelled():
             heapq.heappop(self._timers)
         self._quiet = 0 if self._looking_up else self._quiet + 1

@@ -1,75 +1,70 @@
-"""A server on loopback that answers with scripted bytes, for what a well-behaved one cannot do."""
+"""A server on loopback that answers with scripted bytes, even such as no real server sends."""
 
 import asyncio
-import json
 import socket
 import ssl
 import struct
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from enum import Enum, auto
 from itertools import repeat
 from types import TracebackType
-from typing import Any, Self, TypeAlias, TypeVar
+from typing import Self, TypeAlias, TypeVar
 
 from attrs import define, field, frozen
 
 T = TypeVar("T")
 
-CHUNKED = {"Transfer-Encoding": "chunked"}
-GZIP = {"Content-Encoding": "gzip"}
-
 _LINGER_ZERO = struct.pack("ii", 1, 0)
 
 
 class End(Enum):
-    """How an answer can end, other than by its last byte."""
+    """The ends of an answer, other than its last byte."""
 
     CLOSE = auto()
     """A FIN; on TLS it is announced (``close_notify``)."""
     HALF = auto()
-    """A FIN, not announced, with the other direction left open until the client goes away."""
+    """A FIN, not announced, with the other direction left open until the client closes it."""
     NOTICE = auto()
-    """TLS's announcement of an end, which does not come: the connection stays open."""
+    """An announced end of TLS, after which the connection stays open."""
     RESET = auto()
-    """A RST: the socket is closed with nothing to linger for."""
+    """A RST: the socket is closed without lingering."""
     HANG = auto()
-    """Silence, with the connection open, until the client goes away."""
+    """Silence, with the connection open, until the client closes it."""
 
 
 @frozen
 class Raw:
-    """Bytes that go past the encryption, if there is one."""
+    """Bytes that are sent without the encryption, if there is one."""
 
     data: bytes
 
 
 @frozen
 class Pause:
-    """Nothing for so many seconds of the event loop."""
+    """A pause of so many seconds of the event loop."""
 
     seconds: float
 
 
 @frozen
 class Drip:
-    """The bytes one at a time."""
+    """Bytes that are sent one at a time."""
 
     data: bytes
     every: float = 0.1
-    """Seconds before each of them."""
+    """Seconds before each byte."""
 
 
 @frozen
 class Endless:
-    """The bytes again and again, for as long as the client reads them."""
+    """Bytes that are repeated for as long as the client reads them."""
 
     data: bytes
 
 
 Step: TypeAlias = bytes | Raw | Pause | Drip | Endless | End | asyncio.Event
-"""What a server can do; an event is waited for."""
+"""One step of a server; it waits for an event."""
 Answer: TypeAlias = tuple[Step, ...] | bytes
 Script: TypeAlias = Callable[["Received"], Answer]
 
@@ -85,7 +80,7 @@ class Received:
 
     @property
     def target(self) -> str:
-        """What the request line asks for."""
+        """The target of the request line."""
         return self.head.split(b" ", 2)[1].decode("ascii")
 
     @property
@@ -95,7 +90,7 @@ class Received:
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """By name in lower case; a repeated one shows all its values, joined."""
+        """The headers by name in lower case; the values of repeated ones are joined."""
         headers: dict[str, str] = {}
         for line in self.head.decode("latin-1").split("\r\n")[1:]:
             name, _, value = line.partition(": ")
@@ -104,17 +99,17 @@ class Received:
 
 
 class WireServer:
-    """Answers each request by the next of its answers, and the last one again and again.
+    """A server that answers each request by its next answer, and repeats the last one.
 
     An answer is bytes, or a tuple of steps, or a function of the request that gives one. After an
     answer the connection stays open for the next request, unless its last step says otherwise.
 
     Args:
-        answers: In the order of the requests, whichever connection they come by.
-        greetings: Steps on a new connection, before TLS and before any request: those of the first
-            connection, of the second, and of all later ones the last.
-        tls: To speak TLS with.
-        port: To listen on; 0 is any that is free.
+        answers: The answers in the order of the requests, on any connection.
+        greetings: The steps on a new connection, before TLS and before any request; an entry for
+            each connection, the last one for all later connections, too.
+        tls: The server's TLS; ``None`` for plain http.
+        port: The port to listen on; 0 for any free one.
     """
 
     def __init__(
@@ -128,14 +123,14 @@ class WireServer:
         self._greetings = _with_last_repeated(greetings)
         self._tls = tls
         self.port = port
-        """Where it listens."""
+        """The port of the server."""
         self._open: set[asyncio.Task[None]] = set()
         self.connections = 0
-        """How many were accepted."""
+        """The number of accepted connections."""
         self.requests: list[Received] = []
-        """Those that were read in whole, in the order of their arrival."""
+        """The requests that were read in whole, in the order of their arrival."""
         self.request_read = asyncio.Event()
-        """Set whenever another one was."""
+        """Set whenever another request was read."""
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, backlog=1024)
@@ -155,12 +150,12 @@ class WireServer:
 
     @property
     def url(self) -> str:
-        """What to give to a client as its base URL."""
+        """The base URL for a client."""
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def open_connections(self) -> int:
-        """How many the client has not closed."""
+        """The number of connections that the client has not closed."""
         return len(self._open)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -170,7 +165,7 @@ class WireServer:
         self.connections += 1
         line = _Line(self.connections, reader, writer)
         try:
-            with suppress(OSError, asyncio.CancelledError):  # TLS's errors are such, too
+            with suppress(OSError, asyncio.CancelledError):  # a TLS error is an OSError, too
                 await self._converse(line)
         finally:
             self._open.discard(task)
@@ -188,27 +183,27 @@ class WireServer:
 
 
 class _Tls:
-    """TLS in our own hands, so that it can break off anywhere: bytes in, bytes out."""
+    """TLS from bytes to bytes, so that the server can break it off anywhere."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
         self._read, self._written = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._read, self._written, server_side=True)
 
     def decrypted(self, data: bytes) -> bytes | None:
-        """What `data` and those before it hold; ``None`` where it takes more of them."""
+        """Return the content of the bytes so far; ``None`` if more of them are needed."""
         self._read.write(data)
         with suppress(ssl.SSLWantReadError):  # the handshake takes place here, too
             return self._tls.read()
         return None
 
     def encrypted(self, data: bytes = b"") -> bytes:
-        """What has to be sent, `data` included."""
+        """Return the bytes to send, `data` included."""
         if data:
             self._tls.write(data)
         return self._written.read()
 
     def notice(self) -> bytes:
-        """The announcement of the end."""
+        """Return the announcement of the end."""
         with suppress(ssl.SSLWantReadError):  # it would wait for the client's
             self._tls.unwrap()
         return self._written.read()
@@ -216,7 +211,7 @@ class _Tls:
 
 @define
 class _Line:
-    """One connection."""
+    """A connection of the server."""
 
     number: int
     reader: asyncio.StreamReader
@@ -235,7 +230,7 @@ class _Line:
         return Received(self.number, head)
 
     async def _receive(self) -> bytes:
-        """The client's next bytes; none at the end."""
+        """Return the client's next bytes; none at the end."""
         while data := await self.reader.read(2**16):
             if self.tls is None:
                 return data
@@ -296,69 +291,3 @@ class _Line:
 def _with_last_repeated(given: tuple[T, ...]) -> Iterator[T]:
     yield from given
     yield from repeat(given[-1])
-
-
-def session_json(session_id: str | None, **changes: Any) -> bytes:
-    """A small session as the service would send it."""
-    session: dict[str, Any] = {
-        "id": session_id,
-        "name": "Invoices",
-        "extraction_template_id": "550e8400-e29b-41d4-a716-446655440000",
-        "settings": {},
-        "status": "completed",
-        "created_at": "2024-01-15T10:30:00Z",
-        "updated_at": "2024-01-15T10:30:00Z",
-        "documents": [],
-        "results": [],
-    }
-    return json.dumps(session | changes).encode()
-
-
-def result_json(result_id: str) -> bytes:
-    """A small result as the service would send it."""
-    return json.dumps({"id": result_id, "status": "completed", "data": {"total": 12.5}}).encode()
-
-
-def document_json(document_id: str) -> bytes:
-    """A small document as the service would send it, without what older replies leave out."""
-    return json.dumps({"id": document_id, "filename": "a.pdf", "status": "ready"}).encode()
-
-
-def reply(
-    body: bytes = b"",
-    *,
-    status: str = "200 OK",
-    headers: Mapping[str, str] | None = None,
-    framed: bool = True,
-) -> bytes:
-    """A reply as bytes; without `framed`, nothing but the given headers says how long it is."""
-    lines = {"Content-Type": "application/json"}
-    if framed:
-        lines["Content-Length"] = str(len(body))
-    lines |= headers or {}
-    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-    return f"HTTP/1.1 {status}\r\n{head}\r\n".encode("latin-1") + body
-
-
-def good(received: Received) -> bytes:
-    """The right session, whichever was asked for."""
-    return reply(session_json(received.session_id))
-
-
-def chunk(data: bytes) -> bytes:
-    """One chunk of a chunked body."""
-    return b"%x\r\n%s\r\n" % (len(data), data)
-
-
-def gzipped(data: bytes) -> bytes:
-    """A gzip stream."""
-    compressor = zlib.compressobj(wbits=31)
-    return compressor.compress(data) + compressor.flush()
-
-
-def bomb(megabytes: int) -> bytes:
-    """A gzip stream of so many MiB of zeros, without its end: one flushed block, repeated."""
-    compressor = zlib.compressobj(level=9, wbits=31)
-    head = compressor.compress(b"") + compressor.flush(zlib.Z_FULL_FLUSH)
-    block = compressor.compress(bytes(2**20)) + compressor.flush(zlib.Z_FULL_FLUSH)
-    return head + block * megabytes
