@@ -171,8 +171,8 @@ class BaseClient:
     ) -> Stream[M]:
         """Open a stream of bulk calls; attempts and ``max_wait`` bound them, not a deadline."""
 
-        async def fetch(request: Request, patience: Patience) -> CallResult[M]:
-            return await self._engine.complete(
+        def fetch(request: Request, patience: Patience) -> Awaitable[CallResult[M]]:
+            return self._engine.complete(
                 endpoint, request, timeout=None, lane=Lane.BULK, patience=patience
             )
 
