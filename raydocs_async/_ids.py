@@ -40,14 +40,16 @@ class IdSource:
             iterator = self._iterate()
             if isinstance(iterator, AsyncIterator):
                 return await anext(iterator)
-            if (given := next(iterator, _END)) is _END:
-                raise StopAsyncIteration
-            return given
+            given = next(iterator, _END)
         except BaseException:
             # Each worker calls this once more after the end. Without the flag, an iterator over a
             # queue with a sentinel would wait for ever, and one that raised would lose an id.
             self._ended = True
             raise
+        if given is _END:
+            self._ended = True
+            raise StopAsyncIteration
+        return given
 
     async def close(self) -> None:
         """Close the generator that the ids come from, if it is one; closing twice is fine."""
