@@ -29,8 +29,7 @@ def current_task() -> asyncio.Task[object]:
     Raises:
         ConfigurationError: No asyncio task runs here.
     """
-    running_loop()
-    task = asyncio.current_task()
+    task = asyncio.current_task(running_loop())
     if task is None:
         raise ConfigurationError(
             "this coroutine does not run in an asyncio task; await it, or give it to create_task()"

@@ -7,7 +7,7 @@ modules above it.
 import asyncio
 import os
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from enum import Enum
 from types import TracebackType
 from typing import Final, NoReturn, Self, TypeVar
@@ -134,14 +134,14 @@ class BaseClient:
         """
         return self._limiter.status(running_loop().time())
 
-    async def _fetch(
+    def _fetch(
         self,
         endpoint: Endpoint[M],
         value: object,
         timeout: float | Default | None = Default.CLIENT,
-    ) -> M:
+    ) -> Awaitable[M]:
         """Fetch the resource with the id `value`, as a single call."""
-        return await self._call(endpoint, endpoint.request(value, self._engine.redactor), timeout)
+        return self._call(endpoint, endpoint.request(value, self._engine.redactor), timeout)
 
     def _pages(
         self, endpoint: Endpoint[Listed[Item]], value: object, timeout: float | Default | None
@@ -171,8 +171,8 @@ class BaseClient:
     ) -> Stream[M]:
         """Open a stream of bulk calls; attempts and ``max_wait`` bound them, not a deadline."""
 
-        async def fetch(request: Request, patience: Patience) -> CallResult[M]:
-            return await self._engine.complete(
+        def fetch(request: Request, patience: Patience) -> Awaitable[CallResult[M]]:
+            return self._engine.complete(
                 endpoint, request, timeout=None, lane=Lane.BULK, patience=patience
             )
 

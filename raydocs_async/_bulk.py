@@ -23,7 +23,6 @@ import logging
 from collections.abc import Callable, Sized
 from contextlib import suppress
 from typing import Any, Generic, Protocol, TypeVar
-from uuid import UUID
 
 from attrs import frozen
 
@@ -100,7 +99,8 @@ class Workers(Generic[M]):
         self._ordered = ordered
         self._concurrency = concurrency
         self._reading = asyncio.Lock()
-        self._in_flight: dict[UUID, asyncio.Future[CallResult[M]]] = {}
+        self._in_flight: dict[str, list[asyncio.Future[CallResult[M]]]] = {}
+        """The workers that wait for a resource that is being fetched, by its path."""
         self._finished: dict[int, Outcome[M]] = {}
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -312,21 +312,21 @@ class Workers(Generic[M]):
 
     async def _coalesced(self, request: Request) -> CallResult[M]:
         """Fetch a resource, or wait for the worker that is fetching it already."""
-        if (other := self._in_flight.get(request.id)) is not None:
-            return await asyncio.shield(other)
-        mine = asyncio.get_running_loop().create_future()
-        self._in_flight[request.id] = mine
+        # By path, because a UUID's hash is computed anew each time.
+        if (waiting := self._in_flight.get(request.path)) is not None:
+            waiting.append(running_loop().create_future())
+            return await waiting[-1]
+        self._in_flight[request.path] = waiting = []
         try:
-            completed = await self._fetch(request)
-            mine.set_result(completed)
+            completed = await self._fetcher.fetch(request)
+            if completed.transient and self._fetcher.gave_up:
+                assert completed.error is not None
+                raise completed.error
+            for each in waiting:
+                if not each.done():
+                    each.set_result(completed)
             return completed
         finally:
-            del self._in_flight[request.id]
-            mine.cancel()
-
-    async def _fetch(self, request: Request) -> CallResult[M]:
-        completed = await self._fetcher.fetch(request)
-        if completed.transient and self._fetcher.gave_up:
-            assert completed.error is not None
-            raise completed.error
-        return completed
+            del self._in_flight[request.path]
+            for each in waiting:
+                each.cancel()

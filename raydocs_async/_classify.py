@@ -101,7 +101,7 @@ def classify(reply: Response | Failure, redactor: Redactor) -> Verdict:
     """Return the verdict on `reply`; `redactor` hides the token in the texts of its error."""
     if isinstance(reply, Failure):
         return _classify_failure(reply, redactor)
-    if reply.status == HTTPStatus.OK:
+    if reply.status == 200:
         return Done(reply)
     if reply.status < 100:  # aiohttp's parser takes any three digits
         failure = Failure(FailureKind.PROTOCOL, f"status {reply.status:03}")
@@ -118,10 +118,10 @@ def observe(reply: Response | Failure) -> Observation:
     if isinstance(reply, Failure):
         return Unseen() if reply.sent else NotCounted()
     headers = reply.rate_limit
-    if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
+    if reply.status == 429:
         return Refused(headers)
     if headers.remaining is None:
-        if reply.status == HTTPStatus.UNAUTHORIZED:  # authentication comes before the throttle
+        if reply.status == 401:  # authentication comes before the throttle
             return NotCounted()
         if reply.status >= 500:  # perhaps of a gateway, which does not send these headers
             return Unseen()

@@ -115,13 +115,14 @@ class Deadlines:
         """Open `scope`."""
         self._running.add(scope)
         # An interrupt can make the event loop lose the timer, whose time is then long over.
-        if scope.until < self._fires_at or self._fires_at < running_loop().time() - 1:
+        if scope.until < self._fires_at or self._fires_at < scope.task.get_loop().time() - 1:
             self._set_timer(min(each.until for each in self._running if not each.cancelled))
 
     def remove(self, scope: CancelScope) -> None:
         """Close `scope`. The timer stays, because resetting it for each scope would cost more."""
         self._running.discard(scope)
-        self._closed.set()
+        if not self._running:
+            self._closed.set()
 
     def _set_timer(self, when: float) -> None:
         if self._timer is not None:

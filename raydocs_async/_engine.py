@@ -163,6 +163,8 @@ class Engine:
         verdict = await self._run_with_events(call)
         history, sent_at = tuple(journal.attempts), call.sent_at
         if isinstance(verdict, _Decoded):
+            if patience is None:
+                self._quota.refund(self._now())
             return CallResult(model=verdict.model, attempts=history, sent_at=sent_at)
         error = attrs.evolve(
             verdict.error,
@@ -228,7 +230,8 @@ class Engine:
         scope = self._deadlines.until(call.deadline)
         try:
             with scope:
-                return await self._attempt_with_retries(call)
+                verdict = await self._attempt(call)
+                return await self._retry(call, verdict) if isinstance(verdict, Retry) else verdict
         except TimeoutError:
             if not scope.cancelled:
                 raise
@@ -244,14 +247,6 @@ class Engine:
             return Permanent(ClientClosedError(f"the client was closed while {call.phase}"))
         seconds = call.deadline - call.journal.started
         return Permanent(APITimeoutError(f"no answer within {seconds:g} s; still {call.phase}"))
-
-    async def _attempt_with_retries(self, call: Call) -> _Verdict:
-        verdict = await self._attempt(call)
-        if isinstance(verdict, Retry):
-            verdict = await self._retry(call, verdict)
-        if isinstance(verdict, _Decoded) and call.patience is None:
-            self._quota.refund(self._now())
-        return verdict
 
     async def _retry(self, call: Call, verdict: Retry) -> _Verdict:
         """Make the attempts after the first one."""

@@ -38,12 +38,12 @@ class RateLimitHeaders:
         """Read the framework's headers; no value is an error."""
         limit = _parse_integer(headers.get("X-RateLimit-Limit"))
         remaining = _parse_integer(headers.get("X-RateLimit-Remaining"))
-        retry_after = headers.get("Retry-After")
+        date = headers.get("Date")
         return cls(
             limit=limit if limit is not None and limit > 0 else None,
             remaining=None if remaining is None else max(0, remaining),
-            retry_after=parse_retry_after(retry_after, headers.get("Date")),
-            date=headers.get("Date"),
+            retry_after=parse_retry_after(headers.get("Retry-After"), date),
+            date=date,
         )
 
     @property

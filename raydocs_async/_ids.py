@@ -37,19 +37,17 @@ class IdSource:
         if self._ended:
             raise StopAsyncIteration
         try:
-            return await self._next()
+            iterator = self._iterate()
+            if isinstance(iterator, AsyncIterator):
+                return await anext(iterator)
+            given = next(iterator, _END)
         except BaseException:
             # Each worker calls this once more after the end. Without the flag, an iterator over a
             # queue with a sentinel would wait for ever, and one that raised would lose an id.
             self._ended = True
             raise
-
-    async def _next(self) -> Any:
-        iterator = self._iterate()
-        if isinstance(iterator, AsyncIterator):
-            return await anext(iterator)
-        given = next(iterator, _END)
         if given is _END:
+            self._ended = True
             raise StopAsyncIteration
         return given
 

@@ -119,13 +119,15 @@ class RetryingFetcher(Generic[M]):
         completed = await self._fetch(request, patience)
         if completed.answered:
             found = completed.model is not None
-            down_for = self.health.down_for(asyncio.get_running_loop().time())
+            now = asyncio.get_running_loop().time()
+            down_for = self.health.down_for(now)
             self.health.record_answer(request, completed.sent_at, found=found)
-            if down_for is not None and not self.health.down:
-                _log.info("requests get through again, after %.1f s", down_for)
             if found:
-                self.terms.quota.refund(asyncio.get_running_loop().time())
-            self._changed()
+                self.terms.quota.refund(now)
+            if down_for is not None:
+                self._changed()
+                if not self.health.down:
+                    _log.info("requests get through again, after %.1f s", down_for)
         return completed
 
     def _changed(self) -> None:

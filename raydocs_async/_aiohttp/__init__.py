@@ -6,7 +6,7 @@ this package, and no status that aiohttp invents for a reply that it cannot pars
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from functools import partial
 from typing import Any
 
@@ -21,7 +21,7 @@ from aiohttp import (
 from multidict import CIMultiDict
 from yarl import URL
 
-from raydocs_async._affinity import current_task, running_loop
+from raydocs_async._affinity import current_task
 from raydocs_async._aiohttp._failures import (
     READABLE_ENCODINGS,
     CallerError,
@@ -121,7 +121,8 @@ class AiohttpTransport:
         Raises:
             Exception: any exception of the request's sink, or of a trace callback.
         """
-        task, pool, clock = current_task(), self._current_pool(), running_loop().time
+        task, pool = current_task(), self._current_pool()
+        clock = task.get_loop().time
         began = clock()
         # A file may take long. For files aiohttp ends an attempt after a silence instead.
         longest = math.inf if request.sink else self._options.attempt_timeout
@@ -147,7 +148,8 @@ class AiohttpTransport:
         finally:
             self._deadlines.remove(scope)  # again, because an interrupt can hit the block's end
             pool.users.discard(task)
-            await self._tidy(pool)
+            if self._retired:
+                await self._tidy(pool)
         raise of_caller  # here, where the other exceptions are not its context
 
     async def close(self) -> None:
@@ -195,9 +197,9 @@ class AiohttpTransport:
         path = self._base.raw_path.removesuffix("/") + request.path
         return self._base.with_path(path, encoded=True)
 
-    async def _authorize(
+    def _authorize(
         self, request: ClientRequest, handler: ClientHandlerType
-    ) -> ClientResponse:
+    ) -> Awaitable[ClientResponse]:
         """Set the token, in the place of a borrowed session's own; an aiohttp middleware."""
         if self._on_loopback_only and request.proxy is not None:
             raise ExposureError(
@@ -205,7 +207,7 @@ class AiohttpTransport:
                 f"by trust_env=True and the environment), which would see the token; {REMEDY}"
             )
         request.headers["Authorization"] = self._authorization
-        return await one_exchange(request, handler)
+        return one_exchange(request, handler)
 
     def _next_overrides(self) -> Mapping[str, Any]:
         if not self._closing:

@@ -2,13 +2,13 @@
 
 import asyncio
 import socket
-from functools import partial
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, ref
 
 import aiohttp
 from aiohttp.abc import ResolveResult
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
 from attrs import define, field
 
 from raydocs_async._aiohttp._failures import ExposureError
@@ -46,20 +46,21 @@ class Connector(aiohttp.TCPConnector):
 
     def __init__(self, limit: int, resolver: LoopbackResolver | None = None) -> None:
         super().__init__(limit=limit, resolver=resolver)
-        self._idle = WeakSet[ResponseHandler]()
+        self._latest = WeakKeyDictionary[ResponseHandler, ref[Connection]]()
 
-    async def connect(self, *args: Any, **kwargs: Any) -> aiohttp.connector.Connection:
-        """Return a connection, which is idle again when aiohttp releases it."""
+    async def connect(self, *args: Any, **kwargs: Any) -> Connection:
+        """Return a connection, which has no protocol any more when aiohttp releases it."""
         connection = await super().connect(*args, **kwargs)
         assert connection.protocol is not None
-        self._idle.discard(connection.protocol)
-        connection.add_callback(partial(self._idle.add, connection.protocol))
+        self._latest[connection.protocol] = ref(connection)
         return connection
 
     def close_idle(self) -> None:
         """Close the idle connections."""
-        while self._idle:
-            self._idle.pop().close()
+        for protocol, latest in list(self._latest.items()):
+            connection = latest()
+            if connection is None or connection.protocol is None:
+                protocol.close()
 
 
 @define(eq=False)

@@ -40,10 +40,9 @@ class Reply:
         """Read the body; if it is longer than `limit` bytes, stop and close the connection."""
         content = self.response.content
         try:
-            if content.is_eof():  # a small body, which came together with the headers
-                self._add(content.read_nowait())
-            while self.size <= limit and self._add(await content.readany()):
-                pass
+            while self.size <= limit and not content.at_eof():
+                # A small body has come together with the headers, and is complete.
+                self._add(content.read_nowait() if content.is_eof() else await content.readany())
             if self.size > limit:
                 self.response.close()
         except BaseException:
@@ -86,10 +85,9 @@ class Reply:
         encodings = ",".join(self.response.headers.getall("Content-Encoding", ())).lower()
         return {each.strip() for each in encodings.split(",")} <= _PLAIN
 
-    def _add(self, chunk: bytes) -> bool:
+    def _add(self, chunk: bytes) -> None:
         self.chunks.append(chunk)
         self.size += len(chunk)
-        return bool(chunk)  # an empty chunk is the end
 
 
 async def _hand_over(step: Awaitable[None]) -> None:
