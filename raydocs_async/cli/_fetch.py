@@ -12,7 +12,8 @@ from raydocs_async import RaydocsClient, RaydocsError
 from raydocs_async.cli import _text
 from raydocs_async.cli._connect import exit_code_for, message_for, open_client
 from raydocs_async.cli._exit import CannotStart, ExitCode
-from raydocs_async.cli._ids import IdPipe, LocatedId, open_sources, select_ids
+from raydocs_async.cli._ids import IdPipe, open_sources, select_ids
+from raydocs_async.cli._located_id import LocatedId
 from raydocs_async.cli._loop import run_interruptibly
 from raydocs_async.cli._options import ConnectionOptions, FetchOptions
 from raydocs_async.cli._output import JsonLinesFile, OutputError
@@ -34,20 +35,21 @@ def run(options: FetchOptions, connection: ConnectionOptions) -> ExitCode:
     """
     _check_options(options, connection["token_file"])
     client = open_client(connection)
-    sources = open_sources(options.ids, options.inputs)
+    sources = open_sources(options.ids, options.inputs, options.columns)
     is_typed = any(isinstance(each, IdPipe) and os.isatty(each.fd) for each in sources)
     if is_typed and not options.quiet:
         say("Reading ids from the terminal; end with Ctrl-D.")
     recorder = _open_recorder(options)
     _show_warnings(recorder)
     resumption = describe_resumption(sys.argv[1:], sources, resume=options.resume)
-    unfinished = [LocatedId(each, recorder.output.name) for each in recorder.output.unfinished_ids]
-    ids = select_ids((*sources, unfinished), options.shard, recorder.output.finished_ids)
+    output = recorder.output
+    unfinished = [LocatedId(each, output.name, kept) for each, kept in output.unfinished.items()]
+    ids = select_ids((*sources, unfinished), options.shard, output.finished_ids)
     return run_and_report(
         fetch_all(client, ids, recorder),
         recorder,
         quiet=options.quiet,
-        resumption=resumption if recorder.output.is_resumable else (),
+        resumption=resumption if output.is_resumable else (),
     )
 
 
@@ -165,6 +167,8 @@ def _check_options(options: FetchOptions, token_file: str | None) -> None:
         raise click.UsageError("--resume needs a file to continue: give it with -o")
     if options.errors and is_same_file(options.output, options.errors):
         raise click.UsageError("sessions and errors need separate files")
+    if options.columns and not options.inputs and DASH not in options.ids:
+        raise click.UsageError("--column needs a table of ids: give it with -i")
     read = (*options.inputs, *(each for each in options.ids if each == DASH))
     written = filter(None, (options.output, options.errors))
     if any(is_same_input(source, each) for each in written for source in read):

@@ -1,37 +1,27 @@
 """Sources of session ids, and the selection of those to fetch."""
 
+import asyncio
 import codecs
+import io
 import os
 import stat
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Set
 from itertools import chain
 from pathlib import Path
-from typing import Final, Self, TypeAlias
+from typing import Final, TypeAlias
 
 from attrs import define, field, frozen
 
 from raydocs_async.cli._exit import CannotStart
+from raydocs_async.cli._id_tables import read_table, read_text_table, refuse_table
 from raydocs_async.cli._lines import read_chunks, read_file, split_lines
+from raydocs_async.cli._located_id import LocatedId
+from raydocs_async.cli._options import Columns
 from raydocs_async.cli._printable import printable
 from raydocs_async.cli._shard import Shard
-from raydocs_async.cli._streams import DASH
+from raydocs_async.cli._streams import DASH, InputStream
 
 _ID_LENGTH: Final = 36
-
-
-class LocatedId(str):
-    """A session id, valid or not, with the place where the user gave it."""
-
-    __slots__ = ("location",)
-    location: str
-    """A file with a line number, as in ``ids.txt:3``, or ``argument 1``."""
-
-    def __new__(cls, text: str, location: str) -> Self:
-        """Return a string with a location."""
-        self = super().__new__(cls, text)
-        self.location = location
-        return self
-
 
 IdSource: TypeAlias = Iterable[LocatedId] | AsyncIterable[LocatedId]
 
@@ -67,31 +57,64 @@ class IdFilter:
         return True
 
 
+@define
+class LineParser:
+    """Finds the ids in the lines of a file."""
+
+    name: str
+    _number: int = 0
+    _has_begun: bool = False
+
+    def parse(self, line: bytes) -> LocatedId | None:
+        """Return the id in the next line; ``None`` for an empty line or a comment.
+
+        Raises:
+            OSError: the file is a table, in which every line would be an invalid id.
+        """
+        self._number += 1
+        found = parse_line(line, f"{self.name}:{self._number}")
+        if found is not None and not self._has_begun:
+            self._has_begun = True
+            refuse_table(line.removeprefix(codecs.BOM_UTF8).strip(), self.name)
+        return found
+
+
 @frozen
 class IdFile:
-    """A regular file of ids, one a line; it can be read any number of times."""
+    """A regular file of ids, one a line or in a column; it can be read any number of times."""
 
     path: Path
+    columns: Columns | None = None
 
     def __iter__(self) -> Iterator[LocatedId]:
         name = printable(str(self.path))
-        for number, line in enumerate(read_file(self.path, name), 1):
-            if (found := parse_line(line, f"{name}:{number}")) is not None:
+        if self.columns is not None:
+            yield from read_table(self.path, name, self.columns)
+            return
+        parser = LineParser(name)
+        for line in read_file(self.path, name):
+            if (found := parser.parse(line)) is not None:
                 yield found
 
 
 @frozen
 class IdPipe:
-    """A pipe or a terminal that delivers ids, one a line, and only once."""
+    """A pipe or a terminal that delivers ids, one a line or in a column, and only once."""
 
     fd: int
     name: str
+    columns: Columns | None = None
 
     async def __aiter__(self) -> AsyncIterator[LocatedId]:
-        number = 0
+        if self.columns is not None:
+            rows = read_text_table(io.BufferedReader(InputStream(self.fd)), self.name, self.columns)
+            # In a thread, because a pipe can block.
+            while (row := await asyncio.to_thread(next, rows, None)) is not None:
+                yield row
+            return
+        parser = LineParser(self.name)
         async for line in split_lines(read_chunks(self.fd, self.name), self.name):
-            number += 1
-            if (found := parse_line(line, f"{self.name}:{number}")) is not None:
+            if (found := parser.parse(line)) is not None:
                 yield found
 
 
@@ -142,12 +165,14 @@ async def _filter_sources(
                 yield each
 
 
-def open_sources(arguments: Iterable[str], files: Iterable[str]) -> tuple[IdSource, ...]:
+def open_sources(
+    arguments: Iterable[str], files: Iterable[str], columns: Columns | None = None
+) -> tuple[IdSource, ...]:
     """Open the sources of ids: the arguments, the files, and standard input for a ``-`` in either.
 
     Raises:
-        CannotStart: a file cannot be read, a file is given in place of an id, or there is no
-            source at all.
+        CannotStart: a file cannot be read, or is a table without the columns; a file is given in
+            place of an id; or there is no source at all.
     """
     numbered = [(n, text) for n, text in enumerate(arguments, 1) if text != DASH]
     for _, text in numbered:
@@ -155,8 +180,8 @@ def open_sources(arguments: Iterable[str], files: Iterable[str]) -> tuple[IdSour
     ids = [LocatedId(decode(os.fsencode(text)), f"argument {n}") for n, text in numbered]
     sources: list[IdSource] = [ids] if ids else []
     if DASH in (*arguments, *files):
-        sources.append(_open_stdin())
-    sources.extend(_open(path) for path in files if path != DASH)
+        sources.append(_open_stdin(columns))
+    sources.extend(_open(path, columns) for path in files if path != DASH)
     if not sources:
         raise CannotStart(
             "no ids: give them as arguments, in a file with -i, or on standard input with -"
@@ -171,21 +196,26 @@ def _refuse_file_name(text: str) -> None:
         raise CannotStart(f"{text} is a file: give it with -i")
 
 
-def _open_stdin() -> IdPipe:
+def _open_stdin(columns: Columns | None) -> IdPipe:
     try:
         os.read(0, 0)
     except OSError as exc:
         raise CannotStart(f"standard input cannot be read: {exc.strerror}") from None
-    return IdPipe(0, "standard input")
+    return IdPipe(0, "standard input", columns)
 
 
-def _open(path: str) -> IdFile | IdPipe:
+def _open(path: str, columns: Columns | None) -> IdFile | IdPipe:
     """Open a regular file as one, and anything else, such as ``<(command)``, as a pipe."""
     try:
         with Path(path).open("rb", buffering=0) as file:
-            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return IdFile(Path(path))
-            # A pipe must stay open: its writer would be killed by SIGPIPE if this one closed.
-            return IdPipe(os.dup(file.fileno()), printable(path))
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                # A pipe must stay open: its writer would be killed by SIGPIPE if this one closed.
+                return IdPipe(os.dup(file.fileno()), printable(path), columns)
     except OSError as exc:
         raise CannotStart(f"{path} cannot be read: {exc.strerror}") from None
+    source = IdFile(Path(path), columns)
+    try:
+        next(iter(source), None)  # refuses most files that have to be refused
+    except OSError as exc:
+        raise CannotStart(str(exc)) from None
+    return source

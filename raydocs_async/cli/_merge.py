@@ -20,8 +20,8 @@ from raydocs_async.cli import _text
 from raydocs_async.cli._exit import CannotStart, CommandFailed, ExitCode
 from raydocs_async.cli._files import OutputFile
 from raydocs_async.cli._gzip import GzipReader, compress
-from raydocs_async.cli._ids import parse_line
-from raydocs_async.cli._lines import read_file
+from raydocs_async.cli._ids import IdFile
+from raydocs_async.cli._options import Columns
 from raydocs_async.cli._output import refuse_other_formats
 from raydocs_async.cli._printable import MAX_MESSAGE, printable
 from raydocs_async.cli._scan import Damage, SessionRecord, classify, read_lines
@@ -197,7 +197,13 @@ class Counts(NamedTuple):
     """Ids in the parts that nobody asked for."""
 
 
-def run(parts: Sequence[str], inputs: Sequence[str], output: str, missing: str | None) -> ExitCode:
+def run(
+    parts: Sequence[str],
+    inputs: Sequence[str],
+    output: str,
+    missing: str | None,
+    columns: Columns | None = None,
+) -> ExitCode:
     """Join `parts` in `output`, and compare them with the ids of `inputs`.
 
     Args:
@@ -205,6 +211,7 @@ def run(parts: Sequence[str], inputs: Sequence[str], output: str, missing: str |
         inputs: Paths of files of ids.
         output: The path of the new file.
         missing: The path of a new file for the ids without a finished session.
+        columns: Where the ids are, if the files of ids are tables.
 
     Raises:
         CannotStart: a file is unusable; nothing was written.
@@ -218,18 +225,19 @@ def run(parts: Sequence[str], inputs: Sequence[str], output: str, missing: str |
             paths = filter(None, (output, missing))
             targets = [stack.enter_context(_open_target(each)) for each in paths]
             files = [stack.enter_context(Part.open(each)) for each in parts]
-            return _merge(files, inputs, targets, stack.enter_context(closing(Index())))
+            sources = [IdFile(Path(each), columns) for each in inputs]
+            return _merge(files, sources, targets, stack.enter_context(closing(Index())))
     except sqlite3.OperationalError as exc:  # the disk is full
         raise CommandFailed(f"the temporary database failed: {exc}", ExitCode.FAILED) from None
 
 
 def _merge(
-    parts: Sequence[Part], inputs: Sequence[str], targets: Sequence[OutputFile], index: Index
+    parts: Sequence[Part], inputs: Sequence[IdFile], targets: Sequence[OutputFile], index: Index
 ) -> ExitCode:
     for number, part in enumerate(parts):
         index.add_part(number, part.read())
-    for path in inputs:
-        index.add_input(_read_ids(path))
+    for source in inputs:
+        index.add_input(_read_ids(source))
     counts = index.count()
     output, *rest = targets
     lines = _select_lines(parts, index)
@@ -255,12 +263,10 @@ def _select_lines(parts: Sequence[Part], index: Index) -> Iterator[bytes]:
                 yield record.content
 
 
-def _read_ids(path: str) -> Iterator[str]:
-    name = printable(path)
+def _read_ids(source: IdFile) -> Iterator[str]:
     try:
-        for number, line in enumerate(read_file(Path(path), name), 1):
-            if (found := parse_line(line, f"{name}:{number}")) is not None:
-                yield found.lower()
+        for found in source:
+            yield found.lower()
     except OSError as exc:
         raise CannotStart(str(exc)) from None
 

@@ -1,6 +1,7 @@
 """Options that several commands share, and the parsers of their values."""
 
 import contextlib
+import csv
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypedDict, TypeVar
 
@@ -27,12 +28,23 @@ class ConnectionOptions(TypedDict):
     """Seconds."""
 
 
+class Columns(NamedTuple):
+    """Columns of a table of ids."""
+
+    column: str
+    """The name of the column with the ids."""
+    keep: tuple[str, ...] = ()
+    """The names of the columns whose values go into the output."""
+
+
 class FetchOptions(NamedTuple):
     """Options of ``fetch``, but for those of the connection."""
 
     ids: tuple[str, ...]
     inputs: tuple[str, ...]
     """Paths of files of ids; ``-`` is standard input."""
+    columns: Columns | None
+    """Where the ids are, if the files are tables."""
     output: str
     errors: str | None
     shard: Shard
@@ -108,6 +120,12 @@ def rate_limit_option(description: str) -> Callable[[Function], Function]:
     )
 
 
+def parse_names(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Parse comma-separated names, each once; one with a comma in it is quoted as in CSV."""
+    names = [name for row in csv.reader(values, skipinitialspace=True) for name in row]
+    return tuple(dict.fromkeys(filter(None, names)))
+
+
 def target_option(metavar: str) -> Callable[[Function], Function]:
     """Return the option ``-o`` of a command that saves one file."""
     return click.option(
@@ -116,6 +134,11 @@ def target_option(metavar: str) -> Callable[[Function], Function]:
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on a terminal, too.")
+column_option = click.option(
+    "--column",
+    metavar="NAME",
+    help="The files are tables (CSV, TSV, JSON Lines, Parquet) with the ids in this column.",
+)
 sources_option = click.option(
     "--sources",
     "with_sources",

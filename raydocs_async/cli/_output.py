@@ -103,9 +103,9 @@ class JsonLinesFile:
         return self._state.finished
 
     @property
-    def unfinished_ids(self) -> tuple[str, ...]:
-        """Ids in lower case of sessions that an earlier run wrote before they were finished."""
-        return tuple(self._state.unfinished)
+    def unfinished(self) -> dict[str, bytes | None]:
+        """Sessions that an earlier run wrote before they were finished: ids, and kept values."""
+        return self._state.unfinished
 
     def find_other_shard(self, shard: Shard) -> Shard | None:
         """Return the shard that the file was begun with, if that is not `shard`."""

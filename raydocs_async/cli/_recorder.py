@@ -15,7 +15,7 @@ from raydocs_async import (
 )
 from raydocs_async.cli._connect import exit_code_for, split_hint
 from raydocs_async.cli._exit import ExitCode
-from raydocs_async.cli._ids import LocatedId
+from raydocs_async.cli._located_id import KEPT, LocatedId
 from raydocs_async.cli._loop import call_blocking
 from raydocs_async.cli._output import JsonLinesFile
 from raydocs_async.cli._printable import escape_json
@@ -60,7 +60,7 @@ class Recorder:
             OutputError: it cannot be written.
         """
         if isinstance(outcome, Fetched):
-            await call_blocking(self._write_session, outcome.value)
+            await call_blocking(self._write_session, outcome)
             return
         self.counts.failed += 1
         self.counts.temporary += exit_code_for(outcome.error) == ExitCode.RETRY_LATER
@@ -73,8 +73,11 @@ class Recorder:
                 self.hints[f"HTTP {outcome.error.status}"] = hint
             self.reporter.say(f"{_location(outcome)}: {message}")
 
-    def _write_session(self, session: Session) -> None:
-        _write(self.output, converter.dumps(session))
+    def _write_session(self, fetched: Fetched[Session]) -> None:
+        session, record = fetched.value, converter.dumps(fetched.value)
+        if kept := _find_kept(fetched.id):
+            record = b'%b,"%b":%b}' % (record[:-1], KEPT.encode(), kept)
+        _write(self.output, record)
         # Counted in the thread: after an interrupt, the coroutine does not run on to count it,
         # and the summary would miss a session that is in the file.
         self.counts.written += 1
@@ -98,6 +101,10 @@ def _write(file: JsonLinesFile, record: bytes) -> None:
     file.write(escape_json(record) if file.is_terminal else record)
 
 
+def _find_kept(id_: object) -> bytes | None:
+    return id_.kept if isinstance(id_, LocatedId) else None
+
+
 def _location(failed: Failed) -> str:
     return failed.id.location if isinstance(failed.id, LocatedId) else str(failed.id)
 
@@ -110,6 +117,7 @@ def build_failure_record(failed: Failed) -> dict[str, Any]:
     """
     error = failed.error
     body = _body_fields(error) if isinstance(error, APIResponseValidationError) else {}
+    kept = _find_kept(failed.id)
     return {
         "id": str(failed.id),
         "where": _location(failed),
@@ -122,6 +130,7 @@ def build_failure_record(failed: Failed) -> dict[str, Any]:
             "attempts": len(failed.attempts),
         },
         **body,
+        **({KEPT: msgspec.Raw(kept)} if kept else {}),
     }
 
 

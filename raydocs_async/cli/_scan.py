@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 import msgspec
 from attrs import define, field
 
+from raydocs_async.cli._located_id import KEPT
 from raydocs_async.cli._shard import ShardEvidence
 
 MAX_LINE_BYTES: Final = 128 << 20
@@ -35,6 +36,7 @@ class SessionRecord(msgspec.Struct):
 
     id: str
     documents: msgspec.Raw
+    kept: msgspec.Raw = msgspec.field(name=KEPT, default=msgspec.Raw())
     status: str | None = None
     results: list[ResultRecord] | None = None
 
@@ -52,6 +54,7 @@ class FailureRecord(msgspec.Struct):
 
     id: str
     error: dict[str, Any]
+    kept = msgspec.Raw()
     is_finished = True
 
 
@@ -165,8 +168,8 @@ class ResumeState:
 
     finished: set[str] = field(factory=set)
     """Ids that need not be fetched again, in lower case."""
-    unfinished: dict[str, None] = field(factory=dict)
-    """Ids of unfinished sessions, in lower case; a dict keeps their order, and a set would not."""
+    unfinished: dict[str, bytes | None] = field(factory=dict)
+    """Unfinished sessions in their order: ids in lower case, and the JSON of the kept values."""
     spans: list[Span] = field(factory=list)
     """The lines to keep; adjacent lines are one span."""
     size: int = 0
@@ -211,7 +214,7 @@ class ResumeState:
         key = record.id.lower()
         self.shard.add(key)
         if not record.is_finished:
-            self.unfinished[key] = None
+            self.unfinished[key] = bytes(record.kept) or None
             return
         self.finished.add(key)
         self.lacks_newline = not line.has_end

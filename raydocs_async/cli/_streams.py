@@ -122,6 +122,23 @@ def _stat_output(path: str) -> os.stat_result:
     return os.fstat(1) if path == DASH else os.stat(path)  # noqa: PTH116
 
 
+class InputStream(io.RawIOBase):
+    """A descriptor to read lines from, however it was opened; it stays open."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def readable(self) -> bool:
+        """Return True; the read itself reports an unreadable descriptor."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read what is there, waiting for the first byte."""
+        data = read_some(self._fd, len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
 class DataStream(io.RawIOBase):
     """A descriptor for data: each write is complete, or raises."""
 

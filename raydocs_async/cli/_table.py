@@ -17,8 +17,8 @@ from raydocs_async.cli._streams import is_same_file, say
 from raydocs_async.cli._table_database import Database
 from raydocs_async.cli._table_formats import FORMATS, Write
 from raydocs_async.cli._table_rows import DATA, FAILURES, ITEM, KINDS, RESULTS, Rows, explode
-from raydocs_async.cli._table_store import RowStore, name_some
-from raydocs_async.cli._text import plural
+from raydocs_async.cli._table_store import RowStore
+from raydocs_async.cli._text import name_some, plural
 from raydocs_async.cli._whole_file import WholeFile
 
 

@@ -12,11 +12,27 @@ _INTERRUPT_PERIOD: Final = 0.05
 """Seconds."""
 _CONFIG: Final[dict[str, Any]] = {
     "memory_limit": "512MB",
-    "threads": 2,
+    # With more, a COPY that keeps the order of the rows holds many of them in memory.
+    "threads": 1,
     # The command must not load code from the network.
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
 }
+
+
+def connect(path: str, **config: str) -> duckdb.DuckDBPyConnection:
+    """Open a database with bounded memory.
+
+    Raises:
+        duckdb.Error: that is impossible; the disk may be full.
+    """
+    return duckdb.connect(path, config=_CONFIG | config)
+
+
+def quote(name: str) -> str:
+    """Return a name as SQL."""
+    doubled = name.replace('"', '""')
+    return f'"{doubled}"'
 
 
 class Database:
@@ -27,8 +43,7 @@ class Database:
     """
 
     def __init__(self, folder: Path) -> None:
-        config = _CONFIG | {"temp_directory": str(folder / "spill")}
-        self._duckdb = duckdb.connect(str(folder / "rows.duckdb"), config=config)
+        self._duckdb = connect(str(folder / "rows.duckdb"), temp_directory=str(folder / "spill"))
         # Python handles no signal while its main thread is within DuckDB.
         self._thread = ThreadPoolExecutor(1)
 

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from raydocs_async.cli._table_columns import Column
-from raydocs_async.cli._table_database import Database
+from raydocs_async.cli._table_database import Database, quote
 
 _MAX_GROUP_ROWS: Final = 122_880
 """Rows of a row group that DuckDB chooses."""
@@ -31,18 +31,18 @@ def _write_parquet(database: Database, columns: Sequence[Column], path: Path, _:
 
 
 def _write_csv(database: Database, columns: Sequence[Column], path: Path, _: str) -> None:
-    names = ", ".join(f"{each.id} AS {_quote(each.name)}" for each in columns)
+    names = ", ".join(f"{each.id} AS {quote(each.name)}" for each in columns)
     database.execute(f"COPY (SELECT {names} FROM rows) TO {_text(path)} (FORMAT csv, HEADER)")
 
 
 def _write_duckdb(database: Database, columns: Sequence[Column], path: Path, name: str) -> None:
     database.execute(f"ATTACH {_text(path)} AS target")
-    database.execute(f"CREATE TABLE target.{_quote(name)} AS {_select_typed(columns)}")
+    database.execute(f"CREATE TABLE target.{quote(name)} AS {_select_typed(columns)}")
     database.execute("DETACH target")
 
 
 def _write_sqlite(database: Database, columns: Sequence[Column], path: Path, name: str) -> None:
-    table = ", ".join(f"{_quote(each.name)} {each.sqlite_type}" for each in columns)
+    table = ", ".join(f"{quote(each.name)} {each.sqlite_type}" for each in columns)
     marks = ", ".join("?" * len(columns))
     casts = {"INTEGER": "BIGINT", "REAL": "DOUBLE", "TEXT": "VARCHAR"}
     cells = (
@@ -55,10 +55,10 @@ def _write_sqlite(database: Database, columns: Sequence[Column], path: Path, nam
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as target:
         target.execute("PRAGMA journal_mode = OFF")
         target.execute("PRAGMA synchronous = OFF")
-        target.execute(f"CREATE TABLE {_quote(name)} ({table})")
+        target.execute(f"CREATE TABLE {quote(name)} ({table})")
         target.execute("BEGIN")
         for rows in database.select(f"SELECT {', '.join(cells)} FROM rows"):
-            target.executemany(f"INSERT INTO {_quote(name)} VALUES ({marks})", rows)
+            target.executemany(f"INSERT INTO {quote(name)} VALUES ({marks})", rows)
         target.execute("COMMIT")
 
 
@@ -92,13 +92,8 @@ def _as_string(cell: str) -> str:
 
 
 def _select_typed(columns: Sequence[Column]) -> str:
-    cells = (f"CAST({each.id} AS {each.sql_type}) AS {_quote(each.name)}" for each in columns)
+    cells = (f"CAST({each.id} AS {each.sql_type}) AS {quote(each.name)}" for each in columns)
     return f"SELECT {', '.join(cells)} FROM rows"
-
-
-def _quote(name: str) -> str:
-    doubled = name.replace('"', '""')
-    return f'"{doubled}"'
 
 
 def _text(path: Path) -> str:

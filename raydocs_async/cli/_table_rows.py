@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 from raydocs_async import Evidence, ExtractedField, Parsing, Session, Source
+from raydocs_async.cli._located_id import KEPT
 from raydocs_async.cli._table_columns import FIXED, Key, Kind, kind_of, path_name, spell
 
 Row = dict[Key, Any]
@@ -101,7 +102,9 @@ def _session(session: Session) -> Row:
     row = _fixed(
         session_id=str(session.id), session_name=session.name, session_status=session.status
     )
-    row.update(flatten(session.extra, ("session",)))
+    extra = dict(session.extra)
+    row.update(flatten(extra.pop(KEPT, {}), (KEPT,)))
+    row.update(flatten(extra, ("session",)))
     return row
 
 
@@ -203,7 +206,7 @@ def _failures(failure: dict[str, Any]) -> Iterator[Row]:
     row |= _fixed(payload=failure.get("payload"), payload_size=failure.get("payload_size"))
     own = failure.keys() - {"id", "where", "error", "payload", "payload_size"}
     for name in sorted(own):
-        row.update(flatten(failure[name], ("failure", name)))
+        row.update(flatten(failure[name], (KEPT,) if name == KEPT else ("failure", name)))
     yield row
 
 

@@ -4,18 +4,17 @@ So the memory does not depend on the number of rows, and the type of a column ca
 all of its values are known.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from raydocs_async.cli._exit import CannotStart
 from raydocs_async.cli._table_columns import MAX_COLUMNS, Column, ColumnNames, Key, Kind
 from raydocs_async.cli._table_database import Database
+from raydocs_async.cli._text import name_some
 
 _MAX_BATCH_ROWS: Final = 4096
 _MAX_BATCH_CHARS: Final = 16_000_000
 _MAX_BATCH_CELLS: Final = 200_000
-_SHOWN: Final = 30
-"""Columns that a message names."""
 
 
 class RowStore:
@@ -142,10 +141,3 @@ class RowStore:
         for key, column in self.columns.items():
             if column.kinds or key not in inner:
                 yield column
-
-
-def name_some(names: Iterable[str]) -> str:
-    """Return a list of names, with the first of them if there are many."""
-    shown = list(names)
-    more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
-    return ", ".join(shown[:_SHOWN]) + more

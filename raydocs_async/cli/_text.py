@@ -1,8 +1,13 @@
 """Numbers and states in words; pure."""
 
 import math
+from collections.abc import Iterable
+from typing import Final
 
 from raydocs_async import Progress, RateLimitStatus
+
+_SHOWN: Final = 30
+"""Names that a message lists."""
 
 
 def duration(seconds: float) -> str:
@@ -19,6 +24,13 @@ def duration(seconds: float) -> str:
 def plural(count: int, noun: str) -> str:
     """Return ``1 session``, ``2 sessions``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def name_some(names: Iterable[str]) -> str:
+    """Return a list of names, with the first of them if there are many."""
+    shown = list(names)
+    more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
+    return ", ".join(shown[:_SHOWN]) + more
 
 
 def window(status: RateLimitStatus) -> str:

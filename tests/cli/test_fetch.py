@@ -178,10 +178,16 @@ async def test_a_closed_pipe(start: Start, ids_file: Path) -> None:
 
 
 async def test_input_that_cannot_be_read(run: Run) -> None:
-    """An error of reading the input stops the job with a message that names the input."""
+    """A file that cannot be read is refused at the start, with the system's reason."""
     done = await run("fetch", "-i", "/proc/self/mem")
+    assert done == (2, "", "Error: /proc/self/mem cannot be read: Input/output error\n")
+
+
+async def test_input_that_cannot_be_read_to_its_end(run: Run) -> None:
+    """An error of reading a pipe stops the job with a message that names the input."""
+    done = await run("fetch", "-", stdin="order,session_id\n")
     assert done.code == 1
-    assert "Stopped: /proc/self/mem cannot be read: Input/output error" in done.err
+    assert "Stopped: standard input is a table: name the column of the ids with --" in done.err
     assert "Traceback" not in done.err
 
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from raydocs_async.cli._exit import CannotStart
-from raydocs_async.cli._ids import IdFilter, IdPipe, LocatedId, open_sources, select_ids
+from raydocs_async.cli._ids import IdFilter, IdPipe, open_sources, select_ids
+from raydocs_async.cli._located_id import LocatedId
 from raydocs_async.cli._shard import ALL_IDS, Shard
 
 

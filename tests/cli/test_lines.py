@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from raydocs_async.cli._ids import IdFile, IdPipe, LocatedId, open_sources
+from raydocs_async.cli._ids import IdFile, IdPipe, open_sources
 from raydocs_async.cli._lines import MAX_LINE_BYTES, read_chunks, split_lines
+from raydocs_async.cli._located_id import LocatedId
 
 
 @given(st.binary().filter(lambda text: b"\xff" not in text), st.lists(st.integers(0, 20)))

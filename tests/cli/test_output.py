@@ -251,7 +251,7 @@ def test_unfinished_ids(path: Path) -> None:
     path.write_bytes(LINE_A + PENDING)
     lines = JsonLinesFile.open(str(path), SessionRecord, resume=True)
     lines.repair()
-    assert (lines.finished_ids, lines.unfinished_ids) == ({A}, (B,))
+    assert (lines.finished_ids, tuple(lines.unfinished)) == ({A}, (B,))
     (warning,) = lines.pop_warnings()
     assert "not finished: 1" in warning
     assert lines.pop_warnings() == []

@@ -10,7 +10,7 @@ from raydocs_async.cli import _table_store
 from raydocs_async.cli._exit import CannotStart
 from raydocs_async.cli._table_columns import FIXED, Kind
 from raydocs_async.cli._table_database import Database
-from raydocs_async.cli._table_store import RowStore, name_some
+from raydocs_async.cli._table_store import RowStore
 
 ID = (FIXED, "id")
 
@@ -76,10 +76,3 @@ def test_repeated_sessions(store: RowStore, monkeypatch: pytest.MonkeyPatch) -> 
     for each in ("a", "b", "a", "c", "a", "c"):
         store.add_source(each)
     assert store.count_repeated() == 2
-
-
-def test_many_names() -> None:
-    """A message names some of many columns."""
-    names = [f"c{number}" for number in range(40)]
-    assert name_some(names).endswith("c28, c29 and 10 more")
-    assert name_some(["a", "b"]) == "a, b"

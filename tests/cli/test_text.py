@@ -111,3 +111,10 @@ def test_fit_always(columns: int, total: int | None, failed: int, eta: float | N
     """Any progress fits into the columns."""
     bar, words = _text.fit_bar(progress(total=total, failed=failed, eta=eta), 60.0, columns)
     assert (bar and bar + 1) + len(words) <= columns
+
+
+def test_many_names() -> None:
+    """A message names some of many columns."""
+    names = [f"c{number}" for number in range(40)]
+    assert _text.name_some(names).endswith("c28, c29 and 10 more")
+    assert _text.name_some(["a", "b"]) == "a, b"

@@ -7,9 +7,12 @@ import click
 from raydocs_async.cli import _lazy
 from raydocs_async.cli._exit import ExitCode
 from raydocs_async.cli._options import (
+    Columns,
     ConnectionOptions,
     FetchOptions,
+    column_option,
     connection_options,
+    parse_names,
     parse_shard,
     quiet_option,
 )
@@ -26,6 +29,14 @@ from raydocs_async.cli._shard import Shard
     type=click.Path(),
     metavar="FILE",
     help="Read ids from a file, one a line, or - for standard input; can be repeated.",
+)
+@column_option
+@click.option(
+    "--keep",
+    multiple=True,
+    callback=parse_names,
+    metavar="NAMES",
+    help="Write the values of these other columns to the output, too; separated by commas.",
 )
 @click.option(
     "--output",
@@ -60,6 +71,8 @@ def fetch(
     ids: tuple[str, ...],
     *,
     inputs: tuple[str, ...],
+    column: str | None,
+    keep: tuple[str, ...],
     output: str,
     errors: str | None,
     resume: bool,
@@ -72,5 +85,8 @@ def fetch(
     IDS are session ids; - reads them from standard input, one a line. Each session is written
     when it arrives, as one whole line, and exactly once even if the command is interrupted.
     """
-    options = FetchOptions(ids, inputs, output, errors, shard, resume, quiet)
+    if keep and column is None:
+        raise click.UsageError("--keep needs --column, which names the column of the ids")
+    columns = None if column is None else Columns(column, keep)
+    options = FetchOptions(ids, inputs, columns, output, errors, shard, resume, quiet)
     return _lazy.fetch.run(options, connection)

@@ -4,6 +4,7 @@ import click
 
 from raydocs_async.cli import _lazy
 from raydocs_async.cli._exit import ExitCode
+from raydocs_async.cli._options import Columns, column_option
 
 
 @click.command()
@@ -18,6 +19,7 @@ from raydocs_async.cli._exit import ExitCode
     metavar="FILE",
     help="The ids that the parts should have, one a line; can be repeated.",
 )
+@column_option
 @click.option(
     "--output",
     "-o",
@@ -33,11 +35,17 @@ from raydocs_async.cli._exit import ExitCode
     help="Write the ids without a finished session, one a line, for another fetch.",
 )
 def merge(
-    parts: tuple[str, ...], *, inputs: tuple[str, ...], output: str, missing: str | None
+    parts: tuple[str, ...],
+    *,
+    inputs: tuple[str, ...],
+    column: str | None,
+    output: str,
+    missing: str | None,
 ) -> ExitCode:
     """Join the outputs of several fetch commands, and check them.
 
     PARTS are output files, as of fetch --shard 1/2 and 2/2. Each session is written once, and the
     ids of the input that have no finished session are named. The exit code is 1 if there are any.
     """
-    return _lazy.merge.run(parts, inputs, output, missing)
+    columns = None if column is None else Columns(column)
+    return _lazy.merge.run(parts, inputs, output, missing, columns)

@@ -1,6 +1,5 @@
 """``table``: fetched sessions as a table."""
 
-import csv
 import sys
 from importlib.util import find_spec
 
@@ -12,19 +11,12 @@ from raydocs_async.cli._options import (
     TABLE_FORMATS,
     TableOptions,
     overwrite_option,
+    parse_names,
     quiet_option,
     target_option,
 )
 
 _KINDS = ("results", "fields", "documents", "sessions", "failures")
-
-
-def _parse_columns(
-    _: click.Context, __: click.Parameter, values: tuple[str, ...]
-) -> tuple[str, ...] | None:
-    """Parse comma-separated names; one with a comma in it is quoted as in CSV."""
-    names = [name for row in csv.reader(values, skipinitialspace=True) for name in row]
-    return tuple(dict.fromkeys(filter(None, names))) or None
 
 
 @click.command()
@@ -41,7 +33,7 @@ def _parse_columns(
 @click.option(
     "--columns",
     multiple=True,
-    callback=_parse_columns,
+    callback=parse_names,
     metavar="NAMES",
     help="Only these columns, in this order, separated by commas; can be repeated.",
 )
@@ -57,7 +49,7 @@ def table(
     *,
     output: str,
     rows: str,
-    columns: tuple[str, ...] | None,
+    columns: tuple[str, ...],
     explode: str | None,
     overwrite: bool,
     quiet: bool,
@@ -69,7 +61,7 @@ def table(
     """
     if find_spec("duckdb") is None:
         raise CannotStart(_explain_missing())
-    options = TableOptions(files, output, rows, columns, explode, overwrite, quiet)
+    options = TableOptions(files, output, rows, columns or None, explode, overwrite, quiet)
     return _lazy.table.run(options)
 
 
