@@ -15,17 +15,20 @@ import argparse
 import contextlib
 import json
 import math
+import os
 import platform
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import attrs
-from ratelimit_contenders import LIMIT, WINDOW, Outcome
+from ratelimit_contenders import ASKED, LIMIT, SHARED, WINDOW, Outcome
 from ratelimit_plot import Lane, draw
 from ratelimit_server import Hit, Setup
 
@@ -55,17 +58,21 @@ class Target:
     """Seconds for each of the floor's, at most."""
     seconds: float | None = None
     """Seconds, at most."""
+    spread: float | None = None
+    """Seconds of the last process to finish, for each of the first one's, at most."""
 
     def __str__(self) -> str:
         parts = ["0 lost"]
         if self.refused is not None:
-            parts.append(f"≤ {self.refused} 429s")
+            parts.append(f"≤ {self.refused} 429{'s' * (self.refused != 1)}")
         if self.share is not None:
             parts.append(f"≤ {self.share * 100:g} % 429s")
         if self.ratio is not None:
             parts.append(f"≤ {self.ratio:.2f} ×")
         if self.seconds is not None:
             parts.append(f"≤ {self.seconds:g} s")
+        if self.spread is not None:
+            parts.append(f"last ≤ {self.spread:.2f} × first")
         return ", ".join(parts)
 
     def is_met(self, run: "Run") -> bool:
@@ -76,6 +83,7 @@ class Target:
             and (self.share is None or run.refused <= self.share * run.requests)
             and (self.ratio is None or run.seconds <= self.ratio * run.floor)
             and (self.seconds is None or run.seconds <= self.seconds)
+            and (self.spread is None or run.spread <= self.spread)
         )
 
 
@@ -85,8 +93,11 @@ class Scenario:
 
     name: str
     clients: tuple[str, ...]
-    """Contenders, each in a process, that share the sessions evenly and start together."""
+    """Contenders, each in a process, that start together."""
     sessions: int = 600
+    """Shared evenly by the clients."""
+    more: int = 0
+    """Sessions that the last client fetches beside its share."""
     floor: float | None = FLOOR
     """Seconds that the limit itself costs; ``None``: by the hits, those of others included."""
     setup: Setup = attrs.field(factory=Setup)
@@ -117,7 +128,7 @@ class Run:
     @property
     def lost(self) -> int:
         """Sessions that did not."""
-        return self.scenario.sessions - self.done
+        return self.scenario.sessions + self.scenario.more - self.done
 
     @property
     def requests(self) -> int:
@@ -134,6 +145,13 @@ class Run:
         """From the first start to the last end."""
         ended = max(outcome.ended for outcome in self.outcomes)
         return ended - min(outcome.started for outcome in self.outcomes)
+
+    @property
+    def spread(self) -> float:
+        """Seconds of the last process to finish, for each of the first one's."""
+        started = min(outcome.started for outcome in self.outcomes)
+        ended = [outcome.ended - started for outcome in self.outcomes]
+        return max(ended) / min(ended)
 
     @property
     def misses(self) -> bool:
@@ -167,12 +185,35 @@ CONTENDERS = (
     Scenario(name="aiohttp, sleeping Retry-After", clients=("by hand",)),
 )
 
-HARD_CASES = (
+TOGETHER = Target(refused=1, ratio=1.03, spread=1.15)
+
+PROCESSES = (
     Scenario(
-        name="two processes",
-        clients=("told", "told"),
+        name="2, by the headers",
+        clients=("told",) * 2,
         target=Target(share=0.05, ratio=1.10),
     ),
+    Scenario(name="4, by the headers", clients=("told",) * 4),
+    Scenario(name="8, by the headers", clients=("told",) * 8),
+    Scenario(name="1, by a file", clients=("sharing",), target=TOGETHER),
+    Scenario(name="2, by a file", clients=("sharing",) * 2, target=TOGETHER),
+    Scenario(name="4, by a file", clients=("sharing",) * 4, target=TOGETHER),
+    Scenario(name="8, by a file", clients=("sharing",) * 8, target=TOGETHER),
+)
+
+WEB_WORKERS = (
+    Scenario(name="by the headers", clients=("web",) * 4, sessions=4 * ASKED, more=500, floor=None),
+    Scenario(
+        name="by a file",
+        clients=("web sharing",) * 4,
+        sessions=4 * ASKED,
+        more=500,
+        floor=None,
+        target=Target(refused=1),
+    ),
+)
+
+HARD_CASES = (
     Scenario(
         name="half taken by others, evenly",
         clients=("told",),
@@ -228,7 +269,12 @@ REAL = (
     ),
 )
 
-GROUPS = {"contenders": CONTENDERS, "cases": HARD_CASES}
+GROUPS = {
+    "contenders": CONTENDERS,
+    "processes": PROCESSES,
+    "web": WEB_WORKERS,
+    "cases": HARD_CASES,
+}
 
 
 @contextlib.contextmanager
@@ -268,10 +314,14 @@ def contestants(scenario: Scenario) -> Iterator[list[Process]]:
     """The scenario's contenders, ready to start."""
     count, rest = divmod(scenario.sessions, len(scenario.clients))
     assert not rest
+    shares = [(index * count, count) for index in range(len(scenario.clients))]
+    shares[-1] = (shares[-1][0], count + scenario.more)
     with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        stack.enter_context(mock.patch.dict(os.environ, {SHARED: f"{folder}/limit"}))
         yield [
-            stack.enter_context(process("ratelimit_contenders.py", name, index * count, count))
-            for index, name in enumerate(scenario.clients)
+            stack.enter_context(process("ratelimit_contenders.py", name, *share))
+            for name, share in zip(scenario.clients, shares, strict=True)
         ]
 
 
@@ -303,7 +353,7 @@ def execute(scenario: Scenario) -> Run:
     return Run(scenario=scenario, outcomes=outcomes, hits=hits)
 
 
-HEAD = ("", "done", "lost", "requests", "429s", "seconds", "× floor", "target", "")
+HEAD = ("", "done", "lost", "requests", "429s", "seconds", "× floor", "last ÷ first", "target", "")
 
 
 def row(run: Run) -> tuple[str, ...]:
@@ -317,6 +367,7 @@ def row(run: Run) -> tuple[str, ...]:
         f"{run.refused:,}".replace(",", " "),
         f"{run.seconds:.2f}",
         "–" if run.lost else f"{run.seconds / run.floor:.3f}",
+        f"{run.spread:.2f}" if len(run.outcomes) > 1 else "",
         str(target or ""),
         "" if target is None else "**miss**" if run.misses else "pass",
     )
@@ -324,9 +375,10 @@ def row(run: Run) -> tuple[str, ...]:
 
 def table(rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table that is a table in a terminal, too."""
-    lines = [HEAD, *rows]
+    kept = [index for index in range(len(HEAD)) if any(row[index] for row in rows)]
+    lines = [[row[index] for index in kept] for row in (HEAD, *rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    left = (0, len(HEAD) - 2, len(HEAD) - 1)
+    left = [at for at, index in enumerate(kept) if HEAD[index] in ("", "target")]
 
     def line(cells: Sequence[str]) -> str:
         padded = (
@@ -339,7 +391,7 @@ def table(rows: Sequence[Sequence[str]]) -> str:
         "-" * width if index in left else "-" * (width - 1) + ":"
         for index, width in enumerate(widths)
     ]
-    return "\n".join([line(HEAD), line(rule), *map(line, rows)])
+    return "\n".join([line(lines[0]), line(rule), *map(line, lines[1:])])
 
 
 def notes(run: Run) -> Iterator[str]:

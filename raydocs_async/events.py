@@ -3,7 +3,8 @@
 ::
 
     CallStarted ─ AttemptStarted ┬ AttemptEnded ─ RetryScheduled ─ … ─ CallEnded
-                                 └ WindowOpened, Paused, ForeignUse: by the reply's headers
+                                 └ WindowOpened, Paused, ForeignUse: by the reply's headers;
+                                   SharedLimitJoined, SharedLimitContended, SharedLimitLost
 
 Every `CallStarted` is followed by one `CallEnded`, and every `AttemptStarted` by one
 `AttemptEnded`, also when the call is cancelled or the client closed. The hook is called in the
@@ -33,6 +34,9 @@ __all__ = [
     "Hook",
     "Paused",
     "RetryScheduled",
+    "SharedLimitContended",
+    "SharedLimitJoined",
+    "SharedLimitLost",
     "WindowOpened",
 ]
 
@@ -127,7 +131,36 @@ class ForeignUse:
     """Hits of the window that were theirs so far, at least."""
 
 
-RateLimitEvent: TypeAlias = WindowOpened | Paused | ForeignUse
+@frozen(kw_only=True)
+class SharedLimitJoined:
+    """This process shares the window with the others of its address from now on."""
+
+    processes: int
+    """Processes that share the window, this one included."""
+
+
+@frozen(kw_only=True)
+class SharedLimitContended:
+    """Calls wait for hits that are kept for another process, which had fewer; once a window."""
+
+    waiting: int
+    """Calls that wait in the other processes."""
+
+
+@frozen(kw_only=True)
+class SharedLimitLost:
+    """The store of the shared window has failed.
+
+    This process goes on by the server's headers alone, and tries the store again now and then.
+    """
+
+    reason: str
+    """The failure in words."""
+
+
+RateLimitEvent: TypeAlias = (
+    WindowOpened | Paused | ForeignUse | SharedLimitJoined | SharedLimitContended | SharedLimitLost
+)
 """A change of the rate limit, which concerns every call."""
 Event: TypeAlias = (
     CallStarted | AttemptStarted | AttemptEnded | RetryScheduled | CallEnded | RateLimitEvent

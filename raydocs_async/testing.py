@@ -76,12 +76,14 @@ def build_session(
 def raydocs_sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     """A running `Sandbox`, which ``RaydocsClient()`` finds by the environment.
 
-    While the test runs, ``$RAYDOCS_BASE_URL`` and ``$RAYDOCS_API_TOKEN`` lead to the sandbox. It
+    While the test runs, ``$RAYDOCS_BASE_URL`` and ``$RAYDOCS_API_TOKEN`` lead to the sandbox, and
+    ``$RAYDOCS_SHARED_LIMIT`` is not set, because it shares the limit of the service. The sandbox
     runs in a thread, so tests with every async plugin and tests without async can use it.
     """
     with _in_a_thread(Sandbox()) as api:
         monkeypatch.setenv("RAYDOCS_BASE_URL", api.url)
         monkeypatch.setenv("RAYDOCS_API_TOKEN", api.token)
+        monkeypatch.delenv("RAYDOCS_SHARED_LIMIT", raising=False)
         yield api
 
 

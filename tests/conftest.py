@@ -29,10 +29,13 @@ def pytest_asyncio_loop_factories(
     return loops
 
 
+SETTINGS = ("RAYDOCS_API_TOKEN", "RAYDOCS_BASE_URL", "RAYDOCS_SHARED_LIMIT")
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the machine that runs the tests reaches a client."""
-    for name in ("RAYDOCS_API_TOKEN", "RAYDOCS_BASE_URL", "NETRC", "SSL_CERT_FILE"):
+    for name in (*SETTINGS, "NETRC", "SSL_CERT_FILE"):
         monkeypatch.delenv(name, raising=False)
     for scheme in ("http", "https", "all", "no"):
         monkeypatch.delenv(f"{scheme}_proxy", raising=False)

@@ -15,6 +15,7 @@ from tests.support.clients import SESSION_ID
 
 TESTS_OF_A_USER = """
 import asyncio
+import os
 
 import pytest
 
@@ -32,6 +33,10 @@ def test_found(raydocs_sandbox: Sandbox):
     assert str(asyncio.run(fetch(session_id)).id) == session_id
 
 
+def test_no_shared_limit(raydocs_sandbox: Sandbox):
+    assert "RAYDOCS_SHARED_LIMIT" not in os.environ
+
+
 def test_not_found(raydocs_sandbox: Sandbox):
     assert raydocs_sandbox.stats.requests == 0
     with pytest.raises(NotFoundError):
@@ -46,11 +51,12 @@ def test_the_fixture(tmp_path: Path) -> None:
     (tmp_path / "test_theirs.py").write_text(TESTS_OF_A_USER)
     command = [sys.executable, "-m", "pytest", "-q"]
     alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    alone["RAYDOCS_SHARED_LIMIT"] = str(tmp_path / "limit")
     done = subprocess.run(
         command, cwd=tmp_path, env=alone, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout
-    assert "2 passed" in done.stdout
+    assert "3 passed" in done.stdout
 
 
 def test_built_sessions_have_what_was_asked_for() -> None:

@@ -52,8 +52,10 @@ class Period:
     """Seconds that a window lasts; ``None`` while that is neither configured nor learned."""
     opening: Opening | None = None
     """The last window's opening that we saw; it may be older than the current window."""
-    _learns: bool = field(default=Factory(lambda self: self.seconds is None, takes_self=True))
-    _corrected: bool = False
+    learns: bool = field(default=Factory(lambda self: self.seconds is None, takes_self=True))
+    """True if `seconds` is not configured."""
+    corrected: bool = False
+    """True if a learned length got its second more."""
 
     def end(self, low: float, high: float) -> tuple[float, float]:
         """Return the bounds of the end of a window that was opened between `low` and `high`."""
@@ -63,7 +65,7 @@ class Period:
 
     def drop_learned(self) -> None:
         """Drop a learned length that is too long; a configured one stays."""
-        if self._learns:
+        if self.learns:
             self.seconds = None
 
     def learn(
@@ -86,7 +88,7 @@ class Period:
             Bounds of the window's end, or `UNKNOWN`.
         """
         opening, wait = self.opening, headers.retry_after
-        if not self._learns or opening is None or wait is None:
+        if not self.learns or opening is None or wait is None:
             return UNKNOWN
         if opening.sent_at < began:
             self._correct(opening, ticket, wait)
@@ -101,9 +103,9 @@ class Period:
 
     def _correct(self, opening: Opening, ticket: Ticket, wait: float) -> None:
         """Add a second if the window lasts up to a second longer than expected."""
-        if self.seconds and wait <= 1 and not self._corrected:
+        if self.seconds and wait <= 1 and not self.corrected:
             late = ticket.sent_at - opening.received_at - self.seconds
-            self.seconds, self._corrected = self.seconds + (late < 1), True
+            self.seconds, self.corrected = self.seconds + (late < 1), True
 
     def _explains(self, opening: Opening, ticket: Ticket, wait: float, now: float) -> bool:
         """Return True if the present length agrees with a ``Retry-After``, to within a second."""

@@ -11,10 +11,14 @@ queue is repeated.
 """
 
 import asyncio
+import logging
 import math
+import os
+import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import NoReturn
 
 from attrs import frozen
@@ -23,14 +27,26 @@ from raydocs_async import _settings
 from raydocs_async._affinity import running_loop
 from raydocs_async._headers import NotCounted, Observation
 from raydocs_async._limits import Limiter
+from raydocs_async._limits._claim import Configuration
+from raydocs_async._limits._file import FileStore
+from raydocs_async._limits._member import BEAT, SharedTracker
 from raydocs_async._limits._period import Period
 from raydocs_async._limits._tracker import WindowTracker
-from raydocs_async._limits._values import Lane, RateLimit, RateLimitStatus, Ticket, Wait
+from raydocs_async._limits._values import (
+    Lane,
+    RateLimit,
+    RateLimitStatus,
+    Ticket,
+    Wait,
+    check_shared,
+)
 from raydocs_async.errors import ConfigurationError
 from raydocs_async.events import RateLimitEvent
 
 MAX_IN_FLIGHT = 32
 """Requests in flight at the same time, by default."""
+
+_log = logging.getLogger("raydocs_async")
 
 
 def _answer(waiting: "asyncio.Future[Ticket | Wait]", answer: Ticket | Wait) -> None:
@@ -70,10 +86,12 @@ class RateLimiter(Limiter):
         self._configured = configured = rate_limit or RateLimit()
         self.max_wait, self.max_in_flight = configured.max_wait, max_in_flight
         self._reserve = {Lane.SINGLE: 0, Lane.BULK: configured.reserve}
-        self._tracker = WindowTracker(
+        tracker = WindowTracker(
             limit=configured.requests if rate_limit else None,
             period=Period(configured.per if rate_limit else None),
         )
+        path = _shared_path(configured)
+        self._tracker = self._share(tracker, path) if path else tracker
         # Not a dict, which finds its first key in time linear in the keys deleted before it.
         self._waiters = {
             lane: OrderedDict[asyncio.Future[Ticket | Wait], _Waiter]() for lane in Lane
@@ -83,6 +101,7 @@ class RateLimiter(Limiter):
         }
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._beat_timer: asyncio.TimerHandle | None = None
         self._expected = -math.inf
 
     def __repr__(self) -> str:
@@ -108,6 +127,7 @@ class RateLimiter(Limiter):
             in_flight=len(tracker.in_flight),
             waiting=sum(map(len, self._waiters.values())),
             foreign=window.foreign,
+            processes=tracker.processes,
         )
 
     async def acquire(self, lane: Lane, deadline: float) -> Ticket | Wait:
@@ -154,10 +174,10 @@ class RateLimiter(Limiter):
         if loop is not self._loop:
             if self._loop is not None and not self._loop.is_closed():
                 raise ConfigurationError("this RateLimiter is in use in another event loop")
-            self._tracker.in_flight.clear()
+            self._tracker.forget()
             for waiters in self._waiters.values():
                 waiters.clear()
-            self._loop, self._timer = loop, None
+            self._loop, self._timer, self._beat_timer = loop, None, None
         return loop
 
     async def _queue(self, lane: Lane, waiter: _Waiter) -> Ticket | Wait:
@@ -179,9 +199,8 @@ class RateLimiter(Limiter):
             return Wait(math.inf)
         # If the server's limit differs from the configured one, scale the reserve in proportion.
         requests = self._configured.requests
-        return tracker.admit(
-            ticket, now, self._reserve[lane] * (tracker.limit or requests) // requests
-        )
+        reserve = self._reserve[lane] * (tracker.limit or requests) // requests
+        return tracker.admit(ticket, now, reserve, lane)
 
     def _serve(self, now: float) -> None:
         """Admit the waiters that may go, and set the timer for the first one that may not."""
@@ -242,3 +261,55 @@ class RateLimiter(Limiter):
     def _is_too_late(self, opens_at: float, deadline: float, now: float) -> bool:
         too_long = self._tracker.opens_at(now) - now > self.max_wait
         return opens_at > now and (opens_at > deadline or too_long)
+
+    # -- a limit that processes share -------------------------------------------------------
+
+    def _share(self, tracker: WindowTracker, path: str) -> SharedTracker:
+        token = secrets.token_hex(4)
+        return SharedTracker(
+            store=FileStore(path),
+            owner=lambda: f"{os.getpid()}-{token}",  # another one in a child process
+            configured=Configuration(tracker.limit, tracker.period.seconds),
+            reserve=self._configured.reserve,
+            waiting=self._count_waiting,
+            max_in_flight=self.max_in_flight,
+            arm=self._arm_beat,
+            warn=_warn,
+            tracker=tracker,
+        )
+
+    def _count_waiting(self) -> tuple[int, int]:
+        return len(self._waiters[Lane.SINGLE]), len(self._waiters[Lane.BULK])
+
+    def _arm_beat(self) -> None:
+        if self._beat_timer is None and self._loop is not None:
+            self._beat_timer = self._loop.call_later(BEAT, self._beat)
+
+    def _beat(self) -> None:
+        """Report to the shared limit, and go on so while the process holds a part of it."""
+        self._beat_timer = None
+        now = asyncio.get_running_loop().time()
+        try:
+            if isinstance(self._tracker, SharedTracker) and self._tracker.beat(now):
+                self._arm_beat()
+            self._serve(now)
+        except (KeyboardInterrupt, SystemExit):
+            self._arm_beat()
+            raise
+
+
+def _shared_path(configured: RateLimit) -> str:
+    """Return the absolute path of the shared limit's file; empty if there is none."""
+    value = configured.shared
+    if value is None:
+        value = os.environ.get("RAYDOCS_SHARED_LIMIT", "")
+        check_shared("$RAYDOCS_SHARED_LIMIT", value)
+    return str(Path(value).absolute()) if value else ""
+
+
+def _warn(reason: str) -> None:
+    _log.warning(
+        "the shared rate limit cannot be used, so this process goes on by the server's headers "
+        "alone: %s",
+        reason,
+    )

@@ -6,13 +6,13 @@ changes. It is pure: `now` and the length of pauses are arguments.
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from attrs import define, field
 
 from raydocs_async._headers import Observation, Passed, RateLimitHeaders, Refused, Unseen
 from raydocs_async._limits._period import Interval, Opening, Period
-from raydocs_async._limits._values import Ticket, Wait
+from raydocs_async._limits._values import Lane, Ticket, Wait
 from raydocs_async._limits._window import Window
 from raydocs_async.events import ForeignUse, Paused, RateLimitEvent, WindowOpened
 
@@ -44,21 +44,25 @@ class WindowTracker:
     """When the pause after a refusal ends. Nothing is sent until then, and one probe after it."""
     refusals: int = 0
     """Consecutive 429s; those of one burst count once."""
-
-    _refused_at: float = -math.inf
-    _foreign_before: int = 0
-    _sends_counts: bool = False
+    refused_at: float = -math.inf
+    """When the latest burst of 429s began."""
+    foreign_before: int = 0
+    """Hits of other clients in the window before, at least."""
+    sends_counts: bool = False
     """True if the server has sent a ``Remaining``."""
 
     # -- admission ------------------------------------------------------------------------
 
-    def admit(self, ticket: Ticket, now: float, reserve: int = 0) -> Wait | None:
+    def admit(
+        self, ticket: Ticket, now: float, reserve: int = 0, lane: Lane = Lane.SINGLE
+    ) -> Wait | None:
         """Permit the request of `ticket`, or return when to ask again.
 
         Args:
             ticket: The ticket; if this returns ``None``, it is in flight from now on.
             now: The current time, which becomes `Ticket.sent_at`.
             reserve: Hits of the window to leave to other callers.
+            lane: Ignored here, because the queue of one process orders the lanes by itself.
         """
         if now < self.shut_until:
             return Wait(self.shut_until)
@@ -100,7 +104,7 @@ class WindowTracker:
 
         A server that sends no ``Remaining`` cannot answer a question, so all unseen requests count.
         """
-        if self.window.left is None or not self._sends_counts:
+        if self.window.left is None or not self.sends_counts:
             return self.free
         return self.window.left - len(self.in_flight)
 
@@ -120,7 +124,7 @@ class WindowTracker:
 
     def _exceeds_share(self, in_flight: int, left: float) -> bool:
         """Return True if so many requests in flight are too many while there is foreign use."""
-        shared = self.window.foreign > 0 or self._foreign_before > 0
+        shared = self.window.foreign > 0 or self.foreign_before > 0
         return shared and SHARE * in_flight > left
 
     def _knows_end(self, now: float) -> bool:
@@ -128,7 +132,14 @@ class WindowTracker:
         ends = self.window.ends
         doubt = ends.high - max(ends.low, now)
         # A server that sends no ``Remaining`` would not send a Retry-After, either.
-        return doubt <= REFUSAL_PRECISION or (not self._sends_counts and doubt < math.inf)
+        return doubt <= REFUSAL_PRECISION or (not self.sends_counts and doubt < math.inf)
+
+    processes: ClassVar[None] = None
+    """Processes that share the window; only `SharedTracker` knows any."""
+
+    def forget(self) -> None:
+        """Forget the requests in flight of a closed event loop."""
+        self.in_flight.clear()
 
     # -- observation ----------------------------------------------------------------------
 
@@ -175,10 +186,10 @@ class WindowTracker:
 
     def _pass_without_count(self, ticket: Ticket, most: float, now: float) -> None:
         window = self.window
-        if window.left is None and self._sends_counts:
+        if window.left is None and self.sends_counts:
             return  # a gateway's reply, so the window stays unknown
         # A request sent before a refusal says nothing about the time after it.
-        if window.left is None and ticket.sent_at >= self._refused_at:
+        if window.left is None and ticket.sent_at >= self.refused_at:
             window.left, window.unseen = most, 0
         window.count_unseen(now)
 
@@ -187,7 +198,7 @@ class WindowTracker:
     ) -> None:
         if self.window.is_over_by(ticket, remaining):
             self._follow(ticket, now)
-        self._sends_counts = True
+        self.sends_counts = True
         window = self.window
         window.lower(ticket, remaining, now)
         if self.limit is None:
@@ -201,9 +212,9 @@ class WindowTracker:
         self, ticket: Ticket, headers: RateLimitHeaders, now: float, pause: Callable[[int], float]
     ) -> None:
         # The requests in flight at the time of a 429 belong to the same burst.
-        first = ticket.sent_at >= self._refused_at
+        first = ticket.sent_at >= self.refused_at
         if first:
-            self.refusals, self._refused_at = self.refusals + 1, now
+            self.refusals, self.refused_at = self.refusals + 1, now
         window, wait = self.window, headers.retry_after
         if not window.holds(ticket):
             return
@@ -231,7 +242,7 @@ class WindowTracker:
         self.window.sent += 1
 
     def _start_window(self, began: float, *, opened_after: float) -> None:
-        self._foreign_before = self.window.foreign
+        self.foreign_before = self.window.foreign
         ends = Interval(*self.period.end(opened_after, math.inf))
         self.window = Window(began=began, ends=ends, sent=len(self.in_flight))
 

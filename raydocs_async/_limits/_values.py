@@ -2,6 +2,7 @@
 
 import math
 from enum import IntEnum
+from os import PathLike
 
 from attrs import define, frozen
 
@@ -30,6 +31,10 @@ class RateLimit:
     reserve: int = 0
     """Hits of each window that bulk work leaves to single calls. If replies were lost, bulk work
     may use one of these hits to find out how many are left."""
+    shared: str | PathLike[str] | None = None
+    """A file in which all processes with the same value share one window, such as
+    ``"/run/raydocs/limit"``; its directory must exist, on a local file system. ``None``:
+    ``$RAYDOCS_SHARED_LIMIT``, or not shared if that is not set. ``""``: not shared."""
 
     def __attrs_post_init__(self) -> None:
         _settings.count("requests", self.requests)
@@ -38,6 +43,22 @@ class RateLimit:
             raise ConfigurationError("reserve must be below requests, or bulk work could not start")
         _settings.seconds("per", self.per)
         _settings.seconds("max_wait", self.max_wait)
+        _settings.instance("shared", self.shared, str | PathLike | None)
+        check_shared("shared", self.shared)
+
+
+def check_shared(name: str, value: str | PathLike[str] | None) -> None:
+    """Accept the path of a file, an empty string, or ``None``.
+
+    Raises:
+        ConfigurationError: `value` is a URL.
+    """
+    scheme, found, _ = str(value).partition("://")
+    if found:
+        raise ConfigurationError(
+            f"{name} must be the path of a file that the processes share, not a {scheme} URL; "
+            "this version shares a limit among the processes of one machine only"
+        )
 
 
 @frozen(kw_only=True)
@@ -59,7 +80,11 @@ class RateLimitStatus:
     waiting: int
     """Calls in the queue."""
     foreign: int
-    """Hits of this window that other clients on the same address made, at least."""
+    """Hits of this window that other clients on the same address made, at least; with a shared
+    limit, those that do not share it."""
+    processes: int | None = None
+    """Processes that share the window, this one included; ``None`` if the limit is not shared, or
+    while its store cannot be used."""
 
 
 class Lane(IntEnum):

@@ -30,6 +30,7 @@ _COMMAND_LINE_TERMS: Final = {
     "; give token= instead": "",
     ", or allow_http=True if you mean it": "",
     "allow it by overwrite=True": "replace it with --overwrite",
+    "shared must": "--shared-limit must",
     "get_document shows": "`raydocs-async document` shows",
     "get_result shows": "`raydocs-async result` shows",
 }
@@ -52,7 +53,12 @@ def open_client(options: ConnectionOptions) -> RaydocsClient:
     """
     requests, per = options["rate_limit"]
     try:
-        limit = RateLimit(requests=requests, per=per, max_wait=options["max_wait"])
+        limit = RateLimit(
+            requests=requests,
+            per=per,
+            max_wait=options["max_wait"],
+            shared=options["shared_limit"],
+        )
         return RaydocsClient(read_token(options["token_file"]), rate_limit=limit)
     except ConfigurationError as exc:
         raise CannotStart(message_for(exc)) from None

@@ -42,7 +42,7 @@ def run(output: str | None, *, quiet: bool) -> ExitCode:
 
 
 async def _fetch_sessions(api: Sandbox, recorder: Recorder, *, quiet: bool) -> None:
-    limit = RateLimit(requests=LIMIT, per=WINDOW)
+    limit = RateLimit(requests=LIMIT, per=WINDOW, shared="")
     async with api:
         client = RaydocsClient(api.token, base_url=api.url, rate_limit=limit)
         await fetch_all(client, api.ids(SESSIONS), recorder)

@@ -24,6 +24,8 @@ class ConnectionOptions(TypedDict):
     token_file: str | None
     rate_limit: tuple[int, float]
     """Requests, and the seconds of the window in which the service allows them."""
+    shared_limit: str | None
+    """Path of the file by which processes share the limit; ``None``: as the environment says."""
     max_wait: float
     """Seconds."""
 
@@ -153,6 +155,13 @@ _token_file_option = click.option(
     metavar="PATH|-",
     help="Read the token from a file, or from standard input.",
 )
+_shared_limit_option = click.option(
+    "--shared-limit",
+    type=click.Path(),
+    metavar="PATH",
+    help="Share the limit with all processes of this machine that name the same file; "
+    "by default $RAYDOCS_SHARED_LIMIT, if set.",
+)
 _max_wait_option = click.option(
     "--max-wait",
     type=BoundedFloat(0, min_open=True),
@@ -169,4 +178,4 @@ def connection_options(function: Function) -> Function:
         "The service's rate limit. The server's headers override the number of requests; "
         "they never say the window's length."
     )
-    return _token_file_option(limit_option(_max_wait_option(function)))
+    return _token_file_option(limit_option(_shared_limit_option(_max_wait_option(function))))

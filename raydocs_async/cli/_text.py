@@ -45,6 +45,12 @@ def window(status: RateLimitStatus) -> str:
     return "window opening" if status.in_flight else ""
 
 
+def sharing(status: RateLimitStatus) -> str:
+    """Return how many processes share the limit: ``3 processes``; empty for one alone."""
+    shared = status.processes is not None and status.processes > 1
+    return f"{status.processes} processes" if shared else ""
+
+
 def service(progress: Progress) -> str:
     """Return the rate limit's state, or in an outage ``service not answering for 12 s``."""
     if progress.outage is not None:
@@ -86,6 +92,7 @@ def fit_bar(progress: Progress, seconds: float, columns: int) -> tuple[int, str]
     when, soon = state.removeprefix("window ").removeprefix("service "), end.removeprefix("about ")
     least = soon if progress.outage is None else when
     steps = (
+        (20, (done, failed, state, sharing(progress.rate_limit), end)),
         (20, (done, failed, state, end)),
         (10, (done, failed, state, end)),
         (10, (done, failed, when, soon)),
@@ -109,6 +116,7 @@ def progress_line(progress: Progress, seconds: float) -> str:
         failed,
         speed(progress, seconds),
         service(progress),
+        sharing(progress.rate_limit),
         time_left(progress),
     )
     return ", ".join(filter(None, parts))

@@ -49,7 +49,8 @@ async def api() -> AsyncIterator[Sandbox]:
 @pytest.fixture
 def environment(api: Sandbox) -> dict[str, str]:
     """The environment of a command that talks to the sandbox."""
-    kept = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    unwanted = ("NO_COLOR", "RAYDOCS_SHARED_LIMIT")
+    kept = {name: value for name, value in os.environ.items() if name not in unwanted}
     return kept | {"RAYDOCS_BASE_URL": api.url, "RAYDOCS_API_TOKEN": api.token, "TERM": "xterm"}
 
 

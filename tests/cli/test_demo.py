@@ -28,6 +28,15 @@ def run(directory: Path, *arguments: str) -> tuple[str, str]:
     return done.stdout, done.stderr
 
 
+def test_the_limit_of_the_service_stays_out_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its sandbox has a limit of its own, whatever limit the environment shares."""
+    monkeypatch.setenv("RAYDOCS_SHARED_LIMIT", str(tmp_path / "limit"))
+    run(tmp_path, "-o", "out.jsonl")
+    assert not (tmp_path / "limit").exists()
+
+
 def test_everything_is_fetched(tmp_path: Path) -> None:
     """All sessions are in the file despite the faults, and the summary counts the requests."""
     out, err = run(tmp_path, "-o", "out.jsonl")

@@ -156,6 +156,20 @@ async def test_an_outage_ends_it(run: Run, api: Sandbox, ids_file: Path, out: Pa
     assert " HTTP 503" in done.err
 
 
+async def test_a_shared_limit(run: Run, ids_file: Path, out: Path, tmp_path: Path) -> None:
+    """The job shares its limit by the file that the option or the environment names."""
+    done = await run("fetch", "-i", "ids.txt", "-o", "out.jsonl", "--shared-limit", "limit")
+    assert done.code == 0
+    assert (tmp_path / "limit").read_bytes().startswith(b"raydocs limit ")
+
+
+async def test_a_shared_limit_that_cannot_be_used(run: Run, ids_file: Path) -> None:
+    """The job goes on by the server's headers alone, and says so once."""
+    done = await run("fetch", "-i", "ids.txt", "-o", "out.jsonl", "--shared-limit", "missing/limit")
+    assert done.code == 0
+    assert done.err.count("by the server's headers alone") == 1
+
+
 async def test_a_full_disk(run: Run, ids_file: Path) -> None:
     """A full disk stops the job with a message."""
     done = await run("fetch", "-i", "ids.txt", "-o", "/dev/full")

@@ -65,6 +65,33 @@ def test_window(limit: RateLimitStatus, text: str) -> None:
     assert _text.window(limit) == text
 
 
+@pytest.mark.parametrize(
+    ("processes", "text"), [(None, ""), (1, ""), (2, "2 processes"), (8, "8 processes")]
+)
+def test_sharing(processes: int | None, text: str) -> None:
+    """The number of processes shows where several share the limit."""
+    assert _text.sharing(evolve(status(), processes=processes)) == text
+
+
+SHARED = evolve(progress(), rate_limit=evolve(status(remaining=0, resets_in=22.4), processes=3))
+
+
+def test_line_of_a_shared_limit() -> None:
+    """A line of a log says how many processes share the limit."""
+    assert _text.progress_line(SHARED, 60.0) == (
+        "120 of 300 sessions, 120 a minute, window opens in 23 s, 3 processes, "
+        "about 1 min 30 s to go"
+    )
+
+
+def test_a_wide_terminal_shows_the_processes() -> None:
+    """In a narrow one, they are the first words to go."""
+    assert "3 processes" in _text.fit_bar(SHARED, 60.0, 110)[1]
+    bar, words = _text.fit_bar(SHARED, 60.0, 90)
+    assert bar == 20
+    assert "process" not in words
+
+
 def test_line() -> None:
     """A line of a log has the whole progress."""
     assert _text.progress_line(progress(failed=2), 60.0) == (

@@ -63,6 +63,8 @@ async def building(http_session: aiohttp.ClientSession, trace: aiohttp.TraceConf
     RaydocsClient(rate_limit=None, retry=RetryPolicy(attempts=1, initial=0.1, maximum=2))
     RaydocsClient(rate_limit=RateLimit(requests=10, per=1, max_wait=5, reserve=2))
     RaydocsClient(rate_limit=RateLimiter(RateLimit(), max_in_flight=4))
+    RaydocsClient(rate_limit=RateLimit(shared="/run/raydocs/limit"))
+    RaydocsClient(rate_limit=RateLimit(shared=Path("/run/raydocs/limit")))
     RaydocsClient(http_session=http_session, max_response_bytes=10, max_connections=2)
     RaydocsClient(allow_http=True, attempt_timeout=1, trace_configs=[trace])
     RaydocsClient("token", "https://api.example")  # type: ignore[call-arg]
@@ -230,6 +232,21 @@ def told(event: events.Event) -> None:
             assert_type(hits, int)
         case events.Paused(seconds=seconds):
             assert_type(seconds, float)
+        case _:
+            told_of_sharing(event)
+
+
+def told_of_sharing(
+    event: events.SharedLimitJoined | events.SharedLimitContended | events.SharedLimitLost,
+) -> None:
+    """The other kinds are those of a shared limit."""
+    match event:
+        case events.SharedLimitJoined(processes=processes):
+            assert_type(processes, int)
+        case events.SharedLimitContended(waiting=waiting):
+            assert_type(waiting, int)
+        case events.SharedLimitLost(reason=reason):
+            assert_type(reason, str)
 
 
 async def tested(sandbox: Sandbox) -> None:

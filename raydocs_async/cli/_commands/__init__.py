@@ -5,6 +5,7 @@ group. These modules import only what help needs; `_lazy` imports the rest.
 """
 
 import io
+import logging
 
 import click
 
@@ -55,8 +56,17 @@ def command_line() -> None:
     """Read extraction sessions from Raydocs, within its rate limit."""
 
 
+class _Warnings(logging.Handler):
+    """Prints the library's warnings, such as a shared limit that cannot be used."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a warning."""
+        say(record.getMessage(), MAX_MESSAGE)
+
+
 def execute() -> int:
     """Run the command line of this process, and return its exit code."""
+    logging.getLogger("raydocs_async").addHandler(_Warnings(logging.WARNING))
     # In click's standalone mode, exit codes and messages would be click's own, and messages would
     # reach the terminal with control characters from the arguments.
     try:

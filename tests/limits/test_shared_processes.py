@@ -1,0 +1,135 @@
+"""Real processes that share a limit by a file, and what may happen to them."""
+
+import asyncio
+import random
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from raydocs_async.sandbox import Sandbox
+from tests.support import sharer
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
+
+LIMIT, WINDOW = 60, 1.0
+Process = asyncio.subprocess.Process
+
+HOLDER = """
+import fcntl, os, sys, time
+file = os.open(sys.argv[1], os.O_RDWR)
+fcntl.flock(file, fcntl.LOCK_EX)
+print("locked", flush=True)
+time.sleep(60)
+"""
+
+
+async def spawn(*arguments: object) -> Process:
+    """Start a process of Python."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        *map(str, arguments),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+
+
+async def line(process: Process) -> str:
+    """Return the next line that a process prints."""
+    assert process.stdout is not None
+    return (await process.stdout.readline()).decode().strip()
+
+
+@asynccontextmanager
+async def sharers(api: Sandbox, file: Path, count: int, each: int) -> AsyncIterator[list[Process]]:
+    """Run processes that share a file, started together; kill those that are left."""
+    processes = [
+        await spawn(sharer.__file__, api.url, file, LIMIT, WINDOW, number * each, each)
+        for number in range(count)
+    ]
+    try:
+        for process in processes:
+            assert await line(process) == "ready"
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write(b"go\n")
+        yield processes
+    finally:
+        for process in processes:
+            if process.returncode is None:
+                process.kill()
+            await process.communicate()
+
+
+async def output(process: Process) -> list[str]:
+    """Wait for the end of a process that fetches everything; return its lines."""
+    printed, _ = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 0
+    return printed.decode().splitlines()
+
+
+def sandbox() -> Sandbox:
+    """Return a server with a short window."""
+    return Sandbox(limit=LIMIT, window=WINDOW, sessions=500, latency=0.01, token="sandbox-token")
+
+
+async def test_processes_share_a_window_without_a_single_refusal(tmp_path: Path) -> None:
+    """Four processes get 300 sessions in five windows, and the server refuses none of them."""
+    async with sandbox() as api, sharers(api, tmp_path / "limit", 4, 75) as processes:
+        lines = [await output(process) for process in processes]
+        assert [len(each) for each in lines] == [75] * 4
+        assert api.stats.throttled == 0
+        assert api.stats.accepted == 300
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_process_killed_at_any_moment_leaves_no_lock_and_no_debt(
+    tmp_path: Path, seed: int
+) -> None:
+    """The others fetch everything, with a refusal at most for what the dead one held."""
+    async with sandbox() as api, sharers(api, tmp_path / "limit", 3, 75) as processes:
+        victim, *others = processes
+        for _ in range(random.Random(seed).randrange(1, 60)):
+            await line(victim)
+        victim.send_signal(signal.SIGKILL)
+        lines = [await output(process) for process in others]
+        assert [len(each) for each in lines] == [75] * 2
+        assert api.stats.throttled <= 1
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_a_process_stopped_at_any_moment_goes_on(tmp_path: Path, seed: int) -> None:
+    """The others do not wait for it, and it finishes its own work after them."""
+    async with sandbox() as api, sharers(api, tmp_path / "limit", 3, 75) as processes:
+        victim, *others = processes
+        for _ in range(random.Random(seed).randrange(1, 60)):
+            await line(victim)
+        victim.send_signal(signal.SIGSTOP)
+        lines = [await output(process) for process in others]
+        victim.send_signal(signal.SIGCONT)
+        await output(victim)
+        assert [len(each) for each in lines] == [75] * 2
+        assert api.stats.throttled <= 2
+
+
+async def test_a_stopped_holder_of_the_lock_stops_nobody(tmp_path: Path) -> None:
+    """The process goes on by the headers alone, and says so once."""
+    file = tmp_path / "limit"
+    file.touch()
+    holder = await spawn("-c", HOLDER, file)
+    try:
+        assert await line(holder) == "locked"
+        holder.send_signal(signal.SIGSTOP)
+        async with sandbox() as api, sharers(api, file, 1, 75) as processes:
+            lines = await output(processes[0])
+            warnings = [each for each in lines if each.startswith("WARNING")]
+            assert len(lines) == 75 + len(warnings)
+            assert len(warnings) == 1
+            assert "by the server's headers alone" in warnings[0]
+            assert "another process holds its lock" in warnings[0]
+    finally:
+        holder.kill()
+        await holder.communicate()
