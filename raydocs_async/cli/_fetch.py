@@ -44,7 +44,8 @@ def run(options: FetchOptions, connection: ConnectionOptions) -> ExitCode:
     resumption = describe_resumption(sys.argv[1:], sources, resume=options.resume)
     output = recorder.output
     unfinished = [LocatedId(each, output.name, kept) for each, kept in output.unfinished.items()]
-    ids = select_ids((*sources, unfinished), options.shard, output.finished_ids)
+    known = output.finished_ids | (recorder.errors.finished_ids if recorder.errors else set())
+    ids = select_ids((*sources, unfinished), options.shard, known)
     return run_and_report(
         fetch_all(client, ids, recorder),
         recorder,
@@ -117,11 +118,12 @@ def _run(job: Coroutine[Any, Any, None], recorder: Recorder) -> tuple[ExitCode, 
     except (OutputError, OSError) as error:
         return ExitCode.FAILED, f"Stopped: {error}"
     counts = recorder.counts
-    if not (counts.written or counts.failed or recorder.output.finished_ids):
+    earlier = recorder.failed_earlier
+    if not (counts.written or counts.failed or earlier or recorder.output.finished_ids):
         return ExitCode.OK, "There were no ids to fetch"
     # Before RETRY_LATER: scripts would repeat the command, and a person would never look at the
     # ids that failed permanently.
-    if counts.failed > counts.temporary:
+    if counts.failed > counts.temporary or earlier:
         return ExitCode.FAILED, ""
     if left := counts.unfinished + counts.temporary:
         reason = f"Not done: {_text.plural(left, 'session')} to fetch again later"
@@ -154,10 +156,12 @@ def _summarize(recorder: Recorder, seconds: float) -> str:
         (counts.unfinished, "not finished yet"),
         (len(output.finished_ids), "were there already"),
         (counts.failed, "failed"),
+        (recorder.failed_earlier, "failed earlier"),
     )
     written = f"{_text.plural(counts.written, 'session')} written to {output.name}"
     more = "".join(f", {number} {state}" for number, state in details if number)
-    reasons = f" ({errors.name} has the reasons)" if counts.failed and errors else ""
+    has_reasons = errors and (counts.failed or recorder.failed_earlier)
+    reasons = f" ({errors.name} has the reasons)" if errors and has_reasons else ""
     return f"{written} in {_text.duration(seconds)}{more}{reasons}."
 
 
@@ -178,10 +182,7 @@ def _check_options(options: FetchOptions, token_file: str | None) -> None:
 
 
 def _open_recorder(options: FetchOptions) -> Recorder:
-    """Open both files, or change neither of them.
-
-    The errors file is emptied, because all failed ids are fetched again.
-    """
+    """Open both files, or lose nothing of either of them."""
     output, errors, resume = options.output, options.errors, options.resume
     opened: list[JsonLinesFile] = []
     try:
@@ -191,9 +192,11 @@ def _open_recorder(options: FetchOptions) -> Recorder:
         if errors:
             opened.append(JsonLinesFile.open(errors, FailureRecord, resume=resume))
         _refuse_other_shard(opened[0], options.shard)
-        opened[0].repair()
-        for file in opened[1:]:
-            file.truncate()
+        # The output comes last, or before the truncation: it is the one that can be refused.
+        for file in opened[:1] if options.retry_failed else reversed(opened):
+            file.repair()
+        if options.retry_failed:
+            opened[1].truncate()
     except BaseException:
         for file in opened:
             file.discard()

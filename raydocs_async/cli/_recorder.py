@@ -49,6 +49,11 @@ class Recorder:
     """Hints for the failures that were shown, by the name of the failure, as ``HTTP 404``."""
 
     @property
+    def failed_earlier(self) -> int:
+        """Ids that have failed permanently in an earlier run, and are not tried again."""
+        return len(self.errors.finished_ids) if self.errors else 0
+
+    @property
     def files(self) -> tuple[JsonLinesFile, ...]:
         """The output file, and the errors file if there is one."""
         return (self.output, self.errors) if self.errors else (self.output,)
@@ -121,6 +126,7 @@ def build_failure_record(failed: Failed) -> dict[str, Any]:
     return {
         "id": str(failed.id),
         "where": _location(failed),
+        "is_permanent": exit_code_for(error) != ExitCode.RETRY_LATER,
         "error": {
             "type": type(error).__name__,
             "message": error.message,
