@@ -119,13 +119,14 @@ def _run(job: Coroutine[Any, Any, None], recorder: Recorder) -> tuple[ExitCode, 
         return ExitCode.FAILED, f"Stopped: {error}"
     counts = recorder.counts
     earlier = recorder.failed_earlier
-    if not (counts.written or counts.failed or earlier or recorder.output.finished_ids):
+    done = counts.written or counts.failed or counts.not_fetched
+    if not (done or earlier or recorder.output.finished_ids):
         return ExitCode.OK, "There were no ids to fetch"
     # Before RETRY_LATER: scripts would repeat the command, and a person would never look at the
     # ids that failed permanently.
-    if counts.failed > counts.temporary or earlier:
+    if counts.failed or earlier:
         return ExitCode.FAILED, ""
-    if left := counts.unfinished + counts.temporary:
+    if left := counts.unfinished + counts.not_fetched:
         reason = f"Not done: {_text.plural(left, 'session')} to fetch again later"
         return ExitCode.RETRY_LATER, reason
     return ExitCode.OK, ""
@@ -155,14 +156,17 @@ def _summarize(recorder: Recorder, seconds: float) -> str:
         (counts.unsuccessful, "with status failed"),
         (counts.unfinished, "not finished yet"),
         (len(output.finished_ids), "were there already"),
+        (counts.not_fetched, "not fetched"),
         (counts.failed, "failed"),
         (recorder.failed_earlier, "failed earlier"),
     )
     written = f"{_text.plural(counts.written, 'session')} written to {output.name}"
     more = "".join(f", {number} {state}" for number, state in details if number)
-    has_reasons = errors and (counts.failed or recorder.failed_earlier)
-    reasons = f" ({errors.name} has the reasons)" if errors and has_reasons else ""
-    return f"{written} in {_text.duration(seconds)}{more}{reasons}."
+    summary = f"{written} in {_text.duration(seconds)}{more}"
+    if not (counts.failed or counts.not_fetched or recorder.failed_earlier):
+        return f"{summary}."
+    where = f"{errors.name} has" if errors else "--errors FILE keeps"
+    return f"{summary} ({where} the reasons)."
 
 
 def _check_options(options: FetchOptions, token_file: str | None) -> None:
