@@ -95,14 +95,16 @@ def test_a_retry_after_is_heeded() -> None:
     [
         (22.0, 0.0, 0.0, 20.0),
         (21.9, 0.0, 0.0, 19.9),
-        (21.9, 20.0, 0.0, 21.9),
-        (21.9, 0.0, 20.0, 21.9),
+        (21.9, 20.0, 0.0, 20.0),
+        (21.9, 0.0, 20.0, 20.0),
+        (20.0, 20.0, 0.0, 20.0),
+        (19.0, 20.0, 0.0, 19.0),
         (12.0, 0.0, 0.0, 10.0),
         (11.9, 0.0, 0.0, 11.9),
     ],
 )
 def test_the_last_poll(left: float, after: float, share: float, pause: float) -> None:
-    """It comes 2 s before the deadline, unless that would break another rule."""
+    """It comes 2 s before the deadline, or later if another rule does not allow that."""
     schedule = PollSchedule(10.0)
     assert pauses(schedule, *[session("ready", "completed")] * 20)[-1] == LONGEST_INTERVAL
     schedule._next = 20.0
