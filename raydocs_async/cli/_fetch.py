@@ -44,7 +44,8 @@ def run(options: FetchOptions, connection: ConnectionOptions) -> ExitCode:
     resumption = describe_resumption(sys.argv[1:], sources, resume=options.resume)
     output = recorder.output
     unfinished = [LocatedId(each, output.name, kept) for each, kept in output.unfinished.items()]
-    ids = select_ids((*sources, unfinished), options.shard, output.finished_ids)
+    known = output.finished_ids | (recorder.errors.finished_ids if recorder.errors else set())
+    ids = select_ids((*sources, unfinished), options.shard, known)
     return run_and_report(
         fetch_all(client, ids, recorder),
         recorder,
@@ -117,13 +118,15 @@ def _run(job: Coroutine[Any, Any, None], recorder: Recorder) -> tuple[ExitCode, 
     except (OutputError, OSError) as error:
         return ExitCode.FAILED, f"Stopped: {error}"
     counts = recorder.counts
-    if not (counts.written or counts.failed or recorder.output.finished_ids):
+    earlier = recorder.failed_earlier
+    done = counts.written or counts.failed or counts.not_fetched
+    if not (done or earlier or recorder.output.finished_ids):
         return ExitCode.OK, "There were no ids to fetch"
     # Before RETRY_LATER: scripts would repeat the command, and a person would never look at the
     # ids that failed permanently.
-    if counts.failed > counts.temporary:
+    if counts.failed or earlier:
         return ExitCode.FAILED, ""
-    if left := counts.unfinished + counts.temporary:
+    if left := counts.unfinished + counts.not_fetched:
         reason = f"Not done: {_text.plural(left, 'session')} to fetch again later"
         return ExitCode.RETRY_LATER, reason
     return ExitCode.OK, ""
@@ -153,12 +156,17 @@ def _summarize(recorder: Recorder, seconds: float) -> str:
         (counts.unsuccessful, "with status failed"),
         (counts.unfinished, "not finished yet"),
         (len(output.finished_ids), "were there already"),
+        (counts.not_fetched, "not fetched"),
         (counts.failed, "failed"),
+        (recorder.failed_earlier, "failed earlier"),
     )
     written = f"{_text.plural(counts.written, 'session')} written to {output.name}"
     more = "".join(f", {number} {state}" for number, state in details if number)
-    reasons = f" ({errors.name} has the reasons)" if counts.failed and errors else ""
-    return f"{written} in {_text.duration(seconds)}{more}{reasons}."
+    summary = f"{written} in {_text.duration(seconds)}{more}"
+    if not (counts.failed or counts.not_fetched or recorder.failed_earlier):
+        return f"{summary}."
+    where = f"{errors.name} has" if errors else "--errors FILE keeps"
+    return f"{summary} ({where} the reasons)."
 
 
 def _check_options(options: FetchOptions, token_file: str | None) -> None:
@@ -178,10 +186,7 @@ def _check_options(options: FetchOptions, token_file: str | None) -> None:
 
 
 def _open_recorder(options: FetchOptions) -> Recorder:
-    """Open both files, or change neither of them.
-
-    The errors file is emptied, because all failed ids are fetched again.
-    """
+    """Open both files, or lose nothing of either of them."""
     output, errors, resume = options.output, options.errors, options.resume
     opened: list[JsonLinesFile] = []
     try:
@@ -191,9 +196,11 @@ def _open_recorder(options: FetchOptions) -> Recorder:
         if errors:
             opened.append(JsonLinesFile.open(errors, FailureRecord, resume=resume))
         _refuse_other_shard(opened[0], options.shard)
-        opened[0].repair()
-        for file in opened[1:]:
-            file.truncate()
+        # The output comes last, or before the truncation: it is the one that can be refused.
+        for file in opened[:1] if options.retry_failed else reversed(opened):
+            file.repair()
+        if options.retry_failed:
+            opened[1].truncate()
     except BaseException:
         for file in opened:
             file.discard()

@@ -51,6 +51,7 @@ class FetchOptions(NamedTuple):
     errors: str | None
     shard: Shard
     resume: bool
+    retry_failed: bool
     quiet: bool
 
 

@@ -33,12 +33,11 @@ from raydocs_async.cli._shard import Shard
 from raydocs_async.cli._streams import find_standard_stream, write_all
 
 _CHUNK: Final = 1 << 20
-_REMEDIES: Final = {
-    SessionRecord: "continue it with --resume",
-    # The failed ids are fetched again, so their old failures are of no more use.
-    FailureRecord: "--resume replaces it",
+_AGAIN: Final = {
+    SessionRecord: "sessions to fetch again, because they were not finished",
+    FailureRecord: "ids to try again, because their failures were temporary",
 }
-"""Uses of a file that has content, by the type of its records."""
+"""Descriptions of the ids whose lines are dropped, by the type of the records."""
 _OTHER_FORMATS: Final = re.compile(
     r"\.(7z|arrow|avro|br|bz2|csv|db|duckdb|feather|html|json|lz4|ods|orc|parquet|pq|sqlite3?|tar"
     r"|tgz|tsv|xlsx?|xml|xz|ya?ml|zip|zst)(\.gz)?\Z",
@@ -54,9 +53,15 @@ class JsonLinesFile:
     """A file that grows by whole lines; it can be closed while a thread writes to it."""
 
     def __init__(
-        self, file: OutputFile, state: ResumeState | None = None, *, is_gzip: bool = False
+        self,
+        file: OutputFile,
+        state: ResumeState | None = None,
+        *,
+        record_type: RecordType = SessionRecord,
+        is_gzip: bool = False,
     ) -> None:
         self._file = file
+        self._record_type = record_type
         self._state = state or ResumeState()
         self._is_gzip = is_gzip
         self._writer = GzipWriter() if is_gzip else None
@@ -90,7 +95,7 @@ class JsonLinesFile:
         except BaseException:
             file.discard()
             raise
-        return cls(file, state, is_gzip=is_gzip)
+        return cls(file, state, record_type=record_type, is_gzip=is_gzip)
 
     @property
     def name(self) -> str:
@@ -99,7 +104,7 @@ class JsonLinesFile:
 
     @property
     def finished_ids(self) -> set[str]:
-        """Ids in lower case that an earlier run wrote, and that need not be fetched again."""
+        """Ids in lower case that an earlier run wrote, and that are not fetched again."""
         return self._state.finished
 
     @property
@@ -133,7 +138,7 @@ class JsonLinesFile:
         Raises:
             CannotStart: that is impossible; the file is unchanged.
         """
-        self._file.warnings.extend(self._state.describe_drops(self.name))
+        self._file.warnings.extend(self._state.describe_drops(self.name, _AGAIN[self._record_type]))
         if not self._state.is_intact:
             try:
                 self._rewrite(self._state.spans, b"\n" * self._state.lacks_newline)
@@ -217,6 +222,7 @@ class JsonLinesFile:
         if self._file.is_own:
             self._file.raw.truncate(0)
             self._size = 0
+        self._state = ResumeState()
 
     def discard(self) -> None:
         """Close the file without having written to it, and remove it if `open` created it."""
@@ -276,7 +282,7 @@ def _scan_content(
             raise CannotStart(f"{file.name} is not a regular file, so it cannot be compressed")
         return ResumeState()
     if file.size and not resume:
-        raise CannotStart(f"{file.name} exists already; {_REMEDIES[record_type]}, or move it away")
+        raise CannotStart(f"{file.name} exists already; continue it with --resume, or move it away")
     content, gzip_reader = _open_content(file, is_gzip=is_gzip)
 
     def is_damaged() -> bool:

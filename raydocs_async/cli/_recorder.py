@@ -32,8 +32,9 @@ class Counts:
     unfinished: int = 0
     """Written sessions that the service is still working on."""
     failed: int = 0
-    temporary: int = 0
-    """Failed ids that may succeed in another run."""
+    """Ids that failed permanently."""
+    not_fetched: int = 0
+    """Ids that failed, and may succeed in another run."""
 
 
 @define
@@ -49,6 +50,11 @@ class Recorder:
     """Hints for the failures that were shown, by the name of the failure, as ``HTTP 404``."""
 
     @property
+    def failed_earlier(self) -> int:
+        """Ids that have failed permanently in an earlier run, and are not tried again."""
+        return len(self.errors.finished_ids) if self.errors else 0
+
+    @property
     def files(self) -> tuple[JsonLinesFile, ...]:
         """The output file, and the errors file if there is one."""
         return (self.output, self.errors) if self.errors else (self.output,)
@@ -62,8 +68,9 @@ class Recorder:
         if isinstance(outcome, Fetched):
             await call_blocking(self._write_session, outcome)
             return
-        self.counts.failed += 1
-        self.counts.temporary += exit_code_for(outcome.error) == ExitCode.RETRY_LATER
+        is_permanent = _is_permanent(outcome)
+        self.counts.failed += is_permanent
+        self.counts.not_fetched += not is_permanent
         if self.errors is not None:
             record = msgspec.json.encode(build_failure_record(outcome))
             await call_blocking(_write, self.errors, record)
@@ -121,6 +128,7 @@ def build_failure_record(failed: Failed) -> dict[str, Any]:
     return {
         "id": str(failed.id),
         "where": _location(failed),
+        "is_permanent": _is_permanent(failed),
         "error": {
             "type": type(error).__name__,
             "message": error.message,
@@ -145,3 +153,8 @@ def _body_fields(error: APIResponseValidationError) -> dict[str, Any]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         value = body.decode("utf-8", "backslashreplace")
     return {"payload": value, "payload_size": getattr(error, "payload_size", len(body))}
+
+
+def _is_permanent(failed: Failed) -> bool:
+    """Return True if another run will not help."""
+    return exit_code_for(failed.error) != ExitCode.RETRY_LATER

@@ -54,8 +54,13 @@ class FailureRecord(msgspec.Struct):
 
     id: str
     error: dict[str, Any]
-    kept = msgspec.Raw()
-    is_finished = True
+    is_permanent: bool = False
+    kept: msgspec.Raw = msgspec.field(name=KEPT, default=msgspec.Raw())
+
+    @property
+    def is_finished(self) -> bool:
+        """True if another run will not help, so that the line is kept."""
+        return self.is_permanent
 
 
 RecordType: TypeAlias = type[SessionRecord] | type[FailureRecord]
@@ -169,7 +174,7 @@ class ResumeState:
     finished: set[str] = field(factory=set)
     """Ids that need not be fetched again, in lower case."""
     unfinished: dict[str, bytes | None] = field(factory=dict)
-    """Unfinished sessions in their order: ids in lower case, and the JSON of the kept values."""
+    """Ids to fetch again, in lower case and in their order, with the JSON of the kept values."""
     spans: list[Span] = field(factory=list)
     """The lines to keep; adjacent lines are one span."""
     size: int = 0
@@ -224,14 +229,19 @@ class ResumeState:
         else:
             self.spans.append((self.size, end))
 
-    def describe_drops(self, name: str) -> Iterator[str]:
-        """Describe the lines that are dropped from the file `name`."""
+    def describe_drops(self, name: str, again: str) -> Iterator[str]:
+        """Describe the lines that are dropped from the file `name`.
+
+        Args:
+            name: The file.
+            again: Describes the ids that are fetched again because of their state.
+        """
         if self.torn_bytes:
             yield f"{name}: dropped the last line, which was cut off ({self.torn_bytes} bytes)"
         if size := self.damaged_bytes:
             yield f"{name}: dropped {size} bytes that are damaged, as after a power cut"
         if count := len(self.unfinished):
-            yield f"{name}: sessions to fetch again, because they were not finished: {count}"
+            yield f"{name}: {again}: {count}"
 
 
 def _is_torn(line: Line) -> bool:

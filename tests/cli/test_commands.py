@@ -44,6 +44,8 @@ def test_help_is_fast(arguments: list[str]) -> None:
         (["fetch", "a", "--resume"], "--resume needs a file"),
         (["fetch", "a", "-o", "x", "-e", "./x"], "separate files"),
         (["fetch", "a", "--column", "id"], "--column needs a table of ids: give it with -i"),
+        (["fetch", "a", "--retry-failed", "-o", "x", "-e", "y"], "needs --resume and --errors"),
+        (["fetch", "a", "--retry-failed", "--resume", "-o", "x"], "needs --resume and --errors"),
         (["fetch", "-", "--keep", "x"], "--keep needs --column, which names the column of the"),
         (["fetch", "a", "--shard", "0/3"], "'0/3' is not one of 1/N, 2/N"),
         (["fetch", "a", "--shard", "3"], "'3' is not one of 1/N, 2/N"),

@@ -90,7 +90,10 @@ async def test_failures(run: Run, api: Sandbox) -> None:
     assert (done.code, len(records(done.out))) == (1, 1)
     assert f"argument 1: session {UNKNOWN}: HTTP 404" in done.err
     assert "or $RAYDOCS_BASE_URL is not right" in done.err
-    assert "1 session written to standard output in 1 s, 1 failed.\n" in done.err
+    assert (
+        "1 session written to standard output in 1 s, 1 failed (--errors FILE keeps the reasons).\n"
+        in done.err
+    )
 
 
 async def test_an_invalid_id(run: Run, api: Sandbox, ids_file: Path, out: Path) -> None:

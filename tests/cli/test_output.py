@@ -92,7 +92,7 @@ def test_content_is_not_overwritten(path: Path) -> None:
 def test_old_failures_are_not_overwritten(path: Path) -> None:
     """An errors file with content is only replaced with `resume`, and the message says so."""
     path.write_bytes(b"{}\n")
-    with pytest.raises(CannotStart, match="exists already; --resume replaces it, or move it away"):
+    with pytest.raises(CannotStart, match="exists already; continue it with --resume, or move"):
         JsonLinesFile.open(str(path), FailureRecord)
 
 

@@ -68,6 +68,7 @@ async def test_temporary_failures(run: Run, api: Sandbox) -> None:
     assert done.code == 75
     assert done.err.startswith("argument 2: session ")
     assert "Not done: 1 session to fetch again later.\n" in done.err
+    assert ", 1 not fetched (--errors FILE keeps the reasons).\n" in done.err
     assert (await run("fetch", first, UNKNOWN)).code == 1
 
 

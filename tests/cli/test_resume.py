@@ -16,7 +16,7 @@ import pytest
 from raydocs_async.cli._commands.fetch import fetch
 from raydocs_async.cli._resume import describe_resumption
 from raydocs_async.sandbox import Fault, Sandbox
-from tests.cli.conftest import Run, Start, ids_in_file, records, until_written
+from tests.cli.conftest import UNKNOWN, Run, Start, ids_in_file, records, until_written
 
 
 @pytest.mark.parametrize(
@@ -62,19 +62,55 @@ def test_resuming_a_resumed_job() -> None:
 
 
 async def test_resume(run: Run, api: Sandbox, ids_file: Path, out: Path, tmp_path: Path) -> None:
-    """A resumed job fetches missing and failed ids, and counts the sessions that it had."""
+    """A resumed job tries failed ids again if it is asked to, and counts what it had."""
     first = api.ids(40)[0]
     errors = tmp_path / "errors.jsonl"
     command = ("fetch", "-i", "ids.txt", "-o", "out.jsonl", "-e", "errors.jsonl")
     api.script_for(first, Fault.status(404))
     assert (await run(*command)).code == 1
     assert [each["id"] for each in records(errors.read_text())] == [first]
-    done = await run(*command, "--resume")
+    done = await run(*command, "--resume", "--retry-failed")
     assert done.code == 0
     assert ", 39 were there already.\n" in done.err
     assert ids_in_file(out) == sorted(api.ids(40))
     assert errors.read_text() == ""
     assert api.stats.requests == 41
+
+
+async def test_failures_that_are_kept(
+    run: Run, api: Sandbox, ids_file: Path, out: Path, tmp_path: Path
+) -> None:
+    """An id that failed permanently is not asked for again, and stays in the errors file."""
+    first, second = api.ids(2)
+    errors = tmp_path / "errors.jsonl"
+    ids_file.write_text(f"{first}\n{second}\nnot-an-id\n{UNKNOWN.upper()}\n")
+    api.script_for(second, *[Fault.status(503, retry_after=300)] * 2)
+    command = ("fetch", "-i", "ids.txt", "-o", "out.jsonl", "-e", "errors.jsonl")
+    assert (await run(*command)).code == 1
+    assert {each["id"]: each["is_permanent"] for each in records(errors.read_text())} == {
+        second: False,
+        "not-an-id": True,
+        UNKNOWN.upper(): True,
+    }
+    api.clear_script()
+    before = api.stats.requests
+    done = await run(*command, "--resume")
+    assert (done.code, api.stats.requests - before) == (1, 1)
+    assert "errors.jsonl: ids to try again, because their failures were temporary: 1.\n" in done.err
+    assert "1 were there already, 2 failed earlier (errors.jsonl has the reasons).\n" in done.err
+    kept = [each["id"] for each in records(errors.read_text())]
+    assert sorted(kept) == sorted(["not-an-id", UNKNOWN.upper()])
+    assert ids_in_file(out) == sorted([first, second])
+    done = await run(*command, "--resume")
+    assert (done.code, api.stats.requests - before) == (1, 1)
+
+
+async def test_an_errors_file_without_the_mark(run: Run, api: Sandbox, tmp_path: Path) -> None:
+    """A failure that does not say that it is permanent is tried again."""
+    (session_id,) = api.ids(1)
+    (tmp_path / "e.jsonl").write_text(f'{{"id":"{session_id}","where":"x","error":{{}}}}\n')
+    done = await run("fetch", session_id, "-o", "out.jsonl", "-e", "e.jsonl", "--resume")
+    assert (done.code, (tmp_path / "e.jsonl").read_text()) == (0, "")
 
 
 async def test_resuming_with_standard_input(

@@ -57,7 +57,7 @@ def kept_lines(content: bytes) -> bytes:
 def test_whole_lines_are_kept() -> None:
     """All lines of an uninterrupted run are kept."""
     found = scanned(line("A") + line("b"))
-    assert (found.finished, found.is_intact, list(found.describe_drops("x"))) == (
+    assert (found.finished, found.is_intact, list(found.describe_drops("x", "again"))) == (
         {"a", "b"},
         True,
         [],
@@ -123,9 +123,7 @@ def test_unfinished_sessions() -> None:
     found = scanned(content)
     assert (found.finished, list(found.unfinished)) == ({"a", "d"}, ["c", "b"])
     assert kept_lines(content) == line("a") + line("d")
-    assert list(found.describe_drops("x")) == [
-        "x: sessions to fetch again, because they were not finished: 2"
-    ]
+    assert list(found.describe_drops("x", "again")) == ["x: again: 2"]
 
 
 def test_finished_later() -> None:
@@ -152,7 +150,7 @@ def test_zeroed_blocks(content: bytes, kept: bytes) -> None:
     """Lines with zeroed blocks are dropped anywhere in the file, and the others are kept."""
     assert kept_lines(content) == kept
     dropped = len(content) - len(kept)
-    assert list(scanned(content).describe_drops("x")) == [
+    assert list(scanned(content).describe_drops("x", "again")) == [
         f"x: dropped {dropped} bytes that are damaged, as after a power cut"
     ]
 
@@ -238,8 +236,10 @@ def test_a_long_zeroed_line() -> None:
 
 def test_failures() -> None:
     """A file of failures is read with a payload of any depth."""
-    deep = b'{"id":"A","error":{},"payload":' + b"[" * 5000 + b"]" * 5000 + b"}\n"
+    deep = (
+        b'{"id":"A","is_permanent":true,"error":{},"payload":' + b"[" * 5000 + b"]" * 5000 + b"}\n"
+    )
     found = scan(io.BytesIO(deep + b'{"id":"b","error":{"status":404}}\n'), FailureRecord)
-    assert (found.finished, found.is_intact) == ({"a", "b"}, True)
+    assert (found.finished, list(found.unfinished)) == ({"a"}, ["b"])
     with pytest.raises(ForeignLineError):
         scan(io.BytesIO(line()), FailureRecord)

@@ -176,7 +176,7 @@ async def test_failures(run: Run, api: Sandbox, tmp_path: Path) -> None:
     """`--rows failures` makes a table of the errors file."""
     await run("fetch", UNKNOWN, "not-an-id", *api.ids(1), "-o", "o.jsonl", "-e", "errors.jsonl")
     done = await run("table", "errors.jsonl", "-o", "o.parquet", "--rows", "failures")
-    assert done.err == "2 rows and 10 columns of 2 failures written to o.parquet.\n"
+    assert done.err == "2 rows and 11 columns of 2 failures written to o.parquet.\n"
     rows = {row["id"]: row for row in rows_of(tmp_path / "o.parquet")}
     assert (rows[UNKNOWN]["status"], rows[UNKNOWN]["type"]) == (404, "NotFoundError")
     assert rows["not-an-id"]["where"] == "argument 2"

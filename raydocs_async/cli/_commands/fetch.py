@@ -56,7 +56,13 @@ from raydocs_async.cli._shard import Shard
 @click.option(
     "--resume",
     is_flag=True,
-    help="Continue an output file: finished sessions in it are not fetched again.",
+    help="Continue an output file: finished sessions in it are not fetched again, nor are the ids "
+    "that failed permanently, as far as the file of --errors has them.",
+)
+@click.option(
+    "--retry-failed",
+    is_flag=True,
+    help="With --resume, try the ids of the file of --errors again, and begin it anew.",
 )
 @click.option(
     "--shard",
@@ -76,6 +82,7 @@ def fetch(
     output: str,
     errors: str | None,
     resume: bool,
+    retry_failed: bool,
     shard: Shard,
     quiet: bool,
     **connection: Unpack[ConnectionOptions],
@@ -87,6 +94,10 @@ def fetch(
     """
     if keep and column is None:
         raise click.UsageError("--keep needs --column, which names the column of the ids")
+    if retry_failed and not (resume and errors):
+        raise click.UsageError(
+            "--retry-failed needs --resume and --errors, whose ids it tries again"
+        )
     columns = None if column is None else Columns(column, keep)
-    options = FetchOptions(ids, inputs, columns, output, errors, shard, resume, quiet)
+    options = FetchOptions(ids, inputs, columns, output, errors, shard, resume, retry_failed, quiet)
     return _lazy.fetch.run(options, connection)
