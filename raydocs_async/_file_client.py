@@ -168,4 +168,6 @@ async def _saving(request: Request, sink: FileSink) -> AsyncIterator[None]:
         )
     else:
         return
+    # Outside of the handlers, so that the error of the storage, which has its reply, is not the
+    # context of this one.
     raise evolve(error, resource=request.resource, resource_id=str(request.id))

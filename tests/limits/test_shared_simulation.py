@@ -72,7 +72,7 @@ def test_processes_that_start_together_finish_together(
 def test_a_killed_process_costs_the_others_a_window_at_most(
     store: Kind, seed: int, count: int, victims: list[float]
 ) -> None:
-    """Its hits count as requests without a reply, and its share is kept for a moment only."""
+    """The hits of a killed process count as unanswered, and its share is kept for a moment."""
     rand = random.Random(seed)
     simulation = SharedSimulation(Throttle(50, 60, store=store), rand)
     survivors = [simulation.add(f"p{number}") for number in range(count)]
@@ -99,7 +99,7 @@ def test_a_killed_process_costs_the_others_a_window_at_most(
 def test_a_stopped_process_that_goes_on_costs_little(
     store: Kind, seed: int, stops: list[tuple[float, float]]
 ) -> None:
-    """It spends no hit of a lease that is void, and reports what it missed."""
+    """A process that was stopped spends no hit of a void lease, and reports what it missed."""
     rand = random.Random(seed)
     simulation = SharedSimulation(Throttle(50, 60, store=store), rand)
     for number in range(4):
