@@ -25,7 +25,7 @@ processes = st.integers(1, 8)
     count=processes,
     windows=st.integers(1, 5),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40)
 def test_together_nothing_is_ever_refused(
     server: tuple[Kind, float, int], seed: int, count: int, windows: int
 ) -> None:
@@ -46,7 +46,7 @@ def test_together_nothing_is_ever_refused(
 
 
 @given(store=stores, start=starts, seed=seeds, count=st.integers(2, 8), each=st.integers(20, 100))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25)
 def test_processes_that_start_together_finish_together(
     store: Kind, start: float, seed: int, count: int, each: int
 ) -> None:
@@ -68,7 +68,7 @@ def test_processes_that_start_together_finish_together(
     count=st.integers(2, 8),
     victims=st.lists(st.floats(0, 200), min_size=1, max_size=3),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40)
 def test_a_killed_process_costs_the_others_a_window_at_most(
     store: Kind, seed: int, count: int, victims: list[float]
 ) -> None:
@@ -95,7 +95,7 @@ def test_a_killed_process_costs_the_others_a_window_at_most(
     seed=seeds,
     stops=st.lists(st.tuples(st.floats(0, 150), st.floats(0.01, 90)), min_size=1, max_size=4),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40)
 def test_a_stopped_process_that_goes_on_costs_little(
     store: Kind, seed: int, stops: list[tuple[float, float]]
 ) -> None:
@@ -122,7 +122,7 @@ def test_a_stopped_process_that_goes_on_costs_little(
         st.tuples(st.floats(0, 200), st.floats(0.1, 60), st.booleans()), min_size=1, max_size=4
     ),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25)
 def test_an_outage_of_the_store_loses_nothing(
     seed: int, outages: list[tuple[float, float, bool]]
 ) -> None:
@@ -152,7 +152,7 @@ def test_an_outage_of_the_store_loses_nothing(
 
 
 @given(seed=seeds, calls=st.lists(st.floats(0, 170), max_size=24).map(sorted))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25)
 def test_single_calls_within_the_reserve_never_wait_for_a_window(
     seed: int, calls: list[float]
 ) -> None:
