@@ -91,4 +91,5 @@ def is_loopback(address: str) -> bool:
         ip = ip_address(address)
     except ValueError:
         return False
+    # Older releases of Python do not count ::ffff:127.0.0.1 as a loopback address.
     return (getattr(ip, "ipv4_mapped", None) or ip).is_loopback

@@ -1,5 +1,6 @@
 """The client's methods that save files."""
 
+import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,6 +18,8 @@ from raydocs_async._file_sink import Expected, FileSink, OnProgress
 from raydocs_async._limits._values import Lane
 from raydocs_async._secret import Secret
 from raydocs_async.errors import APIStatusError, FileError, PermissionDeniedError, RaydocsError
+
+_log = logging.getLogger("raydocs_async")
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -69,6 +72,12 @@ class FileClient(BaseClient):
         async with _saving(request, sink):
             document = await self._fetch(DOCUMENT, document_id)
             sink.expected = Expected(document.size, document.sha256)
+            if document.sha256 and sink.expected.checksum is None:
+                _log.warning(
+                    "document %s: its sha256 is not 64 hexadecimal digits, so the content of its "
+                    "file is not verified",
+                    request.id,
+                )
             await self._save_file(evolve(request, sink=sink), timeout)
         return sink.target
 
@@ -151,7 +160,14 @@ async def _saving(request: Request, sink: FileSink) -> AsyncIterator[None]:
     except APIStatusError as exc:
         if exc.resource != FILE.noun:
             raise
-        error = FileError(f"the file's storage answered HTTP {exc.status}", status=exc.status)
+        error = FileError(
+            f"the file's storage answered HTTP {exc.status}",
+            status=exc.status,
+            retry_after=exc.retry_after,
+            attempts=exc.attempts,
+        )
     else:
         return
+    # Outside of the handlers, so that the error of the storage, which has its reply, is not the
+    # context of this one.
     raise evolve(error, resource=request.resource, resource_id=str(request.id))

@@ -74,6 +74,8 @@ class FileSink:
         on_progress: OnProgress | None = None,
     ) -> None:
         self.target = self._place = Path(target)
+        # `Path` drops a slash at the end.
+        self._names_directory = os.fspath(target).endswith(("/", os.sep))
         self._overwrite = overwrite
         self.expected = expected
         self._on_progress = on_progress
@@ -183,6 +185,8 @@ class FileSink:
 
     def _complaint_about(self, status: os.stat_result | None) -> str | None:
         target, directory = self.target, self._place.parent
+        if self._names_directory:
+            return f"{target}{os.sep} names a directory; name a file in it"
         if status is not None and stat.S_ISDIR(status.st_mode):
             return f"{target} is a directory; name a file in it"
         if status is not None and not stat.S_ISREG(status.st_mode):

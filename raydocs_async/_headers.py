@@ -15,6 +15,8 @@ from attrs import frozen
 LONGEST_RETRY_AFTER = 365 * 24 * 3600.0
 """Seconds; a server that asks for more is treated as if it asked for this."""
 
+# `[0-9]` instead of `\d`, which also matches the digits of other scripts. The bound on an integer
+# keeps out numbers of thousands of digits, at which `int` raises a ValueError.
 _integer = re.compile(r"-?[0-9]{1,9}").fullmatch
 _seconds = re.compile(r"[0-9]+(\.[0-9]+)?").fullmatch
 
@@ -106,6 +108,8 @@ def _parse_date(value: str | None) -> float | None:
         return None
     try:
         moment = parsedate_to_datetime(value)
+        # A date without a zone, or with -0000, is parsed as a naive one, and `timestamp` would take
+        # it for the local time of this machine.
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None

@@ -80,23 +80,27 @@ class PageCursor(Generic[M]):
     _promised: int | None = None
     """The number of the last page, as the first page that names it has it."""
     _seen: set[UUID] = field(factory=set, repr=False)
+    _page_before: list[UUID] = field(factory=list, repr=False)
 
     def take(self, page: Listed[M]) -> tuple[M, ...]:
         """Return the items of `page` that no page before it had, and go on to the next page.
 
         Raises:
-            APIResponseValidationError: `page` is another page than the requested one, has nothing
-                new although more should come, or the list has grown past twice its length or to
-                more than 10 000 pages.
+            APIResponseValidationError: `page` is another page than the requested one, only
+                repeats the page before, has nothing new although more should come, or the list has
+                grown past twice its length or to more than 10 000 pages.
         """
         items = items_of(page)
+        ids = [each.id for each in items]
         # Items move to the next page when others are added before them, and come once more there.
         new = tuple(self._unseen(items))
         last = self._last(page)
-        if items and not new and last > self._number:
+        # The last page may have nothing new, if its items moved there; the same page again may not.
+        if items and not new and (last > self._number or ids == self._page_before):
             raise self._error(f"page {self._number} only repeats items of earlier pages")
         if self._number >= _MOST_PAGES and last > self._number:
             raise self._error(f"the list does not end: it has more than {_MOST_PAGES} pages")
+        self._page_before = ids
         self._advance(last)
         return new
 

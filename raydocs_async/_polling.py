@@ -88,7 +88,7 @@ class PollSchedule:
         """
         earliest, last = max(self.interval, after, share), left - _LEAD
         pause = max(self._next_interval(session), earliest)
-        return min(pause, last) if earliest <= last else left
+        return min(pause, last if earliest <= last else left)
 
     def _next_interval(self, session: Session | None) -> float:
         """Return the session's own interval, in seconds."""

@@ -59,17 +59,21 @@ class Redactor:
 
     def line(self, text: str, length: int) -> str:
         """Return `text` as one printable line of at most `length` characters, without the token."""
+        # Hide before the cut: the half of a token that a cut leaves would not be found.
         text = self._hidden(text)
         line = " ".join("".join(map(_printable, text[:length])).split())
         return line if len(text) <= length else line[: length - 1] + "…"
 
     def body(self, body: bytes) -> bytes:
         """Return the body without the token, and otherwise unchanged."""
+        # Latin-1 has a character for every byte, so bytes that are not text come out unchanged.
         return self._hidden(body.decode("latin-1")).encode("latin-1")
 
     def _hidden(self, text: str) -> str:
         parts: list[str] = []
         end = 0
+        # Places overlap: a token is found in several layers, and its secret is found alone as well.
+        # Without both bounds, one would be hidden twice, and the end of a longer one shown again.
         for start, stop in sorted(self._quotations(text)):
             if start >= end:
                 parts += text[end:start], REDACTED

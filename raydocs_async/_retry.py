@@ -79,6 +79,8 @@ class RetryQuota:
 
     def tokens(self, now: float) -> float:
         """Return the tokens that are left; the number is negative if retries were reserved."""
+        # A new event loop's clock can begin at an earlier time. Without the bound, the first call
+        # there would lose the tokens of the difference.
         earned = self.per_second * max(0.0, now - self._as_of)
         return min(self.capacity, self._tokens + earned)
 

@@ -14,6 +14,7 @@ class Secret(str):
 
     __slots__ = ()
 
+    # `__str__` stays that of `str`: the header and the URL are made by it.
     def __repr__(self) -> str:
         return REDACTED
 

@@ -71,6 +71,8 @@ def hook(name: str, value: object) -> None:
     """
     if value is None:
         return
+    # An object with an `async def __call__` is not a coroutine function itself, but calling it
+    # makes a coroutine, which would never be awaited.
     if not callable(value) or any(map(iscoroutinefunction, (value, type(value).__call__))):
         raise ConfigurationError(f"{name} must be a plain function, not a coroutine function")
 

@@ -45,6 +45,8 @@ def read_struct(value: Any, type_: Any) -> Any:
         return msgspec.convert({} if value == [] and is_object else value, type_)
     except msgspec.ValidationError as exc:
         place, problem = _struct_problem(exc, type_)
+    # Outside of the handler: inside, msgspec's error would be the context of this one, and show the
+    # value in every traceback. The same holds below for pydantic's.
     raise Mismatch.at(place, problem)
 
 

@@ -90,7 +90,7 @@ class PollingFetcher:
                 result.model, after=after, share=share, left=deadline - clock()
             )
             await self._sleep(pause)
-        return self._timed_out(request, last_good, result)
+        return self._timed_out(request, last_good, result, is_early=clock() < deadline)
 
     def _record(self, request: Request, result: CallResult[Session]) -> None:
         """Keep the service's health, for the stream's progress."""
@@ -101,9 +101,18 @@ class PollingFetcher:
         self._on_change()
 
     def _timed_out(
-        self, request: Request, last_good: CallResult[Session], result: CallResult[Session]
+        self,
+        request: Request,
+        last_good: CallResult[Session],
+        result: CallResult[Session],
+        *,
+        is_early: bool,
     ) -> CallResult[Session]:
-        said = "" if result.error is None else f"; the last poll failed: {result.error.message}"
+        said = ""
+        if result.error is not None:
+            said = f"; the last poll failed: {result.error.message}"
+        elif is_early:
+            said = "; the rate limit allows no further poll in this time"
         error = WaitTimeoutError(
             f"not finished within {self._timeout:g} s{said}",
             resource=request.resource,

@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 import uvloop
+from hypothesis import settings
 
 from raydocs_async import RaydocsClient
 from raydocs_async.sandbox import Sandbox
 from tests.support.loops import VirtualUvloop
 
+# A timing is no claim of a test; a busy machine would fail those that use files or processes.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 # Without it, looptime asks for the current loop before any is there, and leaks the one it gets.
 asyncio.set_event_loop(None)
 # In debug mode each handle keeps where it was made; ten frames of it take a fifth of the time.

@@ -62,7 +62,7 @@ def encoded(payload: Json) -> bytes:
 
 
 def at(payload: Json, place: Place) -> Json:
-    """What is at a place of the payload."""
+    """Return the value at a place of the payload."""
     for step in place:
         payload = payload[step]
     return payload

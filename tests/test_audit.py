@@ -217,5 +217,5 @@ def leaves(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
 
 @given(st.dictionaries(st.text(), json_values, min_size=1), json_values)
 def test_any_data_and_any_trail(data: dict[str, Any], audit: Any) -> None:
-    """Whatever the trail is, each value of the data is one field, in order, and none is lost."""
+    """With any trail, each value of the data is one field, in order, and none is lost."""
     assert [(each.path, each.value) for each in extracted_fields(data, audit)] == list(leaves(data))

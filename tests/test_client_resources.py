@@ -58,7 +58,7 @@ every_method = pytest.mark.parametrize("method", METHODS, ids=lambda method: met
 
 @every_method
 async def test_a_resource_by_its_id(method: Method) -> None:
-    """It asks for the documented path, and returns the model with the id."""
+    """The method requests the documented path, and returns the model with the id."""
     async with (
         WireServer(reply(method.body(SESSION_ID))) as server,
         client_for(server.url) as client,

@@ -37,7 +37,7 @@ async def sleep_until_ended(deadlines: Deadlines, seconds: float) -> float:
 
 
 async def test_a_scope_ends_by_its_deadline() -> None:
-    """What takes too long ends with TimeoutError, on time."""
+    """A scope ends at its deadline with TimeoutError."""
     assert await sleep_until_ended(Deadlines(), 5) == pytest.approx(5)
 
 
@@ -152,7 +152,7 @@ async def test_cancelling_all_leaves_no_timer() -> None:
 
 
 async def test_cancelling_all_ends_all_scopes() -> None:
-    """Whatever is under way ends, whether or not it has a deadline."""
+    """All open scopes end, with or without a deadline."""
     deadlines = Deadlines()
     tasks = [asyncio.create_task(sleep_until_ended(deadlines, s)) for s in (10, math.inf)]
     await asyncio.sleep(1)
@@ -235,7 +235,7 @@ async def test_the_callers_own_timeout_is_its_own() -> None:
 
 
 async def test_another_exception_is_not_replaced() -> None:
-    """What goes wrong in the body is what comes out of it, even when it was told to end."""
+    """An exception of the body is raised, even if the scope was cancelled."""
 
     async def call() -> None:
         with Deadlines().until(now() + 1):

@@ -49,7 +49,7 @@ async def listening(
 
 @virtual
 async def test_a_call_that_succeeds() -> None:
-    """It starts, makes one attempt that opens a window, and ends."""
+    """The call starts, makes one attempt that opens a window, and ends."""
     fake = FakeTransport(latency=2)
     (asked,) = fake.ids(1)
     async with listening(fake) as (client, events):
@@ -91,7 +91,7 @@ async def test_a_retry() -> None:
 
 
 async def test_a_call_that_fails() -> None:
-    """Its end names the error, and its attempt the status."""
+    """The end of the call names the error, and its attempt the status."""
     async with listening(FakeTransport()) as (client, events):
         with pytest.raises(NotFoundError):
             await client.get_session(UNKNOWN)
@@ -150,7 +150,7 @@ async def test_bulk_work_says_so() -> None:
 
 @virtual
 async def test_a_cancelled_call() -> None:
-    """Its attempt and the call both end."""
+    """A cancelled call has the ends of its attempt and of itself."""
     async with listening(FakeTransport(latency=5)) as (client, events):
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(client.get_session(UNKNOWN), 1)
@@ -270,7 +270,7 @@ FAULTS = (
 @given(seed=st.integers(0, 1000), give_up=st.lists(st.floats(0.01, 90), min_size=1, max_size=8))
 @settings(max_examples=20, deadline=None)
 def test_what_starts_also_ends(seed: int, give_up: list[float]) -> None:
-    """Whatever happens, and whoever gives up: each start has its end, and numbers have no gap."""
+    """Each start has its end, whoever gives up, and the numbers have no gap."""
     events: list[Event] = []
 
     async def run() -> None:

@@ -64,8 +64,15 @@ async def test_a_file_that_ends_with_its_connection(tmp_path: Path, known: dict[
 
 
 @pytest.mark.parametrize("sha256", [None, "", "md5:abc", hashlib.sha256(PDF).hexdigest().upper()])
-async def test_a_document_that_tells_little(tmp_path: Path, sha256: str | None) -> None:
-    """A missing length or checksum is not checked; a checksum may be in either case."""
+async def test_a_document_that_tells_little(
+    tmp_path: Path, sha256: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A missing length or checksum is not checked; a checksum may be in either case.
+
+    A checksum of another kind is not checked, and a warning says so.
+    """
     async with Running(Service(size=None, sha256=sha256)) as (_, client):
         await client.download_document(ID, tmp_path / "a.pdf")
     assert (tmp_path / "a.pdf").read_bytes() == PDF
+    said = "its sha256 is not 64 hexadecimal digits, so the content of its file is not verified"
+    assert (said in caplog.text) is (sha256 == "md5:abc")

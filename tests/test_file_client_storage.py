@@ -89,8 +89,9 @@ async def test_a_storage_that_is_busy(tmp_path: Path) -> None:
     busy = reply(status="429 Too Many Requests", headers={"Retry-After": "7"})
     service.files = iter([busy] * 3)
     async with Running(service, retry=THRICE) as (server, client):
-        with pytest.raises(FileError, match="the file's storage answered HTTP 429"):
+        with pytest.raises(FileError, match="the file's storage answered HTTP 429") as caught:
             await client.download_document(ID, tmp_path / "a.pdf")
+    assert (len(caught.value.attempts), caught.value.retry_after) == (3, 7)
     assert len(server.requests) == 2 + 3
     assert asyncio.get_running_loop().time() >= 2 * 7
 

@@ -35,6 +35,7 @@ def linked(directory: Path, target: str) -> Path:
     [
         (existing, r"a\.pdf is there already; allow it by overwrite=True"),
         (lambda directory: directory, "is a directory; name a file in it"),
+        (lambda directory: f"{directory}/new/", "new/ names a directory; name a file in it"),
         (lambda _: Path("/dev/null"), "is a device or a pipe; name a file"),
         (lambda directory: directory / "no" / "a.pdf", r"there is no directory .*; make it first"),
         (lambda directory: existing(directory) / "b", r"there is no directory .*; make it first"),
@@ -52,7 +53,7 @@ def linked(directory: Path, target: str) -> Path:
 )
 @pytest.mark.parametrize("name", ["download_document", "export_result"])
 async def test_a_target_that_cannot_work(
-    tmp_path: Path, target: Callable[[Path], Path], message: str, name: str
+    tmp_path: Path, target: Callable[[Path], str | Path], message: str, name: str
 ) -> None:
     """An unusable target is refused before anything is sent, and stays as it is."""
     path = target(tmp_path)

@@ -12,7 +12,7 @@ def test_a_table() -> None:
 
 
 def test_nothing_is_markup() -> None:
-    """What a caption, a head or a cell holds is shown as it is."""
+    """The texts of caption, head and cells are shown as they are."""
     shown = "&lt;b&gt; &amp;"
     assert table("<b> &", ["<b> &"], [["<b> &"]]) == (
         f"<table><caption>{shown}</caption><tr><th>{shown}</th></tr>"
@@ -26,7 +26,7 @@ def test_nothing_to_show() -> None:
 
 
 def test_a_few_rows() -> None:
-    """As many as may be shown are shown, and nothing else."""
+    """Up to the limit, all rows are shown, and nothing else."""
     rows = [(each,) for each in range(MOST_ROWS)]
     assert list(first(rows, MOST_ROWS)) == rows
 

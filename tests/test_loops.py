@@ -15,7 +15,7 @@ pytestmark = pytest.mark.every_loop
 
 @pytest.fixture
 def is_uvloop(request: pytest.FixtureRequest) -> bool:
-    """Whether the test says so in its name."""
+    """Return True if the test's name names uvloop."""
     return "uvloop" in request.node.name
 
 

@@ -28,7 +28,7 @@ def test_a_new_job_knows_nothing() -> None:
 
 
 def test_an_answer_proves_that_the_service_worked_after_older_attempts() -> None:
-    """What was sent before the answered request is proven, and what was sent with it is not."""
+    """An answer proves what was sent before its request, and not what was sent with it."""
     health = Health[UUID]()
     health.record_answer(A, 5.0, found=True)
     assert [health.proves(sent_at) for sent_at in (4.9, 5.0, 5.1)] == [True, False, False]

@@ -135,6 +135,13 @@ def test_the_last_page_may_repeat() -> None:
     assert read(page(1, 2, last=2), page(2, last=2))[0] == [1, 2]
 
 
+@pytest.mark.parametrize("last", [2, 3])
+def test_the_same_page_again(last: int) -> None:
+    """A server that ignores the page's number would lose the second half of the list."""
+    error = refusal(page(1, 2, last=last), page(1, 2, last=last))
+    assert error.message == "page 2 only repeats items of earlier pages"
+
+
 def test_another_page() -> None:
     """A page with another number than the requested one is refused."""
     error = refusal(page(1, current=1, last=3), page(1, current=1, last=3))
@@ -154,7 +161,8 @@ def test_any_list_is_read_once(numbers: list[list[int]]) -> None:
     """Every item comes once, in the order of its first page, up to a page that only repeats."""
     cursor, found, last = PageCursor[Item](REQUEST), list[int](), len(numbers)
     for number, each in enumerate(numbers, 1):
-        repeats = bool(each) and set(each) <= set(found) and number < last
+        is_same = number > 1 and each == numbers[number - 2]
+        repeats = bool(each) and set(each) <= set(found) and (number < last or is_same)
         if repeats:
             with pytest.raises(APIResponseValidationError, match="only repeats"):
                 cursor.take(page(*each, current=number, last=last))

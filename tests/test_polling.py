@@ -95,14 +95,16 @@ def test_a_retry_after_is_heeded() -> None:
     [
         (22.0, 0.0, 0.0, 20.0),
         (21.9, 0.0, 0.0, 19.9),
-        (21.9, 20.0, 0.0, 21.9),
-        (21.9, 0.0, 20.0, 21.9),
+        (21.9, 20.0, 0.0, 20.0),
+        (21.9, 0.0, 20.0, 20.0),
+        (20.0, 20.0, 0.0, 20.0),
+        (19.0, 20.0, 0.0, 19.0),
         (12.0, 0.0, 0.0, 10.0),
         (11.9, 0.0, 0.0, 11.9),
     ],
 )
 def test_the_last_poll(left: float, after: float, share: float, pause: float) -> None:
-    """It comes 2 s before the deadline, unless that would break another rule."""
+    """The last poll comes 2 s before the deadline, or later if a rule does not allow that."""
     schedule = PollSchedule(10.0)
     assert pauses(schedule, *[session("ready", "completed")] * 20)[-1] == LONGEST_INTERVAL
     schedule._next = 20.0
@@ -130,7 +132,7 @@ def test_the_share_of_the_window() -> None:
     ("remaining", "resets_in", "seconds"), [(0, 40.0, 40.0), (1, 40.0, 0.0), (0, None, 0.0)]
 )
 def test_a_window_that_is_used_up(remaining: int, resets_in: float | None, seconds: float) -> None:
-    """It opens when it resets; unless it is known to be used up, a request may pass now."""
+    """A used-up window opens when it resets; otherwise a request may pass now."""
     status = attrs.evolve(KNOWN, remaining=remaining, resets_in=resets_in)
     assert opens_in(status) == seconds
 

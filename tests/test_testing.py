@@ -76,7 +76,7 @@ def test_built_sessions_are_new_ones() -> None:
 
 
 def test_the_same_id_is_the_same_session() -> None:
-    """What is built depends on nothing but its arguments."""
+    """A built session depends on nothing but the arguments."""
     assert build_session(SESSION_ID, data=[1]) == build_session(UUID(SESSION_ID), data=[1])
 
 

@@ -127,6 +127,29 @@ async def test_a_session_that_finishes_just_before_the_deadline(timeout: float) 
     assert session.is_finished
 
 
+@pytest.mark.parametrize(("timeout", "interval"), [(1.0, 0.2), (2.1, 0.2), (3.9, 2.0)])
+async def test_a_wait_shorter_than_a_slow_reply(timeout: float, interval: float) -> None:
+    """A session that finishes at once is found by the second poll, however short the wait is."""
+    [session_id] = FakeTransport(sessions=1).ids(1)
+    fake = FakeTransport(sessions=1, finish_within=0.1 / Schedule(1.0).duration(session_id))
+    async with RaydocsClient(fake.token, transport=fake) as client:
+        session = await client.wait_for_session(session_id, timeout=timeout, interval=interval)
+    assert session.is_finished
+    assert len(fake.log) == 2
+
+
+async def test_a_rate_limit_that_ends_a_wait() -> None:
+    """If no further poll is possible before the deadline, the error comes at once and says why."""
+    fake = FakeTransport(1, sessions=1, finish_within=1e6)
+    async with RaydocsClient(fake.token, transport=fake) as client:
+        with pytest.raises(WaitTimeoutError) as caught:
+            await client.wait_for_session(fake.ids(1)[0], timeout=20)
+    assert now() < 1
+    assert caught.value.message == (
+        "not finished within 20 s; the rate limit allows no further poll in this time"
+    )
+
+
 async def test_closing_the_client_ends_the_wait() -> None:
     """The wait ends at once, although no poll is under way, and says why."""
     fake = FakeTransport(sessions=1, finish_within=1e6)

@@ -33,6 +33,7 @@ SLOW: Final = 1.0
 """Seconds; a transaction that takes longer shows a file system that blocks the event loop."""
 
 _log = logging.getLogger("raydocs_async")
+# In a directory that a group shares, a link could lead to a file of any other kind.
 _FLAGS: Final = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -105,6 +106,7 @@ class FileStore(Store):
     def _write(self, file: int, number: int, record: Record, now: float) -> None:
         stamped = Stamped(clock=self._clock, at=now, wall=self._wall(), record=record)
         at, data = _slots.write(number, encode(stamped))
+        # The slot is the one not in use, so a write that ends early destroys nothing.
         if number == 1:
             _write_at(file, 0, _slots.MAGIC)
         _write_at(file, at, data)
@@ -139,6 +141,7 @@ def _check(file: int, path: str) -> bool:
     found = os.fstat(file)
     if not stat.S_ISREG(found.st_mode):
         raise StoreError("it is not a regular file")
+    # The mask of the process that makes the file may keep the group out.
     if found.st_size == 0 and _is_shared(path):
         os.fchmod(file, 0o660)
     if found.st_uid not in _trusted_users() and not _is_shared(path):

@@ -69,7 +69,7 @@ class _Held(set[Ticket]):
         return self.count
 
     def __contains__(self, ticket: object) -> bool:
-        return True
+        return True  # the process that reports it has checked that
 
     def add(self, ticket: Ticket, /) -> None:
         self.count += 1
@@ -94,6 +94,7 @@ def transact(record: Record | None, claim: Claim, now: float) -> tuple[Record, G
     mine = others.pop(claim.owner, None) or _newcomer(now)
     if claim.joins is not None:
         _configure(tracker, claim.joins)
+    # A process that was killed says nothing; its account goes when its hits are due.
     others = {
         owner: account
         for owner, account in _buried(others, tracker.window, now)
@@ -104,6 +105,7 @@ def transact(record: Record | None, claim: Claim, now: float) -> tuple[Record, G
     for report in claim.reports:
         tracker.settle(report.ticket, report.observation, report.at, report.pause)
     returned = mine.held - len(claim.reports) - claim.in_flight
+    # The claim states all that is in flight, so this corrects what an interrupted one left behind.
     held.count = claim.in_flight + sum(account.held for account in others.values())
     _take_back(returned, mine, tracker.window)
     reserve = _reserve(record, claim.reserve, now)

@@ -1,12 +1,14 @@
 """The client of a command, and the library's errors in the command line's terms."""
 
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Final, TypeVar
 
 from raydocs_async import (
     APIConnectionError,
     AuthenticationError,
     ConfigurationError,
+    FileError,
     InternalServerError,
     InvalidIdError,
     PermissionDeniedError,
@@ -113,6 +115,12 @@ def exit_code_for(error: RaydocsError) -> ExitCode:
         return ExitCode.DENIED
     if isinstance(error, ConfigurationError | InvalidIdError):
         return ExitCode.USAGE
-    if isinstance(error, _TEMPORARY_ERRORS):
+    if isinstance(error, _TEMPORARY_ERRORS) or _is_busy_storage(error):
         return ExitCode.RETRY_LATER
     return ExitCode.FAILED
+
+
+def _is_busy_storage(error: RaydocsError) -> bool:
+    """Return True if the storage of files has failed in a way that may be temporary."""
+    status = error.status if isinstance(error, FileError) else None
+    return status is not None and (status == HTTPStatus.TOO_MANY_REQUESTS or status >= 500)

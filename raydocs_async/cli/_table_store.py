@@ -100,6 +100,7 @@ class RowStore:
         column = Column(f"c{len(self.columns)}", name, self._wanted is None or name in self._wanted)
         self.columns[key] = column
         if column.is_kept:
+            # All columns are text until the last row is read, because any row can change a type.
             self._database.execute(f"ALTER TABLE rows ADD COLUMN {column.id} VARCHAR")
         return column
 

@@ -91,6 +91,19 @@ async def test_a_file_that_fails(run: Run, api: Sandbox, document_id: str, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("status", [503, 404])
+async def test_a_storage_that_fails(
+    run: Run, api: Sandbox, document_id: str, tmp_path: Path, status: int
+) -> None:
+    """An outage of the files' storage is exit code 75, and any other refusal 1."""
+    # Longer than a call waits, so that the command does not wait either.
+    api.script_for(f"/files/{document_id}", *[Fault.status(status, retry_after=300)] * 9)
+    done = await run("download", document_id, "-o", "a.pdf")
+    assert done.code == (75 if status == 503 else 1)
+    assert f"storage answered HTTP {status}" in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("command", ["download", "export"])
 async def test_a_missing_object(run: Run, command: str, tmp_path: Path) -> None:
     """An object that does not exist is exit code 1, and leaves nothing behind."""

@@ -67,7 +67,7 @@ def test_the_record_is_shared(path: Path) -> None:
 
 
 def test_a_look_changes_nothing(path: Path) -> None:
-    """It says what a claim would get, and leaves the file as it is."""
+    """A look returns what a claim would get, and leaves the file as it is."""
     clock = Clock()
     clock.grant(path)
     before = path.read_bytes()
@@ -145,7 +145,7 @@ def test_the_file_of_another_user_is_refused(path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_symbolic_link_is_not_followed(path: Path) -> None:
-    """It could lead to a file of the user's that somebody else wants to see overwritten."""
+    """A symbolic link is not followed, because it could lead to another file of the user's."""
     target = path.with_name("target")
     target.touch()
     path.symlink_to(target)
@@ -224,7 +224,7 @@ def test_a_write_that_is_cut_at_any_byte_leaves_the_record_before_it(path: Path,
 
 
 def test_a_slow_file_system_is_a_failure(path: Path) -> None:
-    """It would block the event loop at every transaction."""
+    """A slow file system is a failure, because each transaction would block the event loop."""
     moments = iter([1000.0, 1000.0, 1002.0])
     store = FileStore(str(path), clock="c", monotonic=lambda: next(moments))
     with pytest.raises(StoreError, match="too slow"):
@@ -232,13 +232,13 @@ def test_a_slow_file_system_is_a_failure(path: Path) -> None:
 
 
 def test_an_event_loop_with_a_clock_of_its_own_is_refused(path: Path) -> None:
-    """Its times would mean nothing to other processes."""
+    """An event loop with its own clock is refused, because its times mean nothing elsewhere."""
     with pytest.raises(StoreError, match="clock of its own"):
         Clock().store(path).transact(JOIN, 1000.0 + 2 * SKEW)
 
 
 def test_a_restart_of_the_machine_is_noticed(path: Path) -> None:
-    """What was known before it is forgotten."""
+    """After a restart of the machine, the record of before is forgotten."""
     Clock().grant(path)
     after = Clock("another boot", 5.0, 1e9 + 2 * RECENT)
     assert after.grant(path, attrs.evolve(JOIN, owner="b")).processes == 1
@@ -251,7 +251,7 @@ def test_a_container_with_a_clock_of_its_own_is_refused(path: Path) -> None:
 
 
 def test_the_clock_has_a_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """It names the boot and the container's clock on Linux, and nothing elsewhere."""
+    """The clock's name has the boot and the container on Linux, and is empty elsewhere."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     assert clock_identity().startswith(f"{boot} time:")
     monkeypatch.setattr(_file, "Path", lambda path: tmp_path / "missing")

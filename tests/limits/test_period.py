@@ -19,7 +19,7 @@ from tests.support.windows import (
 
 @pytest.mark.parametrize(("low", "high"), [(0.0, 10.0), (20.0, 30.0)])
 def test_bounds_that_touch_do_not_contradict_each_other(low: float, high: float) -> None:
-    """What can only be at one moment is known to be then."""
+    """Bounds that touch leave exactly one time."""
     (moment,) = {low, high} & {10.0, 20.0}
     assert Interval(10.0, 20.0).narrowed(low, high) == Interval(moment, moment)
 
@@ -151,7 +151,7 @@ def test_a_learned_period_outlives_a_window_that_ends_in_time(now: float) -> Non
 
 
 def test_a_told_period_outlives_a_window_that_ends_early() -> None:
-    """What was told is believed, whatever the server seems to do."""
+    """A configured period is kept, whatever the server seems to do."""
     tracker = opened()
     passes(tracker, permit(tracker, 1.0), says(98), 1.1)
     passes(tracker, permit(tracker, 2.0), says(99), 2.1)

@@ -52,7 +52,7 @@ def test_a_record_of_the_future_does_not_agree() -> None:
 
 
 def test_after_a_restart_the_record_does_not_agree() -> None:
-    """Its times are of the clock that has ended."""
+    """A record of before a restart does not agree, because its clock has ended."""
     assert not stamped().agrees("another boot", 2000.0, 1e9 + RECENT)
     assert not stamped().agrees("another boot", 2000.0, 1e9 - RECENT)
 

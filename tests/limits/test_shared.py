@@ -75,7 +75,7 @@ async def test_two_processes_take_the_least_time_that_the_server_allows() -> Non
 
 
 async def test_the_status_tells_how_many_processes_there_are(store: MemoryStore) -> None:
-    """It is unknown before the first request, and while the store cannot be used."""
+    """The number of processes is unknown before the first request, and without the store."""
     first, second, throttle = sharing(), sharing(), Throttle(100)
     assert first.status(now()).processes is None
     await request(first, throttle)
@@ -90,7 +90,7 @@ async def test_the_status_tells_how_many_processes_there_are(store: MemoryStore)
 
 
 async def test_a_process_that_ends_its_work_gives_its_hits_back(store: MemoryStore) -> None:
-    """Its beats go on until it holds nothing, and no timer is left after them."""
+    """Beats go on until the process holds no hit, and leave no timer."""
     limiter, throttle = sharing(), Throttle(100)
     await asyncio.gather(*(request(limiter, throttle) for _ in range(5)))
     await asyncio.sleep(2)
@@ -136,7 +136,7 @@ async def test_the_failure_of_the_store_is_logged_once(
 async def test_the_environment_names_the_shared_limit(
     store: MemoryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It counts where the configuration does not say anything, also without any configuration."""
+    """The environment names the shared limit if the configuration does not."""
     monkeypatch.setenv("RAYDOCS_SHARED_LIMIT", "limit")
     for configured in (RateLimit(), None):
         limiter = RateLimiter(configured)
@@ -174,7 +174,7 @@ def test_only_a_path_is_accepted() -> None:
 
 
 def test_the_next_event_loop_takes_no_lease_over(store: MemoryStore) -> None:
-    """What a closed event loop has leased goes back."""
+    """The lease of a closed event loop goes back."""
     limiter = sharing()
     for _ in range(2):
         loop = looptime.new_event_loop(start=0.0)

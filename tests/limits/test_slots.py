@@ -17,7 +17,7 @@ def written(data: bytes, number: int, payload: bytes, cut: int | None = None) ->
 
 @given(payloads=st.lists(st.binary(max_size=300), min_size=1, max_size=5))
 def test_the_last_write_is_read(payloads: list[bytes]) -> None:
-    """Whatever was written before it."""
+    """The last write is read, whatever was written before it."""
     data = b""
     for number, payload in enumerate(payloads, 1):
         data = written(data, number, payload)
@@ -58,7 +58,7 @@ def test_a_file_without_a_valid_slot_is_damaged() -> None:
 
 @pytest.mark.parametrize("data", [b"important notes", b"raydocs limit 2\n" + b"\0" * 9, b"\0x"])
 def test_a_file_of_another_kind_is_refused(data: bytes) -> None:
-    """It may be something precious, so that it must not be overwritten."""
+    """A file of another kind is refused, so that it is not overwritten."""
     with pytest.raises(ValueError, match="something else"):
         parse(data)
 

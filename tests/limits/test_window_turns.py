@@ -54,7 +54,7 @@ def test_the_end_of_the_next_window_is_known_beforehand() -> None:
 
 
 def test_without_a_period_nothing_is_known_of_the_next_window() -> None:
-    """Its end has no bounds."""
+    """Without a period, the end of the next window has no bounds."""
     tracker = configured(None, None)
     refuses(tracker, permit(tracker, 0.0), says(0, retry_after=10), 0.1, pause=1)
     permit(tracker, 11.1)

@@ -71,7 +71,7 @@ def test_letter_case(known: str) -> None:
 
 @pytest.mark.parametrize("unknown", ["", "nonsense", "..", session_id(1)])
 def test_unknown(unknown: str) -> None:
-    """What is not there, or is no id at all, has no body."""
+    """The reply for an unknown or invalid id has no body."""
     assert catalog_of(1).session(unknown, NOW) is None
 
 

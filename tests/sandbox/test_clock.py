@@ -14,7 +14,7 @@ from raydocs_async.sandbox._clock import Clock
 
 
 async def test_starts_with_the_wall_clock() -> None:
-    """It starts at the time it is."""
+    """The server's clock starts at the current time."""
     assert Clock().now() == pytest.approx(time.time(), abs=1)
 
 
@@ -36,7 +36,7 @@ async def test_mocked_wall_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_mocked_wall_clock_of_replies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its windows and the `Date` of its replies are in this year, whatever year a test is in."""
+    """The windows and the `Date` of replies are in this year, whatever year a test is in."""
     real = time.time()
     monkeypatch.setattr(time, "time", lambda: 0.0)
     async with Sandbox() as api, aiohttp.ClientSession() as http, http.get(api.url) as reply:
@@ -56,7 +56,7 @@ async def test_nowhere_to_write(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.looptime
 async def test_virtual_time() -> None:
-    """It follows a virtual loop clock."""
+    """The server's clock follows a virtual loop clock."""
     clock = Clock()
     await asyncio.sleep(3600)
     assert clock.now() - clock.started_at == pytest.approx(3600)

@@ -43,7 +43,7 @@ async def test_a_session_without_a_socket() -> None:
 
 
 async def test_an_unknown_session() -> None:
-    """As at the service, it is a 404."""
+    """An unknown session is a 404, as at the service."""
     async with fake_client(FakeTransport()) as client:
         with pytest.raises(NotFoundError):
             await client.get_session(uuid4())
@@ -61,7 +61,7 @@ async def test_an_unknown_session() -> None:
     ],
 )
 async def test_faults(fault: Fault, error: type[Exception], seconds: float) -> None:
-    """What is scripted happens, as it does on a socket."""
+    """Scripted faults take place, as they do on a socket."""
     fake = FakeTransport()
     fake.script(fault)
     started = asyncio.get_running_loop().time()
@@ -96,7 +96,7 @@ async def test_latency() -> None:
 
 @virtual
 async def test_an_answer_about_another_session() -> None:
-    """It is not taken for the one that was asked for."""
+    """A reply with another session is not taken for the requested one."""
     fake = FakeTransport()
     asked, other = fake.ids(2)
     fake.script(*[Fault.status(200, body=fake.session(other))] * 2)

@@ -14,7 +14,7 @@ ERROR = Fault.status(500)
 
 
 def drawn(plan: Plan, n: int = 1000) -> list[Fault | None]:
-    """What happens to `n` requests for one session."""
+    """Return the faults of `n` requests for one session."""
     return [plan.take("some-id", "/path") for _ in range(n)]
 
 
@@ -28,7 +28,7 @@ def test_values() -> None:
 
 @pytest.mark.parametrize("code", [199, 1000, 0, -1])
 def test_bad_status(code: int) -> None:
-    """What cannot be a final status is refused."""
+    """A status that cannot be a final one is refused."""
     with pytest.raises(ValueError, match="final status"):
         Fault.status(code)
 

@@ -83,7 +83,7 @@ def test_differ() -> None:
 
 
 def test_no_uuid() -> None:
-    """What is no UUID has no session."""
+    """An invalid id has no session."""
     with pytest.raises(ValueError, match="UUID"):
         build_session("nonsense")
 

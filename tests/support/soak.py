@@ -81,7 +81,7 @@ class Books:
 
 @frozen
 class Held:
-    """What the process holds between two calls."""
+    """The resources that the process holds between two calls."""
 
     files: int
     tasks: int

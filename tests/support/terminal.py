@@ -29,7 +29,7 @@ async def read_screen(fd: int) -> str:
 
 
 def plain(screen: str) -> str:
-    """What was shown, without its colours and weights."""
+    """Return a text without its colours and weights."""
     return re.sub(r"\x1b\[[0-9;]*m", "", screen)
 
 
