@@ -35,6 +35,7 @@ nitpick_ignore_regex = [
     (r"py:obj", r"[a-z_]+"),
     (r"py:class", r"raydocs_async\.\w+\.[A-Z](_co)?"),  # type variables
     # Other projects' names: their inventories are on the network, which a build does not need.
+    (r"py:exc", r"StructureHandlerNotFoundError"),  # of cattrs
     (r"py:.*", r"(aiohttp|asyncio|collections|datetime|enum|os|pathlib|types|uuid)\..*"),
 ]
 
