@@ -148,11 +148,8 @@ class SharedTracker:
     def opens_at(self, now: float, ahead: int = 0) -> float:
         """Return the earliest time at which a request behind `ahead` others can be sent.
 
-        It is `now` while any process holds hits, because these may go back, or be counted already.
+        It is `now` while hits are left that any process holds, because these may go back.
         """
-        held, left = len(self.tracker.in_flight), self.window.left
-        if self.joined and held and left and left > ahead and now >= self.shut_until:
-            return now
         return self.tracker.opens_at(now, ahead)
 
     @property

@@ -102,7 +102,7 @@ class RateLimiter(Limiter):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._beat_timer: asyncio.TimerHandle | None = None
-        self._expected = -math.inf
+        self._expected = (math.nan, math.nan)
 
     def __repr__(self) -> str:
         return f"<RateLimiter {self.status(math.nan)}>"
@@ -224,8 +224,10 @@ class RateLimiter(Limiter):
     def _wake_at(self, until: float, now: float) -> None:
         if math.isinf(until):
             return  # the next reply wakes the queue
-        if until != self._expected:
-            self._expected = until
+        opens_at = self._tracker.opens_at(now)
+        expected = until, opens_at if opens_at > now else -math.inf
+        if expected != self._expected:
+            self._expected = expected
             self._release_late_waiters(now)
         # A timer that is due has fired, but an interrupt can have stopped it from serving.
         if self._timer is not None and not now < self._timer.when() <= until:
