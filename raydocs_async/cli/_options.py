@@ -159,9 +159,9 @@ _token_file_option = click.option(
 _shared_limit_option = click.option(
     "--shared-limit",
     type=click.Path(),
-    metavar="PATH",
-    help="Share the limit with all processes of this machine that name the same file; "
-    "by default $RAYDOCS_SHARED_LIMIT, if set.",
+    metavar="PATH|URL",
+    help="Share the limit with all processes that name the same file, or the same key of a Redis "
+    "server: redis://HOST/0?key=NAME; by default $RAYDOCS_SHARED_LIMIT, if set.",
 )
 _max_wait_option = click.option(
     "--max-wait",

@@ -59,7 +59,7 @@ def test_help_is_fast(arguments: list[str]) -> None:
         (["wait", "a", "--timeout", "0"], "0.0 is not in the range x>0"),
         (["wait", "a", "--timeout", "nan"], "nan is not a number below 1e9"),
         (["wait", "a", "--timeout", "inf"], "inf is not a number below 1e9"),
-        (["get", "a", "--shared-limit", "redis://h"], "--shared-limit must be the path of a file"),
+        (["get", "a", "--shared-limit", "http://h"], "--shared-limit must be the path of a file"),
         (["get", "a", "--max-wait", "nan"], "nan is not a number below 1e9"),
         (["sandbox", "--faults", "nan"], "nan is not a number below 1e9"),
         (["fetch", "a", "--shard", f"1/{'9' * 5000}"], "is not one of 1/N, 2/N"),
