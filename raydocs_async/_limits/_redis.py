@@ -13,12 +13,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, Protocol
 
-import msgspec
 from attrs import define, evolve
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
 from raydocs_async._limits._address import RedisAddress
 from raydocs_async._limits._claim import Claim, Grant
@@ -114,10 +112,7 @@ class RedisStore(Store):
 
     def submit(self, claim: Claim, now: float, answer: Answer) -> None:
         """Settle a claim in a task of its own; see `Store`."""
-        connection = self._connection
-        if connection is None or connection.loop is not asyncio.get_running_loop():
-            self._connection = connection = _Connection.to(self._address)
-        self._task = connection.loop.create_task(self._settle(claim, connection))
+        self._task = asyncio.get_running_loop().create_task(self._settle(claim))
         self._task.add_done_callback(partial(self._deliver, answer))
         # A callback of its own, so that it runs after an interrupt of the first one, too.
         self._task.add_done_callback(lambda task: None if task.cancelled() else self._wake())
@@ -129,26 +124,33 @@ class RedisStore(Store):
 
     async def close(self) -> None:
         """Wait for the answer on its way, and close the connection."""
-        connection = self._connection
+        await self.wait()
+        connection, self._connection = self._connection, None
         if connection is not None and connection.loop is asyncio.get_running_loop():
-            await self.wait()
             await connection.client.aclose()
-        self._connection = None
 
     def _deliver(self, answer: Answer, task: asyncio.Task[_Result]) -> None:
         if not task.cancelled() and task.exception() is None:
             answer(*task.result(), task.get_loop().time())
 
-    async def _settle(self, claim: Claim, connection: _Connection) -> _Result:
+    async def _settle(self, claim: Claim) -> _Result:
         try:
             async with asyncio.timeout(TIMEOUT):
-                return await self._compare_and_set(claim, connection)
+                return await self._compare_and_set(claim, self._connect())
         except TimeoutError:
             reason = f"no answer within {TIMEOUT} seconds"
-        except (RedisError, OSError, ValueError, msgspec.MsgspecError, StoreError) as error:
+        # Options in the URL can make the library raise anything; the headers are there in any case.
+        except Exception as error:
             reason = str(error)
-        connection.known = _NO_VALUE
+        if self._connection is not None:
+            self._connection.known = _NO_VALUE
         return claim, StoreError(f"{self._address.place}: {reason}")
+
+    def _connect(self) -> _Connection:
+        connection = self._connection
+        if connection is None or connection.loop is not asyncio.get_running_loop():
+            self._connection = connection = _Connection.to(self._address)
+        return connection
 
     async def _compare_and_set(self, claim: Claim, connection: _Connection) -> _Result:
         """Settle a claim on the value that is known here, then on that of the server."""

@@ -240,6 +240,13 @@ async def test_no_server(tmp_path: Path) -> None:
         assert f"{tmp_path}/missing" in await peer.refusal()
 
 
+@pytest.mark.parametrize("server", ["rediss://127.0.0.1:1", "unix:///missing"])
+async def test_an_option_that_the_library_refuses(server: str) -> None:
+    """An unknown option makes the claim fail with its name, and nothing else."""
+    async with peers(f"{server}?ssl_nonsense=1") as (peer,):
+        assert "ssl_nonsense" in await peer.refusal()
+
+
 async def test_a_server_that_is_silent(
     server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

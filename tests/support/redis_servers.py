@@ -68,7 +68,8 @@ class RedisServer:
     @contextmanager
     def admin(self) -> Iterator[Redis]:
         """Connect to it, beside those that are tested."""
-        with closing(Redis(unix_socket_path=self.socket, password=self.password or None)) as redis:
+        password = self.password or None
+        with closing(Redis(unix_socket_path=self.socket, password=password, protocol=2)) as redis:
             yield redis
 
     def connections(self) -> int:
