@@ -2,7 +2,13 @@
 
 from raydocs_async._freezing import list_modules
 
-# Most programs use no command line and no tests; a program that does imports these itself.
+# Most programs use no command line, no tests, no Ray; a program that does imports them itself.
 hiddenimports = list_modules(
-    "raydocs_async", "raydocs_async.cli", "raydocs_async.testing", "raydocs_async.__main__"
+    "raydocs_async",
+    "raydocs_async.cli",
+    "raydocs_async.testing",
+    "raydocs_async.__main__",
+    "raydocs_async.ray",
+    "raydocs_async._ray_checkpoint",
+    "raydocs_async._rows",
 )
