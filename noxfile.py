@@ -40,7 +40,7 @@ def requirements() -> list[str]:
 def install_wheel(session: nox.Session, *requirements: str) -> None:
     """Install the wheel that was built, never the source tree beside it."""
     (wheel,) = DIST.glob("*.whl")
-    session.install(f"{wheel}[cli,table]", *requirements)
+    session.install(f"{wheel}[cli,otel,table]", *requirements)
     # A reused environment may hold an older build of the same version.
     session.install("--force-reinstall", "--no-deps", str(wheel))
 

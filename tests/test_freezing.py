@@ -25,7 +25,7 @@ def test_every_module_is_named() -> None:
     assert {*named[0], *named[1]} == {
         "raydocs_async",
         *(module.name for module in modules if "-" not in module.name),
-    } - {"raydocs_async.testing", "raydocs_async.__main__"}
+    } - {"raydocs_async.otel", "raydocs_async.testing", "raydocs_async.__main__"}
     assert named[0] & named[1] == set()
 
 
