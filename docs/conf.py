@@ -48,7 +48,10 @@ nitpick_ignore_regex = [
     (r"py:class", r"raydocs_async\.\w+\.[A-Z](_co)?"),  # type variables
     # Other projects' names: their inventories are on the network, which a build does not need.
     (r"py:exc", r"StructureHandlerNotFoundError"),  # of cattrs
-    (r"py:.*", r"(aiohttp|asyncio|collections|datetime|enum|opentelemetry|os|pathlib|types|uuid)\..*"),
+    (
+        r"py:.*",
+        r"(aiohttp|asyncio|collections|datetime|enum|opentelemetry|os|pathlib|types|uuid)\..*",
+    ),
 ]
 
 # What a signature shows in the place of what is not public, or is too long to read.

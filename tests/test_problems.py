@@ -285,6 +285,24 @@ def test_a_user_s_reader_that_tries_two_types() -> None:
     assert ours.structure("2024-01-01", Either) == Either(date(2024, 1, 1))
 
 
+def test_inside_a_reader_only_the_class_is_named() -> None:
+    """A reader's own `structure` looks for no places; the search over the whole value does, once."""
+    ours, told = converter.copy(), []
+    Outer = attrs.make_class("Outer", {"dates": attrs.field(type=Any)})  # noqa: N806
+
+    def read(value: Any, _: Any) -> Any:
+        try:
+            return Outer(ours.structure(value, Dates))
+        except APIResponseValidationError as error:
+            told.append(error.message)
+            raise
+
+    ours.register_structure_hook(Outer, read)
+    with pytest.raises(APIResponseValidationError):
+        ours.structure({"day": SECRET}, Outer)
+    assert set(told) == {"the body is not as documented: $ is not valid: Dates refuses it"}
+
+
 def test_a_failure_inside_leaves_the_next_one_its_places() -> None:
     """After a reader has failed, the next failure names its place again."""
     for _ in range(2):
