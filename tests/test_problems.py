@@ -286,7 +286,7 @@ def test_a_user_s_reader_that_tries_two_types() -> None:
 
 
 def test_inside_a_reader_only_the_class_is_named() -> None:
-    """A reader's own `structure` looks for no places; the search over the whole value does, once."""
+    """A reader's own `structure` looks for no places, which the whole value's search finds once."""
     ours, told = converter.copy(), []
     Outer = attrs.make_class("Outer", {"dates": attrs.field(type=Any)})  # noqa: N806
 
