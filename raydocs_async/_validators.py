@@ -57,9 +57,10 @@ def read_pydantic(value: Any, type_: Any) -> Any:
         return type_.__pydantic_validator__.validate_python(
             {} if value == [] and is_object else value
         )
-    except ValueError as exc:  # pydantic's ValidationError, or one of a hook of the class
-        is_detailed = hasattr(exc, "errors")
-        place, problem = _pydantic_problem(exc, type_) if is_detailed else ("", refusal(type_))
+    except ValueError as exc:
+        if not hasattr(exc, "errors"):  # not pydantic's, but of a hook of the class
+            raise
+        place, problem = _pydantic_problem(exc, type_)
     raise Mismatch.at(place, problem)
 
 
