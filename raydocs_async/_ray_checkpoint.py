@@ -5,6 +5,7 @@ every row is done, though. Here, the ids that only failed temporarily are taken 
 rows in the output.
 """
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from ray.data.checkpoint.checkpoint_filter import (
 from ray.data.checkpoint.interfaces import InvalidCheckpointingConfig
 from ray.data.datasource.path_util import _unwrap_protocol
 
-from raydocs_async._rows import FINAL, TEMPORARY
+from raydocs_async._rows import FINAL, TEMPORARY, is_finished
 from raydocs_async.errors import ConfigurationError
 
 _ID: Final = "session_id"
@@ -117,10 +118,20 @@ def _find_unfinished(path: str | None, filesystem: FileSystem, checkpoint: str) 
             "checkpoint"
         )
     status, error_type = pads.field("status"), pads.field("error_type")
-    is_final = ~(error_type.isin(TEMPORARY) | (status.is_valid() & ~status.isin(FINAL)))
+    has_failed = error_type.is_valid() & ~error_type.isin(TEMPORARY)
+    is_final = has_failed | status.isin(FINAL)
     candidates = _read_ids(output, ~is_final)
     finished = _read_ids(output, pads.field(_ID).isin(candidates) & is_final)
+    finished = pa.chunked_array([*finished.chunks, *_finished_without_status(output)], pa.string())
     return candidates.filter(pc.invert(pc.is_in(candidates, finished)))
+
+
+def _finished_without_status(output: pads.Dataset) -> Iterator[pa.Array]:
+    """Yield the ids of sessions that only their results show to be finished."""
+    rows = pads.field("status").is_null() & pads.field("error_type").is_null()
+    for batch in output.to_batches(columns=[_ID, "session"], filter=rows):
+        finished = [is_finished(text) for text in batch["session"].to_pylist()]
+        yield batch[_ID].filter(pa.array(finished, pa.bool_()))
 
 
 def _open_output(path: str, filesystem: FileSystem) -> pads.Dataset | None:
@@ -133,5 +144,5 @@ def _open_output(path: str, filesystem: FileSystem) -> pads.Dataset | None:
     return output if output and {_ID, "status", "error_type"} <= {*output.schema.names} else None
 
 
-def _read_ids(output: pads.Dataset, rows: pads.Expression) -> pa.Array:
-    return output.to_table(columns=[_ID], filter=rows)[_ID].unique()
+def _read_ids(output: pads.Dataset, rows: pads.Expression) -> pa.ChunkedArray:
+    return pa.chunked_array([output.to_table(columns=[_ID], filter=rows)[_ID].unique()])

@@ -38,3 +38,8 @@ def build_row(session_id: str | None, outcome: Fetched[Session] | Failed) -> Row
         "error": error,
         "error_type": error_type,
     }
+
+
+def is_finished(session: str) -> bool:
+    """Return True if the session of a row is finished, by its results if it has no status."""
+    return converter.loads(session.encode(), Session).is_finished

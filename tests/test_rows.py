@@ -1,7 +1,9 @@
 """Rows of the engines' tables."""
 
+import pytest
+
 from raydocs_async import Failed, Fetched, NotFoundError, Session, converter
-from raydocs_async._rows import FINAL, TEMPORARY, build_row
+from raydocs_async._rows import FINAL, TEMPORARY, build_row, is_finished
 from raydocs_async.testing import build_session
 
 
@@ -41,3 +43,16 @@ def test_what_another_run_may_change() -> None:
     """Temporary failures and unfinished sessions are what another run may change."""
     assert TEMPORARY == ("APIConnectionError", "APITimeoutError", "InternalServerError")
     assert FINAL == ("completed", "failed")
+
+
+@pytest.mark.parametrize(
+    ("session", "finished"),
+    [
+        (build_session(status=None, data=[{}]), True),
+        (build_session(status=None, data=[]), False),
+        (build_session(status="processing"), False),
+    ],
+)
+def test_a_session_of_a_row(session: Session, finished: bool) -> None:
+    """A session without a status is finished if its results are."""
+    assert is_finished(converter.dumps(session).decode()) is finished

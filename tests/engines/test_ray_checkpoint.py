@@ -34,10 +34,11 @@ def found(path: Path) -> Counter[tuple[str, str | None]]:
 def test_later_runs(api: Sandbox, client: MakeClient, write_ids: MakeIds, tmp_path: Path) -> None:
     """A second run fetches what failed temporarily or was not finished, and a third nothing."""
     ids = api.ids(40)
-    bad, unfinished = ids[3], ids[30]
+    bad, unfinished, plain = ids[3], ids[30], ids[31]
     api.script_for(bad, *[Fault.status(500)] * 100)
     finished = api.session(unfinished)
     api.put({**finished, "status": "processing"})
+    api.put({**api.session(plain), "status": None})
     dataset = write_ids([*ids, "nonsense"], column="key")
 
     def run() -> int:
