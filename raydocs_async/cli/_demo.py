@@ -5,7 +5,7 @@ from pathlib import Path
 
 from raydocs_async import RateLimit, RaydocsClient
 from raydocs_async.cli._exit import CannotStart, ExitCode
-from raydocs_async.cli._fetch import fetch_all, run_and_report
+from raydocs_async.cli._job import Job, run_and_report
 from raydocs_async.cli._output import JsonLinesFile
 from raydocs_async.cli._progress import choose_reporter
 from raydocs_async.cli._recorder import Recorder
@@ -45,7 +45,7 @@ async def _fetch_sessions(api: Sandbox, recorder: Recorder, *, quiet: bool) -> N
     limit = RateLimit(requests=LIMIT, per=WINDOW, shared="")
     async with api:
         client = RaydocsClient(api.token, base_url=api.url, rate_limit=limit)
-        await fetch_all(client, api.ids(SESSIONS), recorder)
+        await Job(recorder).run(client, api.ids(SESSIONS))
     if not quiet:
         shortest = (api.stats.accepted - 1) // LIMIT * WINDOW
         say(

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import math
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypedDict, TypeVar
 
@@ -53,6 +54,8 @@ class FetchOptions(NamedTuple):
     resume: bool
     retry_failed: bool
     quiet: bool
+    wait: float | None = None
+    """Seconds to wait for unfinished sessions, or infinity; ``None`` not to wait."""
 
 
 class TableOptions(NamedTuple):
@@ -95,6 +98,19 @@ def parse_shard(value: str) -> Shard:
         if number.isdecimal() and total.isdecimal() and 1 <= int(number) <= int(total):
             return Shard(int(number), int(total))
     raise click.BadParameter(f"{value!r} is not one of 1/N, 2/N, … N/N")
+
+
+def parse_wait(value: str) -> float:
+    """Parse the seconds of an option whose value may be left out; ``inf`` for no limit.
+
+    Raises:
+        click.BadParameter: `value` is not a number above 0.
+    """
+    with contextlib.suppress(ValueError):
+        if 0 < float(value) < MAX_NUMBER or float(value) == math.inf:
+            return float(value)
+    # click takes any word behind the option as its value.
+    raise click.BadParameter(f"{value!r} is not a number of seconds; put ids before --wait")
 
 
 class BoundedFloat(click.FloatRange):

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Final, Self
 
 from rich.console import Console
@@ -14,9 +14,9 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from raydocs_async import Progress, Session, Stream
 from raydocs_async.cli import _text
 from raydocs_async.cli._printable import MAX_MESSAGE, printable
+from raydocs_async.cli._snapshot import Snapshot
 from raydocs_async.cli._streams import say
 
 _MARGIN: Final = 5
@@ -36,10 +36,10 @@ class Reporter:
     def __exit__(self, *exc_info: object) -> None:
         pass
 
-    def update(self, progress: Progress, seconds: float) -> None:
-        """Show the progress, `seconds` after the start."""
+    def update(self, snapshot: Snapshot) -> None:
+        """Show the progress."""
 
-    def finish(self, progress: Progress, seconds: float) -> None:
+    def finish(self, snapshot: Snapshot) -> None:
         """Show the progress for the last time."""
 
     def say(self, message: str) -> None:
@@ -51,9 +51,9 @@ class LineReporter(Reporter):
 
     period = 10.0
 
-    def update(self, progress: Progress, seconds: float) -> None:
+    def update(self, snapshot: Snapshot) -> None:
         """Print a line."""
-        self.say(_text.progress_line(progress, seconds))
+        self.say(_text.progress_line(snapshot))
 
     def say(self, message: str) -> None:
         """Print a message."""
@@ -78,17 +78,21 @@ class LiveReporter(Reporter):
     def __exit__(self, *exc_info: object) -> None:
         self._live.stop()
 
-    def update(self, progress: Progress, seconds: float) -> None:
+    def update(self, snapshot: Snapshot) -> None:
         """Redraw the bar."""
         columns = self._console.width - _MARGIN
-        bar, words = _text.fit_bar(progress, seconds, columns - 2)
+        bar, words = _text.fit_bar(snapshot, columns - 2)
         text = Text(words, no_wrap=True, overflow="crop")
         text.highlight_regex(r"\d+ failed", "red")
+        text.highlight_regex(r"\d+ unfinished", "yellow")
+        progress = snapshot.progress
         state = _text.service(progress).removeprefix("service ")
         text.highlight_words([state], "dim" if progress.outage is None else "red")
         frame = Table.grid(padding=(0, 1, 0, 0))
         # Without a total, the bar shows only that something moves.
-        drawn = [ProgressBar(progress.total, progress.done, bar)] if bar else []
+        drawn = (
+            [ProgressBar(progress.total, progress.done - snapshot.unfinished, bar)] if bar else []
+        )
         frame.add_row(self._spinner, *drawn, text)
         self._live.update(frame, refresh=True)
 
@@ -115,8 +119,15 @@ def choose_reporter(*, quiet: bool, data_on_terminal: bool = False) -> Reporter:
 
 
 @contextlib.asynccontextmanager
-async def report_progress(stream: Stream[Session], reporter: Reporter) -> AsyncIterator[None]:
-    """Report the progress of a stream while the block runs."""
+async def report_progress(
+    snapshot: Callable[[float], Snapshot], reporter: Reporter
+) -> AsyncIterator[None]:
+    """Report the progress of a job while the block runs.
+
+    Args:
+        snapshot: Returns the progress so many seconds after the start.
+        reporter: Shows it.
+    """
     clock = asyncio.get_running_loop().time
     started = clock()
 
@@ -124,7 +135,7 @@ async def report_progress(stream: Stream[Session], reporter: Reporter) -> AsyncI
         """Report once in a period."""
         while True:
             await asyncio.sleep(reporter.period)
-            reporter.update(stream.progress, clock() - started)
+            reporter.update(snapshot(clock() - started))
 
     with reporter:
         watcher = asyncio.create_task(watch())
@@ -134,4 +145,4 @@ async def report_progress(stream: Stream[Session], reporter: Reporter) -> AsyncI
             watcher.cancel()
             # Its end is awaited, because a late update would follow the last frame.
             await asyncio.wait([watcher])
-            reporter.finish(stream.progress, clock() - started)
+            reporter.finish(snapshot(clock() - started))

@@ -1,6 +1,7 @@
 """The record of a bulk job: sessions and failures in their files, and their counts."""
 
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from attrs import Factory, define
@@ -11,6 +12,7 @@ from raydocs_async import (
     Fetched,
     Session,
     SessionStatus,
+    WaitTimeoutError,
     converter,
 )
 from raydocs_async.cli._connect import exit_code_for, split_hint
@@ -27,10 +29,12 @@ class Counts:
     """Numbers of outcomes."""
 
     written: int = 0
+    completed: int = 0
+    """Written sessions that are finished, and have not failed."""
     unsuccessful: int = 0
     """Written sessions with status failed, which is final."""
     unfinished: int = 0
-    """Written sessions that the service is still working on."""
+    """Sessions that the service is still working on; those that are held back are not written."""
     failed: int = 0
     """Ids that failed permanently."""
     not_fetched: int = 0
@@ -45,6 +49,9 @@ class Recorder:
     errors: JsonLinesFile | None
     reporter: Reporter
     """Shows failures to a person when there is no errors file."""
+    holds_back: bool = False
+    """Do not write unfinished sessions, but keep their ids in `held`, to wait for them."""
+    held: list[str] = Factory(list)
     counts: Counts = Factory(Counts)
     hints: dict[str, str] = Factory(dict)
     """Hints for the failures that were shown, by the name of the failure, as ``HTTP 404``."""
@@ -60,17 +67,38 @@ class Recorder:
         return (self.output, self.errors) if self.errors else (self.output,)
 
     async def record(self, outcome: Fetched[Session] | Failed) -> None:
-        """Record one outcome.
+        """Record one outcome, or hold it back.
 
         Raises:
             OutputError: it cannot be written.
         """
-        if isinstance(outcome, Fetched):
+        if isinstance(outcome, Failed):
+            await self._record_failure(outcome)
+        elif self.holds_back and not outcome.value.is_finished:
+            self.held.append(str(outcome.id) if isinstance(outcome.id, UUID) else outcome.id)
+            self.counts.unfinished += 1
+        else:
             await call_blocking(self._write_session, outcome)
-            return
+
+    async def record_waited(self, outcome: Fetched[Session] | Failed) -> None:
+        """Record the outcome of waiting for a session that was held back.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        error = outcome.error
+        if isinstance(error, WaitTimeoutError) and error.last_seen is not None:
+            outcome = Fetched[Session](outcome.id, error.last_seen)
+        if isinstance(outcome, Failed):
+            await self._record_failure(outcome, was_held=True)
+        else:
+            await call_blocking(self._write_session, outcome, was_held=True)
+
+    async def _record_failure(self, outcome: Failed, *, was_held: bool = False) -> None:
         is_permanent = _is_permanent(outcome)
         self.counts.failed += is_permanent
         self.counts.not_fetched += not is_permanent
+        self.counts.unfinished -= was_held
         if self.errors is not None:
             record = msgspec.json.encode(build_failure_record(outcome))
             await call_blocking(_write, self.errors, record)
@@ -80,7 +108,7 @@ class Recorder:
                 self.hints[f"HTTP {outcome.error.status}"] = hint
             self.reporter.say(f"{_location(outcome)}: {message}")
 
-    def _write_session(self, fetched: Fetched[Session]) -> None:
+    def _write_session(self, fetched: Fetched[Session], *, was_held: bool = False) -> None:
         session, record = fetched.value, converter.dumps(fetched.value)
         if kept := _find_kept(fetched.id):
             record = b'%b,"%b":%b}' % (record[:-1], KEPT.encode(), kept)
@@ -88,8 +116,10 @@ class Recorder:
         # Counted in the thread: after an interrupt, the coroutine does not run on to count it,
         # and the summary would miss a session that is in the file.
         self.counts.written += 1
-        self.counts.unfinished += not session.is_finished
-        self.counts.unsuccessful += session.status == SessionStatus.FAILED
+        is_unsuccessful = session.status == SessionStatus.FAILED
+        self.counts.completed += session.is_finished and not is_unsuccessful
+        self.counts.unsuccessful += is_unsuccessful
+        self.counts.unfinished += (not session.is_finished) - was_held
 
     def close(self) -> None:
         """Close both files, even if the first one fails.

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from raydocs_async import Progress, RateLimitStatus
+from raydocs_async.cli._snapshot import Snapshot
 
 _SHOWN: Final = 30
 """Names that a message lists."""
@@ -75,20 +76,29 @@ def counts(progress: Progress) -> str:
     return f"{progress.done} of {plural(progress.total, 'session')}"
 
 
-def speed(progress: Progress, seconds: float) -> str:
+def outcomes(snapshot: Snapshot) -> str:
+    """Return the numbers of sessions that are not completed: ``2 failed, 3 unfinished``."""
+    failed = f"{snapshot.failed} failed" if snapshot.failed else ""
+    unfinished = f"{snapshot.unfinished} unfinished" if snapshot.unfinished else ""
+    return ", ".join(filter(None, (failed, unfinished)))
+
+
+def speed(snapshot: Snapshot) -> str:
     """Return the average speed, ``98 a minute``; empty in the first second."""
-    return f"{60 * progress.done / seconds:.0f} a minute" if seconds >= 1 else ""
+    done, seconds = snapshot.progress.done, snapshot.seconds
+    return f"{60 * done / seconds:.0f} a minute" if seconds >= 1 else ""
 
 
-def fit_bar(progress: Progress, seconds: float, columns: int) -> tuple[int, str]:
+def fit_bar(snapshot: Snapshot, columns: int) -> tuple[int, str]:
     """Return a bar's length, and the words behind it, so that both fit in `columns`.
 
     The words are shortened in steps, and the least important ones are dropped first.
     """
+    progress = snapshot.progress
     done = counts(progress)
     count = done.partition(" session")[0].replace(" of ", "/")
-    failed = f"{progress.failed} failed" if progress.failed else ""
-    state, end = service(progress), time_left(progress) or speed(progress, seconds)
+    failed = outcomes(snapshot)
+    state, end = service(progress), time_left(progress) or speed(snapshot)
     when, soon = state.removeprefix("window ").removeprefix("service "), end.removeprefix("about ")
     least = soon if progress.outage is None else when
     steps = (
@@ -100,6 +110,7 @@ def fit_bar(progress: Progress, seconds: float, columns: int) -> tuple[int, str]
         (0, (count, failed, when, soon)),
         (0, (count, failed, least)),
         (0, (count, failed)),
+        (0, (count,)),
     )
     for bar, parts in steps:
         words = ", ".join(filter(None, parts))
@@ -108,13 +119,13 @@ def fit_bar(progress: Progress, seconds: float, columns: int) -> tuple[int, str]
     return 0, count[: max(columns, 0)]
 
 
-def progress_line(progress: Progress, seconds: float) -> str:
+def progress_line(snapshot: Snapshot) -> str:
     """Return the whole progress in one line, for a log."""
-    failed = f"{progress.failed} failed" if progress.failed else ""
+    progress = snapshot.progress
     parts = (
         counts(progress),
-        failed,
-        speed(progress, seconds),
+        outcomes(snapshot),
+        speed(snapshot),
         service(progress),
         sharing(progress.rate_limit),
         time_left(progress),

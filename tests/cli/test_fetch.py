@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 
 from raydocs_async.cli._exit import ExitCode
-from raydocs_async.cli._fetch import _close
+from raydocs_async.cli._job import _close
 from raydocs_async.cli._output import JsonLinesFile, OutputError
 from raydocs_async.cli._progress import Reporter
 from raydocs_async.cli._recorder import Recorder

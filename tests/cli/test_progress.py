@@ -15,6 +15,7 @@ from raydocs_async.cli._progress import (
     choose_reporter,
     report_progress,
 )
+from raydocs_async.cli._snapshot import Snapshot
 from raydocs_async.sandbox import Sandbox
 from tests.cli.conftest import UNKNOWN
 from tests.support.terminal import Terminal, plain
@@ -25,6 +26,11 @@ STATUS = RateLimitStatus(
 PROGRESS = Progress(total=9, done=3, failed=1, in_flight=2, eta=20.0, rate_limit=STATUS)
 
 
+def at(seconds: float, progress: Progress = PROGRESS) -> Snapshot:
+    """Return a snapshot of a job in which one id failed."""
+    return Snapshot(progress=progress, seconds=seconds, failed=1)
+
+
 class FakeReporter(Reporter):
     """Keeps the calls with their times."""
 
@@ -33,13 +39,13 @@ class FakeReporter(Reporter):
     def __init__(self) -> None:
         self.calls: list[tuple[str, int, float]] = []
 
-    def update(self, progress: Progress, seconds: float) -> None:
+    def update(self, snapshot: Snapshot) -> None:
         """Keep the call."""
-        self.calls.append(("update", progress.done, round(seconds)))
+        self.calls.append(("update", snapshot.progress.done, round(snapshot.seconds)))
 
-    def finish(self, progress: Progress, seconds: float) -> None:
+    def finish(self, snapshot: Snapshot) -> None:
         """Keep the call."""
-        self.calls.append(("finish", progress.done, round(seconds)))
+        self.calls.append(("finish", snapshot.progress.done, round(snapshot.seconds)))
 
 
 @pytest.mark.looptime
@@ -49,7 +55,7 @@ async def test_a_job_is_reported() -> None:
     reporter = FakeReporter()
     async with Sandbox() as api, RaydocsClient(api.token, base_url=api.url) as client:
         stream = client.stream_sessions(api.ids(150))
-        async with stream, report_progress(stream, reporter):
+        async with stream, report_progress(lambda seconds: at(seconds, stream.progress), reporter):
             async for _ in stream:
                 pass
     assert [each for each in reporter.calls if each[0] == "update"] == [
@@ -61,9 +67,9 @@ async def test_a_job_is_reported() -> None:
 def test_silence(capsys: pytest.CaptureFixture[str]) -> None:
     """With --quiet, the reporter is silent."""
     with choose_reporter(quiet=True) as reporter:
-        reporter.update(PROGRESS, 1.0)
+        reporter.update(at(1.0))
         reporter.say("something")
-        reporter.finish(PROGRESS, 1.0)
+        reporter.finish(at(1.0))
     assert capsys.readouterr() == ("", "")
 
 
@@ -71,9 +77,9 @@ def test_lines(capsys: pytest.CaptureFixture[str]) -> None:
     """Without a terminal, each update is a line, and the end adds no other one."""
     with choose_reporter(quiet=False) as reporter:
         assert isinstance(reporter, LineReporter)
-        reporter.update(PROGRESS, 60.0)
+        reporter.update(at(60.0))
         reporter.say("something")
-        reporter.finish(PROGRESS, 61.0)
+        reporter.finish(at(61.0))
     assert capsys.readouterr().err == (
         "3 of 9 sessions, 1 failed, 3 a minute, window opens in 20 s, about 20 s to go\nsomething\n"
     )
@@ -95,9 +101,9 @@ def test_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
     with choose_reporter(quiet=False) as reporter:
         assert isinstance(reporter, LiveReporter)
-        reporter.update(PROGRESS, 60.0)
+        reporter.update(at(60.0))
         reporter.say("[red]something")
-        reporter.finish(PROGRESS, 61.0)
+        reporter.finish(at(61.0))
     shown = plain(screen.getvalue())
     assert "3 of 9 sessions, 1 failed, window opens in 20 s, about 20 s to go" in shown
     assert "[red]something\n" in shown
@@ -119,7 +125,7 @@ def test_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch, columns: int, words:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", str(columns))
     with choose_reporter(quiet=False) as reporter:
-        reporter.update(PROGRESS, 60.0)
+        reporter.update(at(60.0))
     frames = re.split(r"[\r\n]|\x1b\[2K", CONTROL.sub("", screen.getvalue()))
     assert any(frame.rstrip().endswith(words.rstrip()) for frame in frames)
     assert max(map(len, frames)) <= max(columns - len("^C^C"), 3)
@@ -136,7 +142,7 @@ def test_no_total(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "80")
     with choose_reporter(quiet=False) as reporter:
-        reporter.update(evolve(PROGRESS, total=None, eta=None), 60.0)
+        reporter.update(at(60.0, evolve(PROGRESS, total=None, eta=None)))
     assert "3 sessions, 1 failed, window opens in 20 s, 3 a minute" in plain(screen.getvalue())
 
 

@@ -14,6 +14,7 @@ from raydocs_async.cli._options import (
     connection_options,
     parse_names,
     parse_shard,
+    parse_wait,
     quiet_option,
 )
 from raydocs_async.cli._shard import Shard
@@ -65,6 +66,15 @@ from raydocs_async.cli._shard import Shard
     help="With --resume, try the ids of the file of --errors again, and begin it anew.",
 )
 @click.option(
+    "--wait",
+    type=parse_wait,
+    is_flag=False,
+    flag_value="inf",
+    metavar="[SECONDS]",
+    help="Stay until all sessions are finished, for so many seconds at most after all of them "
+    "were fetched once.",
+)
+@click.option(
     "--shard",
     type=parse_shard,
     default="1/1",
@@ -83,6 +93,7 @@ def fetch(
     errors: str | None,
     resume: bool,
     retry_failed: bool,
+    wait: float | None,
     shard: Shard,
     quiet: bool,
     **connection: Unpack[ConnectionOptions],
@@ -99,5 +110,7 @@ def fetch(
             "--retry-failed needs --resume and --errors, whose ids it tries again"
         )
     columns = None if column is None else Columns(column, keep)
-    options = FetchOptions(ids, inputs, columns, output, errors, shard, resume, retry_failed, quiet)
+    options = FetchOptions(
+        ids, inputs, columns, output, errors, shard, resume, retry_failed, quiet, wait
+    )
     return _lazy.fetch.run(options, connection)
