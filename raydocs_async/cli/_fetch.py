@@ -8,8 +8,9 @@ import click
 from raydocs_async.cli._connect import open_client
 from raydocs_async.cli._exit import CannotStart, ExitCode
 from raydocs_async.cli._ids import IdPipe, open_sources, select_ids
-from raydocs_async.cli._job import Job, run_and_report, show_warnings
+from raydocs_async.cli._job import Job, Report, run_and_report, show_warnings
 from raydocs_async.cli._located_id import LocatedId
+from raydocs_async.cli._log_format import LOG_FORMAT
 from raydocs_async.cli._options import ConnectionOptions, FetchOptions
 from raydocs_async.cli._output import JsonLinesFile
 from raydocs_async.cli._progress import choose_reporter
@@ -18,6 +19,8 @@ from raydocs_async.cli._resume import describe_resumption
 from raydocs_async.cli._scan import FailureRecord, SessionRecord
 from raydocs_async.cli._shard import Shard
 from raydocs_async.cli._streams import DASH, find_standard_stream, is_same_file, is_same_input, say
+from raydocs_async.cli._watch import JobWatch
+from raydocs_async.cli._whole_file import WholeFile
 
 
 def run(options: FetchOptions, connection: ConnectionOptions) -> ExitCode:
@@ -27,25 +30,37 @@ def run(options: FetchOptions, connection: ConnectionOptions) -> ExitCode:
         CannotStart: a file or the token is unusable; nothing was done.
         click.UsageError: options contradict each other; nothing was done.
     """
+    LOG_FORMAT.as_json = options.log.as_json
     _check_options(options, connection["token_file"])
-    client = open_client(connection)
+    summary = _find_summary(options)
+    watch = JobWatch(verbose=options.log.verbose)
+    client = open_client(connection, watch)
     sources = open_sources(options.ids, options.inputs, options.columns)
     is_typed = any(isinstance(each, IdPipe) and os.isatty(each.fd) for each in sources)
     if is_typed and not options.quiet:
         say("Reading ids from the terminal; end with Ctrl-D.")
-    recorder = _open_recorder(options)
+    recorder = _open_recorder(options, watch)
     show_warnings(recorder)
-    resumption = describe_resumption(sys.argv[1:], sources, resume=options.resume)
     output = recorder.output
+    resumption = describe_resumption(sys.argv[1:], sources, resume=options.resume)
+    report = Report(options.quiet, resumption if output.is_resumable else None, summary)
     unfinished = [LocatedId(each, output.name, kept) for each, kept in output.unfinished.items()]
     known = output.finished_ids | (recorder.errors.finished_ids if recorder.errors else set())
     ids = select_ids((*sources, unfinished), options.shard, known)
-    return run_and_report(
-        Job(recorder).run(client, ids, wait=options.wait),
-        recorder,
-        quiet=options.quiet,
-        resumption=resumption if output.is_resumable else (),
-    )
+    job = Job(recorder, max_outage=connection["max_wait"])
+    return run_and_report(job.run(client, ids, wait=options.wait), recorder, report)
+
+
+def _find_summary(options: FetchOptions) -> WholeFile | None:
+    """Return the file of the summary, which is replaced; refuse a path that cannot work."""
+    if options.summary is None:
+        return None
+    others = filter(None, (options.output, options.errors, *options.inputs))
+    if any(is_same_file(options.summary, each) for each in others):
+        raise click.UsageError("the summary needs a file of its own")
+    summary = WholeFile(options.summary, overwrite=True)
+    summary.check()
+    return summary
 
 
 def _check_options(options: FetchOptions, token_file: str | None) -> None:
@@ -64,7 +79,7 @@ def _check_options(options: FetchOptions, token_file: str | None) -> None:
         raise click.UsageError("standard input can supply the token or the ids, but not both")
 
 
-def _open_recorder(options: FetchOptions) -> Recorder:
+def _open_recorder(options: FetchOptions, watch: JobWatch) -> Recorder:
     """Open both files, or lose nothing of either of them."""
     output, errors, resume = options.output, options.errors, options.resume
     opened: list[JsonLinesFile] = []
@@ -85,12 +100,16 @@ def _open_recorder(options: FetchOptions) -> Recorder:
             file.discard()
         raise
     has_terminal = any(file.is_terminal for file in opened)
-    reporter = choose_reporter(quiet=options.quiet, data_on_terminal=has_terminal)
+    reporter = choose_reporter(
+        quiet=options.quiet, data_on_terminal=has_terminal, interval=options.log.interval
+    )
+    watch.reporter = reporter
     return Recorder(
         opened[0],
         opened[1] if errors else None,
         reporter,
         holds_back=options.wait is not None,
+        meter=watch.meter,
     )
 
 

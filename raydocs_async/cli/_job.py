@@ -1,15 +1,14 @@
 """A bulk job: its run in an event loop, its exit code, and its last words."""
 
+import json
 import math
 import time
-from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import AsyncIterable, Coroutine, Iterable
+from typing import Any
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from raydocs_async import (
-    Failed,
-    Fetched,
     Progress,
     RaydocsClient,
     RaydocsError,
@@ -18,23 +17,31 @@ from raydocs_async import (
 )
 from raydocs_async.cli import _text
 from raydocs_async.cli._connect import exit_code_for, message_for
-from raydocs_async.cli._exit import ExitCode
+from raydocs_async.cli._exit import CommandFailed, ExitCode
+from raydocs_async.cli._log_format import LOG_FORMAT
 from raydocs_async.cli._loop import run_interruptibly
 from raydocs_async.cli._output import OutputError
 from raydocs_async.cli._printable import MAX_MESSAGE
 from raydocs_async.cli._progress import report_progress
 from raydocs_async.cli._recorder import Recorder
+from raydocs_async.cli._resume import Resumption
 from raydocs_async.cli._snapshot import Snapshot
 from raydocs_async.cli._streams import say
-
-Record: TypeAlias = Callable[[Fetched[Session] | Failed], Awaitable[None]]
+from raydocs_async.cli._summary import Summary, to_json
+from raydocs_async.cli._whole_file import WholeFile
 
 
 class Job:
-    """The streams of a bulk job, one after the other, and their outcomes in the recorder."""
+    """The streams of a bulk job, one after the other, and their outcomes in the recorder.
 
-    def __init__(self, recorder: Recorder) -> None:
+    Args:
+        recorder: Takes the outcomes.
+        max_outage: Seconds of an outage after which the client gives up.
+    """
+
+    def __init__(self, recorder: Recorder, *, max_outage: float | None = None) -> None:
         self._recorder = recorder
+        self._max_outage = max_outage
         self._stream: Stream[Session] | None = None
         self._fetched: Progress | None = None
         """The progress of the stream that has fetched all sessions, once that has ended."""
@@ -59,64 +66,108 @@ class Job:
             OSError: the ids cannot be read.
         """
         async with client, report_progress(self._snapshot, self._recorder.reporter):
-            await self._consume(client.stream_sessions(ids), self._recorder.record)
+            await self._fetch(client.stream_sessions(ids))
             if wait is not None and self._recorder.held:
                 timeout = None if math.isinf(wait) else wait
-                stream = client.wait_for_sessions(self._recorder.held, timeout=timeout)
-                await self._consume(stream, self._recorder.record_waited)
+                await self._wait(client.wait_for_sessions(self._recorder.held, timeout=timeout))
 
-    async def _consume(self, stream: Stream[Session], record: Record) -> None:
-        if self._stream is not None:
-            self._fetched = self._stream.progress
-        self._stream = stream
+    async def _fetch(self, stream: Stream[Session]) -> None:
+        self._stream, recorder = stream, self._recorder
+        total = stream.progress.total
+        try:
+            async with stream:
+                async for outcome in stream:
+                    await recorder.record(outcome)
+            recorder.untried = 0
+        finally:
+            if recorder.untried is None and total is not None:
+                recorder.untried = total - recorder.outcomes
+
+    async def _wait(self, stream: Stream[Session]) -> None:
+        assert self._stream is not None  # the sessions were fetched before
+        self._fetched, self._stream = self._stream.progress, stream
         async with stream:
             async for outcome in stream:
-                await record(outcome)
+                await self._recorder.record_waited(outcome)
 
     def _snapshot(self, seconds: float) -> Snapshot:
         assert self._stream is not None  # it is there before the first period is over
         progress, counts = self._stream.progress, self._recorder.counts
+        meter, max_outage = self._recorder.meter, self._max_outage
         if self._fetched is not None:
+            max_outage = None  # the wait's own time bounds it
             progress = evolve(progress, total=self._fetched.total, done=self._fetched.done)
         return Snapshot(
             progress=progress,
             seconds=seconds,
             failed=counts.failed + counts.not_fetched + counts.unsuccessful,
             unfinished=counts.unfinished,
+            retries=meter.retries,
+            last_status=meter.last_status,
+            max_outage=max_outage,
         )
 
 
-def run_and_report(
-    job: Coroutine[Any, Any, None],
-    recorder: Recorder,
-    *,
-    quiet: bool,
-    resumption: Sequence[str] = (),
-) -> ExitCode:
+@frozen
+class Report:
+    """The last words of a job."""
+
+    quiet: bool = False
+    """Print neither hints nor, if it is saved, the summary."""
+    resumption: Resumption | None = None
+    """The way to continue; ``None`` if there is none."""
+    file: WholeFile | None = None
+    """The file of the summary."""
+
+
+def run_and_report(job: Coroutine[Any, Any, None], recorder: Recorder, report: Report) -> ExitCode:
     """Run a bulk job to its end, and report how it ended.
 
     Args:
         job: Fetches the sessions, and passes the outcomes to `recorder`.
         recorder: Closed at the end.
-        quiet: Print no summary.
-        resumption: Lines that tell how to continue the job, for one that was stopped.
+        report: How to report.
     """
-    started = time.monotonic()
+    started, clock = LOG_FORMAT.timestamp(), time.monotonic()
     code, reason = ExitCode.FAILED, ""
     try:
         code, reason = _run(job, recorder)
     finally:
         code, reason = _close(recorder, code, reason)
         show_warnings(recorder)
+    resumption = report.resumption if reason and code else None
+    summary = Summary(
+        started=started,
+        seconds=time.monotonic() - clock,
+        exit_code=code,
+        sessions=recorder.sessions,
+        failures=recorder.failures,
+        unfinished=recorder.counts.unfinished,
+        left=recorder.left,
+        resume=resumption and resumption.command,
+    )
     if reason:
         say(f"{reason}.", MAX_MESSAGE)
-    if not quiet:
+    if not report.quiet:
         for failure, hint in recorder.hints.items():
             say(f"{failure}: {hint}.")
-        say(_summarize(recorder, time.monotonic() - started))
-    if reason and code:
-        for line in resumption:
-            say(line)
+    content = to_json(summary, recorder.meter)
+    if not (report.quiet and report.file):
+        say(_summarize(recorder, summary.seconds), event="summary", **content)
+    for line in resumption.lines if resumption else ():
+        say(line)
+    return _save(report.file, content, code)
+
+
+def _save(file: WholeFile | None, content: dict[str, Any], code: ExitCode) -> ExitCode:
+    """Save the summary; return the exit code, which is another one if that fails."""
+    if file is None:
+        return code
+    try:
+        file.write(f"{json.dumps(content)}\n".encode())
+    except CommandFailed as error:
+        say(f"{error.message}.", MAX_MESSAGE)
+        return ExitCode.FAILED
     return code
 
 

@@ -40,6 +40,16 @@ class Columns(NamedTuple):
     """The names of the columns whose values go into the output."""
 
 
+class LogOptions(NamedTuple):
+    """Options of the lines on standard error."""
+
+    as_json: bool
+    interval: float
+    """Seconds between two lines of the progress."""
+    verbose: bool
+    """Show retries, windows and other processes."""
+
+
 class FetchOptions(NamedTuple):
     """Options of ``fetch``, but for those of the connection."""
 
@@ -54,8 +64,11 @@ class FetchOptions(NamedTuple):
     resume: bool
     retry_failed: bool
     quiet: bool
-    wait: float | None = None
+    wait: float | None
     """Seconds to wait for unfinished sessions, or infinity; ``None`` not to wait."""
+    summary: str | None
+    """Path of the file of the summary."""
+    log: LogOptions
 
 
 class TableOptions(NamedTuple):
@@ -166,6 +179,7 @@ sources_option = click.option(
 )
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress and no summary.")
+verbose_option = click.option("--verbose", "-v", is_flag=True, help="Show more of what happens.")
 _token_file_option = click.option(
     "--token-file",
     type=click.Path(),

@@ -17,3 +17,16 @@ class Snapshot:
     """Ids that failed, and sessions with status failed."""
     unfinished: int = 0
     """Sessions that the service is still working on."""
+    retries: int = 0
+    """Requests that were sent again."""
+    last_status: int | None = None
+    """The HTTP status of the last failed attempt; ``None`` if it got no reply."""
+    max_outage: float | None = None
+    """Seconds of an outage after which the job gives up; ``None`` if it does not."""
+
+    @property
+    def gives_up_in(self) -> float | None:
+        """Seconds until the job gives up, in an outage."""
+        if self.progress.outage is None or self.max_outage is None:
+            return None
+        return max(0.0, self.max_outage - self.progress.outage)

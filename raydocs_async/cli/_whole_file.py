@@ -91,6 +91,19 @@ class WholeFile:
         except OSError as exc:
             raise self.failure(exc.strerror or type(exc).__name__) from None
 
+    def write(self, content: bytes) -> None:
+        """Make the file of its whole content.
+
+        Raises:
+            CommandFailed: as `__enter__` and `keep`, or the content cannot be written.
+        """
+        with self:
+            try:
+                self.part.write_bytes(content)
+            except OSError as exc:
+                raise self.failure(exc.strerror or type(exc).__name__) from None
+            self.keep()
+
     def failure(self, reason: str) -> CommandFailed:
         """Return the error that ends a command whose file cannot be written."""
         message = f"{self.name} cannot be written: {reason}; nothing was kept"

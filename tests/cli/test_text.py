@@ -116,14 +116,54 @@ def test_line_of_unfinished_sessions() -> None:
     assert shown.startswith("120 of 300 sessions, 2 failed, 3 unfinished, 120 a minute, ")
 
 
-OUTAGE = changed(snapshot(failed=2), outage=11.2)
+OUTAGE = evolve(
+    changed(snapshot(failed=2), outage=60.0, next_attempt=7.2),
+    retries=4,
+    last_status=503,
+    max_outage=300.0,
+)
 
 
 def test_line_in_an_outage() -> None:
-    """In an outage, a line says how long the service has not answered, and guesses no end."""
+    """In an outage, a line says what is wrong, and when the job tries again and gives up."""
     assert _text.progress_line(OUTAGE) == (
-        "120 of 300 sessions, 2 failed, 120 a minute, service not answering for 12 s"
+        "120 of 300 sessions, 2 failed, 120 a minute, 4 retries; the service answers 503, "
+        "next try in 8 s, giving up in 4 min 0 s"
     )
+
+
+def test_line_in_a_silent_outage() -> None:
+    """Where nothing is known of the outage's end, the line says no more than that."""
+    silent = evolve(changed(OUTAGE, next_attempt=None), last_status=None, max_outage=None)
+    assert _text.progress_line(silent).endswith("; the service does not answer, trying again")
+
+
+@pytest.mark.parametrize(
+    ("columns", "shown"),
+    [
+        (120, (20, "120 of 300 sessions, 2 failed, service answers 503, next try in 8 s, ")),
+        (73, (0, "120/300, 2 failed, answers 503, next try in 8 s, giving up in 4 min 0 s")),
+        (55, (0, "120/300, 2 failed, answers 503, next try in 8 s")),
+    ],
+)
+def test_fit_in_an_outage(columns: int, shown: tuple[int, str]) -> None:
+    """On a terminal of 80 columns, an outage is shown whole beside the counts."""
+    bar, words = _text.fit_bar(OUTAGE, columns)
+    assert (bar, words.startswith(shown[1])) == (shown[0], True), words
+
+
+def test_line_of_others() -> None:
+    """A line says how much of the window other clients have used."""
+    used = evolve(status(remaining=3), foreign=40, processes=2)
+    assert ", window open, 3 left, 2 processes, 40 used by others, " in _text.progress_line(
+        changed(snapshot(), rate_limit=used)
+    )
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, ""), (1, "1 retry"), (2, "2 retries")])
+def test_retries(count: int, text: str) -> None:
+    """The number of retries is shown if there are any."""
+    assert _text.retries(evolve(snapshot(), retries=count)) == text
 
 
 @pytest.mark.parametrize(
