@@ -29,6 +29,7 @@ from raydocs_async import (
 )
 from raydocs_async.cli import _demo
 from raydocs_async.cli._progress import LiveReporter
+from raydocs_async.cli._snapshot import Snapshot
 from raydocs_async.testing import FakeTransport
 
 STATIC = Path(__file__).parent / "_static"
@@ -204,7 +205,7 @@ class Photographer(LiveReporter):
 
     def take(self, command: str, progress: Progress) -> str:
         """Return the picture of the terminal in which `command` has come as far as `progress`."""
-        self.update(progress, seconds=0)
+        self.update(Snapshot(progress=progress, seconds=0))
         self._console.print(f"[bold]$ {command}[/]", highlight=False)
         self._console.print(self._live.get_renderable())
         svg = self._console.export_svg(title="raydocs-async", unique_id="progress")
