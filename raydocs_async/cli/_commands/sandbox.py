@@ -4,7 +4,7 @@ import click
 
 from raydocs_async.cli import _lazy
 from raydocs_async.cli._exit import ExitCode
-from raydocs_async.cli._options import BoundedFloat, quiet_option, rate_limit_option
+from raydocs_async.cli._options import BoundedFloat, rate_limit_option
 
 
 @click.command()
@@ -65,7 +65,7 @@ def sandbox(
     metavar="OUT.jsonl",
     help="The output file; a temporary file by default.",
 )
-@quiet_option
+@click.option("--quiet", "-q", is_flag=True, help="No progress; the summary alone.")
 def demo(*, output: str | None, quiet: bool) -> ExitCode:
     """Fetch a few hundred sessions from a sandbox.
 
