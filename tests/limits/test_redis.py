@@ -1,6 +1,7 @@
 """The store in Redis: real servers, over real sockets."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -22,7 +23,10 @@ from tests.support.loops import now
 from tests.support.redis_servers import RedisServer, redis_server, slow_way
 from tests.support.windows import says
 
-pytestmark = pytest.mark.usefixtures("no_task_left")
+pytestmark = [
+    pytest.mark.usefixtures("no_task_left"),
+    pytest.mark.skipif(sys.platform == "win32", reason="the server does not run there"),
+]
 
 JOIN = Claim(owner="a", single=1, joins=Configuration(100, 60.0))
 KEY = "raydocs-async:{office}:limit"
