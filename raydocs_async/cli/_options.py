@@ -71,6 +71,27 @@ class FetchOptions(NamedTuple):
     log: LogOptions
 
 
+class SandboxOptions(NamedTuple):
+    """Options of ``sandbox``."""
+
+    port: int
+    """The port to listen on; 0 is any free one."""
+    rate_limit: tuple[int, float]
+    """Requests, and the seconds of a window."""
+    sessions: int
+    """The number of sessions."""
+    ids: str | None
+    """The path of a file to write their ids to."""
+    faults: float
+    """The share of requests that fail, from 0 to 1."""
+    finish_within: float | None
+    """Seconds until all sessions are finished; ``None``: they are from the start."""
+    unfinished: int
+    """The number of sessions that never finish."""
+    verbose: bool
+    """Show each request."""
+
+
 class TableOptions(NamedTuple):
     """Options of ``table``."""
 
