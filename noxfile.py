@@ -76,7 +76,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[-1])
 def types(session: nox.Session) -> None:
     """Check types twice: each checker sees what the other one misses."""
-    session.install(*requirements(), *group("tests"), *group("types"))
+    session.install(*requirements(), *group("browser"), *group("types"))
     session.run("mypy")
     # Told which, or it would take the checkout's .venv for the environment.
     session.run("basedpyright", "--pythonpath", str(Path(session.bin, "python")))
@@ -128,6 +128,14 @@ def floor(requirement: str) -> str:
     parsed = Requirement(requirement)
     (lower,) = (spec.version for spec in parsed.specifier if spec.operator == ">=")
     return f"{parsed.name}=={lower}\n"
+
+
+@nox.session(default=False, requires=["wheel"])
+def browser(session: nox.Session) -> None:
+    """Look at the pages of `report` in Chromium, which has to be there: Debian's is enough."""
+    install_wheel(session, *group("browser"))
+    command = ["python", "-m", "pytest", "-n", "auto", "tests/browser"]
+    session.run(*command, *session.posargs, env=INSTALLED)
 
 
 @nox.session(default=False, requires=["wheel"])

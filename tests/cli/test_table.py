@@ -206,9 +206,10 @@ async def test_a_table_in_the_place_of_standard_input(start: Start, sessions: st
     """The file at standard input is not replaced by the table that is made of it."""
     before = Path(sessions).read_bytes()
     (link := Path(f"{sessions}.csv")).hardlink_to(sessions)
-    with Path(sessions).open("rb") as stdin:
-        process = await start("table", "-", "-o", link.name, "--overwrite", stdin=stdin)
-        _, err = await process.communicate()
+    stdin = os.open(sessions, os.O_RDONLY)
+    process = await start("table", "-", "-o", link.name, "--overwrite", stdin=stdin)
+    os.close(stdin)
+    _, err = await process.communicate()
     assert b"the table would replace the file that it is made of" in err
     assert Path(sessions).read_bytes() == before
 

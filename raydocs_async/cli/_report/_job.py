@@ -142,12 +142,14 @@ def _pieces(
     summary: Summary | None,
 ) -> dict[str, str | list[Piece]]:
     """Return the pieces of the page."""
+    count = totals.sessions
     pieces: dict[str, str | list[Piece]] = {
         **frame(),
         "files": escape(", ".join(PurePath(each).name for each in options.files)),
         "made": time(datetime.now(UTC)),
         "version": __version__,
-        "session_count": number(totals.sessions),
+        "session_count": number(count),
+        "sessions_in_words": f"{number(count)} session{'' if count == 1 else 's'}",
         "document_count": number(totals.documents),
         "result_count": number(totals.results),
         "value_count": number(totals.values),

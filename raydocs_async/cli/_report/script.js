@@ -106,10 +106,10 @@
     })();
   }
 
+  const all = found.textContent;
   function show(count, isFiltered, isDone) {
-    const total = sessions.length.toLocaleString("en").replaceAll(",", "\u202f");
     const some = count.toLocaleString("en").replaceAll(",", "\u202f");
-    found.textContent = !isDone ? "Searching…" : isFiltered ? `${some} of ${total} sessions` : `${total} sessions`;
+    found.textContent = !isDone ? "Searching…" : isFiltered ? `${some} of ${all}` : all;
   }
 
   let pause;
@@ -133,4 +133,5 @@
   }
   addEventListener("hashchange", follow);
   follow();
+  document.getElementById("waiting").remove();
 }
