@@ -172,6 +172,13 @@ def generated(session: nox.Session) -> None:
     Path("docs/contributing/failure-handling.md").write_text(str(page), encoding="utf-8")
 
 
+@nox.session(default=False, requires=["wheel"])
+def picture(session: nox.Session) -> None:
+    """Take the pictures of a report anew, in Chromium; they differ from machine to machine."""
+    install_wheel(session, *group("browser"))
+    session.run("python", "docs/report_picture.py")
+
+
 @nox.session(python=PYTHONS[-1], default=False)
 def mutants(session: nox.Session) -> None:
     """Mutate the pure modules: tests kill what is not listed as equivalent; takes ten minutes."""

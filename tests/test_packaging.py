@@ -63,7 +63,7 @@ def test_sdist_holds_no_secret(checkout: Path) -> None:
 
 def test_sdist_is_whole(checkout: Path) -> None:
     """The source distribution holds what the tests, the docs and the build need."""
-    code = ("*.py", "*.pyi", "*.typed", "*.php", "*.css", "*.html", "*.js", "*.svg")
+    code = ("*.py", "*.pyi", "*.typed", "*.php", "*.css", "*.html", "*.js", "*.png", "*.svg")
     texts = ("*.md", "*.toml", "*.json", "*.txt")
     needed = set[str]().union(*(files(checkout, folder, *code, *texts) for folder in FOLDERS))
     top = {"pyproject.toml", "README.md", "LICENSE", "noxfile.py"}

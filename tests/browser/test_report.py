@@ -183,7 +183,7 @@ async def test_a_screen_reader(report: Report, open_page: Open, width: int) -> N
     found = await page.locator("h1, h2, h3, h4").evaluate_all(
         "(all) => all.map((each) => Number(each.tagName[1]))"
     )
-    assert found == [1, 2, 2, 2, 2, 3, 3, 4]
+    assert found == [1, 2, 2, 2, 2, 3, 4, 3]
     await expect(page.get_by_label("Search names, documents, values, reasons")).to_be_visible()
     assert await page.locator("table:not(:has(caption))").count() == 0
     names = ("Sessions by status", "Failures by reason", "Ids that were not fetched")

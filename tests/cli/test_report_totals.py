@@ -4,8 +4,18 @@ import re
 from collections import Counter
 from typing import Any
 
+import pytest
+
 from raydocs_async import Session, converter
-from raydocs_async.cli._report._totals import Failures, Totals, bar, count_name, number, rows
+from raydocs_async.cli._report._totals import (
+    Failures,
+    Totals,
+    bar,
+    count_name,
+    number,
+    overview,
+    rows,
+)
 from tests.cli.sessions import session
 from tests.support.markup import ATTACK, poison
 
@@ -25,6 +35,19 @@ def test_sessions() -> None:
         Counter(completed=2, pending=1), documents=9, results=6, values=60, repeated=1
     )
     assert totals.sessions == 3
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, ""),
+        (1, "<p>1 session came before in the same files, and is counted again.</p>"),
+        (1000, "<p>1\u202f000 sessions came before in the same files, and are counted again.</p>"),
+    ],
+)
+def test_repetitions(count: int, words: str) -> None:
+    """Sessions that come again are named, because all numbers count them again."""
+    assert overview(Totals(repeated=count))["repeated"] == words
 
 
 def test_many_names() -> None:

@@ -22,7 +22,7 @@ from raydocs_async.cli._report._entry import build_entry
 from raydocs_async.cli._report._page import Piece, fill, frame
 from raydocs_async.cli._report._summary import MAX_BYTES, Summary, read_summary
 from raydocs_async.cli._report._text import escape, size_name, time
-from raydocs_async.cli._report._totals import Failures, Totals, bar, number, rows
+from raydocs_async.cli._report._totals import Failures, Totals, number, overview, rows
 from raydocs_async.cli._streams import is_same_input, say
 from raydocs_async.cli._text import plural
 from raydocs_async.cli._whole_file import WholeFile
@@ -142,47 +142,33 @@ def _pieces(
     summary: Summary | None,
 ) -> dict[str, str | list[Piece]]:
     """Return the pieces of the page."""
-    count = totals.sessions
-    pieces: dict[str, str | list[Piece]] = {
+    run = [] if summary is None else list(fill("run.html", _run.pieces(summary)))
+    return {
         **frame(),
+        **overview(totals),
+        **_failure_pieces(failures, folder),
         "files": escape(", ".join(PurePath(each).name for each in options.files)),
         "made": time(datetime.now(UTC)),
         "version": __version__,
-        "session_count": number(count),
-        "sessions_in_words": f"{number(count)} session{'' if count == 1 else 's'}",
-        "document_count": number(totals.documents),
-        "result_count": number(totals.results),
-        "value_count": number(totals.values),
-        "failure_count": "–" if failures is None else number(failures.reasons.total()),
-        "repeated": _repeated(totals.repeated),
-        "statuses": rows(totals.statuses),
-        "status_bar": bar(totals.statuses),
-        "failures": "",
-        "run": "",
+        "run": run,
         "sessions": [folder / "sessions"],
     }
-    if failures is not None:
-        pieces["failures"] = list(
-            fill(
-                "failures.html",
-                {
-                    "reasons": rows(failures.reasons),
-                    "open": " open" if failures.reasons.total() <= _FEW else "",
-                    "rows": [folder / "failures"],
-                },
-            )
-        )
-    if summary is not None:
-        pieces["run"] = list(fill("run.html", _run.pieces(summary)))
-    return pieces
 
 
-def _repeated(count: int) -> str:
-    if not count:
-        return ""
-    verb = "is" if count == 1 else "are"
-    sessions = plural(count, "session")
-    return f"<p>{sessions} came before in the same files, and {verb} counted again.</p>"
+def _failure_pieces(failures: Failures | None, folder: Path) -> dict[str, str | list[Piece]]:
+    """Return the pieces about failures, which are empty without an errors file."""
+    if failures is None:
+        return {"failure_count": "", "failures": ""}
+    total = failures.reasons.total()
+    section: dict[str, str | list[Piece]] = {
+        "reasons": rows(failures.reasons),
+        "open": " open" if total <= _FEW else "",
+        "rows": [folder / "failures"],
+    }
+    return {
+        "failure_count": f"<div><dt>Failures</dt><dd>{number(total)}</dd></div>\n",
+        "failures": list(fill("failures.html", section)),
+    }
 
 
 def _write(path: Path, pieces: Iterator[Piece]) -> None:

@@ -61,6 +61,31 @@ class Failures:
         return "<tr>" + "".join(map(_cell, cells)) + "</tr>\n"
 
 
+def overview(totals: Totals) -> dict[str, str]:
+    """Return the texts of the page's first part, by their names in its template."""
+    return {
+        "session_count": number(totals.sessions),
+        "sessions_in_words": _sessions(totals.sessions),
+        "document_count": number(totals.documents),
+        "result_count": number(totals.results),
+        "value_count": number(totals.values),
+        "repeated": _repeated(totals.repeated),
+        "statuses": rows(totals.statuses),
+        "status_bar": bar(totals.statuses),
+    }
+
+
+def _sessions(count: int) -> str:
+    return f"{number(count)} session" + ("" if count == 1 else "s")
+
+
+def _repeated(count: int) -> str:
+    if not count:
+        return ""
+    verb = "is" if count == 1 else "are"
+    return f"<p>{_sessions(count)} came before in the same files, and {verb} counted again.</p>"
+
+
 def count_name(counter: Counter[str], name: str) -> None:
     """Count a name; a new one only while there are not too many."""
     name = shown(name, NAME_CHARS)

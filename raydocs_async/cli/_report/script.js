@@ -5,6 +5,7 @@
   const query = document.getElementById("query");
   const found = document.getElementById("found");
   const sessions = Array.from(list.children);
+  const all = found.textContent;
   const TONES = ["neutral", "good", "bad"];
 
   function make(tag, options, ...children) {
@@ -65,12 +66,12 @@
       make("dl", { class: "facts" }, ...facts.map(([name, words]) =>
         make("div", {}, make("dt", {}, text(name)), make("dd", {}, text(words))))),
       make("p", {}, make("a", { href: `#${session.id}` }, "Link to this session")),
-      make("h3", {}, "Documents"),
-      rows.length ? table("documents", "Documents of the session", heads, rows) : note("No documents."),
-      note(moreDocuments),
       make("h3", {}, "Results"),
       ...(results.length ? results.map(result) : [note("No results.")]),
-      note(moreResults)));
+      note(moreResults),
+      make("h3", {}, "Documents"),
+      rows.length ? table("documents", "Documents of the session", heads, rows) : note("No documents."),
+      note(moreDocuments)));
   }
 
   const read = (session) => JSON.parse(session.querySelector("script").textContent);
@@ -90,26 +91,27 @@
   function filter() {
     const own = ++search;
     const words = comparable(query.value).split(/\s+/).filter(Boolean);
-    let place = 0, count = 0;
+    const matches = words.length ? [] : sessions;
+    let place = matches.length;
     (function proceed() {
       if (own !== search) return;
-      const end = performance.now() + 15; // milliseconds; longer, and typing would stutter
+      const end = performance.now() + 30; // milliseconds; longer, and typing would stutter
       for (; place < sessions.length && performance.now() < end; place++) {
-        const session = sessions[place];
-        const text = words.length ? haystack(session) : "";
-        session.hidden = !words.every((word) => text.includes(word));
-        count += !session.hidden;
+        const text = haystack(sessions[place]);
+        if (words.every((word) => text.includes(word))) matches.push(sessions[place]);
       }
-      const isDone = place === sessions.length;
-      show(count, words.length, isDone);
-      if (!isDone) setTimeout(proceed);
+      if (place === sessions.length) return show(matches);
+      found.textContent = "Searching…";
+      setTimeout(proceed);
     })();
   }
 
-  const all = found.textContent;
-  function show(count, isFiltered, isDone) {
-    const some = count.toLocaleString("en").replaceAll(",", "\u202f");
-    found.textContent = !isDone ? "Searching…" : isFiltered ? `${some} of ${all}` : all;
+  // At the end and at once, because each change lays out the whole list.
+  function show(matches) {
+    const shown = new Set(matches);
+    for (const session of sessions) session.hidden = !shown.has(session);
+    const count = matches.length.toLocaleString("en").replaceAll(",", "\u202f");
+    found.textContent = matches === sessions ? all : `${count} of ${all}`;
   }
 
   let pause;
