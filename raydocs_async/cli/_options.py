@@ -108,6 +108,25 @@ class TableOptions(NamedTuple):
     quiet: bool
 
 
+class ReportOptions(NamedTuple):
+    """Options of ``report``."""
+
+    files: tuple[str, ...]
+    """Paths of files that ``fetch`` has written."""
+    output: str
+    errors: str | None
+    """The path of the errors file of ``fetch``."""
+    summary: str | None
+    """The path of the summary of ``fetch``."""
+    overwrite: bool
+    quiet: bool
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Paths of all files that are read."""
+        return (*self.files, *filter(None, (self.errors, self.summary)))
+
+
 def parse_rate_limit(value: str) -> tuple[int, float]:
     """Parse ``REQUESTS/SECONDS``, as in ``100/60``.
 
