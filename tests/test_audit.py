@@ -56,6 +56,12 @@ def test_lists_are_joined_by_index() -> None:
     assert reasons(data, audit) == {"lines[0].price": "first", "lines[1].price": "second"}
 
 
+def test_a_trail_with_gaps() -> None:
+    """PHP writes the trail of a list, some of whose items have none, as an object by index."""
+    found = extracted_fields(["a", "b"], {"1": {"reasoning": "read"}})
+    assert [(each.value, each.reasoning) for each in found] == [("a", None), ("b", "read")]
+
+
 def test_order() -> None:
     """Fields come in the order of the data."""
     data = {"b": 1, "a": [2, {"z": 3, "y": 4}], "c": 5}

@@ -40,7 +40,7 @@ def linked(directory: Path, target: str) -> Path:
         (lambda directory: directory / "no" / "a.pdf", r"there is no directory .*; make it first"),
         (lambda directory: existing(directory) / "b", r"there is no directory .*; make it first"),
         (lambda directory: directory / ("x" * 300), "cannot be used: File name too long; choose"),
-        (lambda directory: directory / "a\0b", "cannot be used: embedded null byte; choose"),
+        (lambda directory: directory / "a\0b", "cannot be used: .*embedded null .*; choose"),
         (
             lambda directory: directory / "\ud800",
             "cannot be used: .*surrogates not allowed; choose",

@@ -21,7 +21,7 @@ def hidden_imports(hook: str) -> set[str]:
 def test_every_module_is_named() -> None:
     """Each module is named by one of the hooks, but for those that only statements import."""
     modules = pkgutil.walk_packages(raydocs_async.__path__, "raydocs_async.")
-    imported = ("__main__", "_ray_checkpoint", "_rows", "ray", "testing")
+    imported = ("__main__", "_ray_checkpoint", "_rows", "otel", "ray", "testing")
     named = hidden_imports("hook-raydocs_async"), hidden_imports("hook-raydocs_async.cli")
     assert {*named[0], *named[1]} == {
         "raydocs_async",

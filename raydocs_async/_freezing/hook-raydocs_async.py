@@ -2,10 +2,11 @@
 
 from raydocs_async._freezing import list_modules
 
-# Most programs use no command line, no tests, no Ray; a program that does imports them itself.
+# Most programs use none of these; a program that does imports them itself.
 hiddenimports = list_modules(
     "raydocs_async",
     "raydocs_async.cli",
+    "raydocs_async.otel",
     "raydocs_async.testing",
     "raydocs_async.__main__",
     "raydocs_async.ray",

@@ -9,13 +9,13 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColu
 
 def byte_bar(*, quiet: bool = False) -> Progress:
     """Return a bar of bytes, which is removed in the end; disabled without a terminal."""
-    is_shown = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    is_hidden = quiet or not sys.stderr.isatty() or os.environ.get("TERM", "dumb") == "dumb"
     return Progress(
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
-        console=Console(stderr=True),
+        console=Console(stderr=True, quiet=is_hidden),  # rich 13.9 would end with an empty line
         transient=True,
         redirect_stdout=False,
-        disable=quiet or not is_shown,
+        disable=is_hidden,
     )

@@ -7,6 +7,7 @@ import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Awaitable, Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,9 @@ from tests.support.terminal import Terminal, open_terminal, read_screen
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 """The id of a session that the sandbox does not have."""
+
+# DuckDB has no wheels yet for the newest Python, where only these tests cannot run.
+collect_ignore_glob = [] if find_spec("duckdb") else ["test_table*.py", "test_id_tables.py"]
 
 COMMAND = (sys.executable, "-m", "raydocs_async")
 

@@ -5,7 +5,7 @@ import random
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -59,7 +59,7 @@ async def sharers(api: Sandbox, file: Path, count: int, each: int) -> AsyncItera
         yield processes
     finally:
         for process in processes:
-            if process.returncode is None:
+            with suppress(ProcessLookupError):
                 process.kill()
             await process.communicate()
 

@@ -58,8 +58,9 @@ def test_processes_that_start_together_finish_together(
         simulation.call(process, each, Lane.BULK, rand.uniform(0, 0.005))
     simulation.run()
     ends = [process.ended for process in simulation.processes]
-    # One process may need the last hit of the window before, and another one the first after it.
-    assert max(ends) - min(ends) <= (1 if count * each % 100 > 8 else 61)
+    # If the last window has only the few hits for this difference, one may finish a window before.
+    few = max(12, 2 * count)
+    assert max(ends) - min(ends) <= (1 if count * each % 100 > few else 61)
 
 
 @given(

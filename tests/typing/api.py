@@ -50,6 +50,7 @@ from raydocs_async import (
     UnprocessableEntityError,
     WaitTimeoutError,
     events,
+    otel,
     testing,
 )
 from raydocs_async.sandbox import Sandbox
@@ -257,3 +258,9 @@ async def tested(sandbox: Sandbox) -> None:
     assert_type(testing.build_session(data=[{}], status="failed"), Session)
     fake.put(testing.build_session_json())
     sandbox.put(testing.build_session_json("770e8400-e29b-41d4-a716-446655440000"))
+
+
+def trace() -> RaydocsClient:
+    """A hook that makes spans is a hook."""
+    hook: events.Hook = otel.Tracing()
+    return RaydocsClient(on_event=hook)

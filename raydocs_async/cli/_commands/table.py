@@ -28,7 +28,7 @@ _KINDS = ("results", "fields", "documents", "sessions", "failures")
     default="results",
     show_default=True,
     help="What a row is: a result with its data, a value with its reasoning and its place, a "
-    "document, a session, or a failure (of the file of `fetch --errors`).",
+    "document, a session, or a failure (of the errors file of `fetch`).",
 )
 @click.option(
     "--columns",
