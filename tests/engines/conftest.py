@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
@@ -88,6 +89,24 @@ def client_of(
         )
 
     return make
+
+
+def together(make: MakeClient, folder: Path) -> MakeClient:
+    """The same function, which first waits for the fetcher of the other address.
+
+    A busy machine starts one of them seconds before the other, and it could take all blocks.
+    `folder` has a file for each fetcher, whose name is the id of its process.
+    """
+    folder.mkdir()
+
+    def wait_and_make() -> RaydocsClient:  # pragma: no cover  (runs on the nodes)
+        (folder / str(os.getpid())).touch()
+        end = time.monotonic() + 60
+        while len(list(folder.iterdir())) < len(ADDRESSES) and time.monotonic() < end:
+            time.sleep(0.01)
+        return make()
+
+    return wait_and_make
 
 
 @pytest.fixture
