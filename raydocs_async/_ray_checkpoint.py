@@ -113,11 +113,12 @@ def _find_unfinished(path: str | None, filesystem: FileSystem, checkpoint: str) 
     if output is None:
         raise ConfigurationError(
             f"the checkpoint {checkpoint} has ids that are done, but there are no sessions in "
-            f"{path}; write to the path of the first run by write_parquet, or begin another "
-            "checkpoint"
+            f"{path}; write to the path of the first run by write_parquet, not with "
+            "mode=OVERWRITE, which deletes its rows, or begin another checkpoint"
         )
     status, error_type = pads.field("status"), pads.field("error_type")
-    is_final = ~(error_type.isin(TEMPORARY) | (status.is_valid() & ~status.isin(FINAL)))
+    is_failure = error_type.is_valid() & ~error_type.isin(TEMPORARY)
+    is_final = is_failure | status.isin(FINAL)  # a session without a status is not
     candidates = _read_ids(output, ~is_final)
     finished = _read_ids(output, pads.field(_ID).isin(candidates) & is_final)
     return candidates.filter(pc.invert(pc.is_in(candidates, finished)))

@@ -71,6 +71,17 @@ def test_sessions_and_errors(
     assert (str(session.id), found[good[0]]["status"]) == (good[0], str(session.status))
 
 
+def test_schema(api: Sandbox, client: MakeClient, write_ids: MakeIds) -> None:
+    """Asking Ray for the columns fetches sessions; they are those that `SCHEMA` has for nothing."""
+    job = fetch_sessions(write_ids(api.ids(20)), client=client, rows_per_block=10)
+    assert job.schema(fetch_if_missing=False) is None
+    assert api.stats.requests == 0
+    schema = job.schema()
+    assert schema is not None
+    assert schema.names == SCHEMA.names
+    assert 10 <= api.stats.requests <= 20
+
+
 def test_no_ids(client: MakeClient, write_ids: MakeIds) -> None:
     """A dataset without ids has no rows, and makes no request."""
     assert fetch_sessions(write_ids([]), client=client).count() == 0

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import ray
 from ray.cluster_utils import Cluster
+from ray.data import SaveMode
 from ray.exceptions import RayError
 
 from raydocs_async import ConfigurationError
@@ -32,12 +33,14 @@ def found(path: Path) -> Counter[tuple[str, str | None]]:
 
 
 def test_later_runs(api: Sandbox, client: MakeClient, write_ids: MakeIds, tmp_path: Path) -> None:
-    """A second run fetches what failed temporarily or was not finished, and a third nothing."""
+    """A second run fetches what failed temporarily or was not final, and a third nothing."""
     ids = api.ids(40)
-    bad, unfinished = ids[3], ids[30]
+    bad, unfinished, silent = ids[3], ids[30], ids[35]
     api.script_for(bad, *[Fault.status(500)] * 100)
     finished = api.session(unfinished)
     api.put({**finished, "status": "processing"})
+    told = api.session(silent)
+    api.put({key: value for key, value in told.items() if key != "status"})
     dataset = write_ids([*ids, "nonsense"], column="key")
 
     def run() -> int:
@@ -55,9 +58,11 @@ def test_later_runs(api: Sandbox, client: MakeClient, write_ids: MakeIds, tmp_pa
     assert run() >= 40
     api.clear_script()
     api.put(finished)
-    assert run() == 2
-    again = [(unfinished, None), (bad, "InternalServerError"), ("nonsense", "InvalidIdError")]
-    assert found(tmp_path / "out") == Counter([*((each, None) for each in ids), *again])
+    api.put(told)
+    assert run() == 3
+    again = [(unfinished, None), (silent, None), (bad, "InternalServerError")]
+    bad_id = ("nonsense", "InvalidIdError")
+    assert found(tmp_path / "out") == Counter([*((each, None) for each in ids), *again, bad_id])
     assert run() == 0
 
 
@@ -121,6 +126,18 @@ def test_another_output(
     fetch_sessions(ids, client=client, checkpoint=done).write_parquet(str(tmp_path / "out"))
     with pytest.raises((ConfigurationError, RayError), match="there are no sessions in"):
         fetch_sessions(ids, client=client, checkpoint=done).write_parquet(str(tmp_path / "b"))
+    assert api.stats.requests == 3
+
+
+def test_overwritten_output(
+    api: Sandbox, client: MakeClient, write_ids: MakeIds, tmp_path: Path
+) -> None:
+    """A run that deletes the rows of earlier ones is refused: their ids would be skipped."""
+    ids, done, out = write_ids(api.ids(3)), str(tmp_path / "done"), str(tmp_path / "out")
+    fetch_sessions(ids, client=client, checkpoint=done).write_parquet(out)
+    again = fetch_sessions(ids, client=client, checkpoint=done)
+    with pytest.raises((ConfigurationError, RayError), match="mode=OVERWRITE, which deletes"):
+        again.write_parquet(out, mode=SaveMode.OVERWRITE)
     assert api.stats.requests == 3
 
 
