@@ -9,6 +9,7 @@ import io
 import re
 import tomllib
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import attrs
@@ -210,7 +211,39 @@ def tutorial() -> str:
     return terminal(command, 250, RateLimit(requests=100, per=2), number=1)
 
 
-PICTURES = {"layers.svg": layers, "models.svg": models, "demo.svg": demo, "fetch.svg": tutorial}
+def machines() -> str:
+    """The way of ids through two fetchers, each with the window of its own address."""
+    columns = [["ids"], ["block", "block", "block"], ["fetcher", "fetcher"], ["Parquet"]]
+    width, step = 120, 170
+    drawn, middles = [], []
+    for column, names in enumerate(columns):
+        left = GAP + GAP + step * column
+        tops = [GAP + ROW * (1.5 + row - len(names) / 2) for row in range(len(names))]
+        middles.append([(left, top + BOX / 2) for top in tops])
+        for name, top in zip(names, tops, strict=True):
+            drawn.append(
+                f'<rect x="{left}" y="{top:g}" width="{width}" height="{BOX}" rx="4"/>'
+                f'<text x="{left + width / 2:g}" y="{top + 20:g}">{name}</text>'
+            )
+    for starts, ends in pairwise(middles):
+        for number in range(max(len(starts), len(ends))):
+            left, start = starts[number % len(starts)]
+            right, end = ends[number % len(ends)]
+            drawn.append(f'<line x1="{left + width}" y1="{start:g}" x2="{right}" y2="{end:g}"/>')
+    drawn += [
+        _label(left + width / 2, middle + (-20 if row == 0 else 29), f"window of address {row + 1}")
+        for row, (left, middle) in enumerate(middles[2])
+    ]
+    return _sheet(ROW * 3 + 2 * GAP, "\n".join(drawn))
+
+
+PICTURES = {
+    "layers.svg": layers,
+    "machines.svg": machines,
+    "models.svg": models,
+    "demo.svg": demo,
+    "fetch.svg": tutorial,
+}
 
 if __name__ == "__main__":
     for name, draw in PICTURES.items():

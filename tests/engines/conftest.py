@@ -46,7 +46,7 @@ def cluster() -> Iterator[Cluster]:
             nodes.add_node(
                 num_cpus=0,  # reading and writing stay on the head: each worker imports for seconds
                 object_store_memory=_STORE,
-                resources={"raydocs": 1},
+                resources={"raydocs": 1, "behind_nat": 2},
                 env_vars={"TEST_ADDRESS": address},
             )
     try:
@@ -72,16 +72,24 @@ def client(api: Sandbox) -> MakeClient:
 
 
 def client_of(
-    url: str, *, per: float = 1.0, max_wait: float = 300.0, token: str | None = None
+    url: str,
+    *,
+    per: float = 1.0,
+    max_wait: float = 300.0,
+    token: str | None = None,
+    shared: str | None = None,
 ) -> MakeClient:
-    """A function that builds a client, and that is pickled by value, as one of a script is."""
+    """A function that builds a client, and that is pickled by value, as one of a script is.
+
+    Clients with a `shared` limit have one address, as behind a NAT.
+    """
 
     def make() -> RaydocsClient:  # pragma: no cover  (runs on the nodes)
-        address = os.environ.get("TEST_ADDRESS", ADDRESSES[0])
+        address = ADDRESSES[0] if shared else os.environ.get("TEST_ADDRESS", ADDRESSES[0])
         return RaydocsClient(
             token,
             base_url=url,
-            rate_limit=RateLimit(requests=100, per=per, max_wait=max_wait),
+            rate_limit=RateLimit(requests=100, per=per, max_wait=max_wait, shared=shared),
             retry=RetryPolicy(attempts=2, initial=0.1),
             http_session=aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(local_addr=(address, 0))
@@ -91,10 +99,10 @@ def client_of(
     return make
 
 
-def together(make: MakeClient, folder: Path) -> MakeClient:
-    """The same function, which first waits for the fetcher of the other address.
+def together(make: MakeClient, folder: Path, fetchers: int = len(ADDRESSES)) -> MakeClient:
+    """The same function, which first waits for the other fetchers.
 
-    A busy machine starts one of them seconds before the other, and it could take all blocks.
+    A busy machine starts one of them seconds before another, and it could take all blocks.
     `folder` has a file for each fetcher, whose name is the id of its process.
     """
     folder.mkdir()
@@ -102,7 +110,7 @@ def together(make: MakeClient, folder: Path) -> MakeClient:
     def wait_and_make() -> RaydocsClient:  # pragma: no cover  (runs on the nodes)
         (folder / str(os.getpid())).touch()
         end = time.monotonic() + 60
-        while len(list(folder.iterdir())) < len(ADDRESSES) and time.monotonic() < end:
+        while len(list(folder.iterdir())) < fetchers and time.monotonic() < end:
             time.sleep(0.01)
         return make()
 

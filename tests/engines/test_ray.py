@@ -54,6 +54,22 @@ def test_two_addresses(
     assert times[-1] - times[0] < 800 / 200 + 1  # a window more than the floor
 
 
+def test_one_address(api: Sandbox, write_ids: MakeIds, tmp_path: Path) -> None:
+    """Four fetchers of two nodes behind one NAT share its limit by a file: hardly any 429."""
+    pids, shared = tmp_path / "pids", str(tmp_path / "limit")
+    fetch_sessions(
+        write_ids(api.ids(600)),
+        client=together(client_of(api.url, shared=shared), pids, fetchers=4),
+        address_resource="behind_nat",
+        rows_per_block=25,
+    ).write_parquet(str(tmp_path / "out"))
+    assert len(list(pids.iterdir())) == 4
+    assert Counter(row["session_id"] for row in rows(tmp_path / "out")) == Counter(api.ids(600))
+    assert api.stats.throttled <= 3
+    times = sorted(entry.time for entry in api.log)
+    assert times[-1] - times[0] < 600 / 100 + 1  # a window more than the floor
+
+
 def test_sessions_and_errors(
     api: Sandbox, client: MakeClient, write_ids: MakeIds, tmp_path: Path
 ) -> None:

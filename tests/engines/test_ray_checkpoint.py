@@ -70,17 +70,12 @@ DRIVER = """
 import sys
 import ray
 from tests.engines.conftest import client_of
-from raydocs_async.ray import fetch_sessions
+from tests.engines.job import fetch_all
 
 address, url, ids, done, out = sys.argv[1:]
 ray.init(address=address, log_to_driver=False, logging_level="ERROR")
-fetch_sessions(
-    ray.data.read_parquet(ids),
-    client=client_of(url, per=4.0),  # writing keeps up with it
-    address_resource="raydocs",
-    checkpoint=done,
-    rows_per_block=50,
-).write_parquet(out)
+client = client_of(url, per=4.0)  # writing keeps up with it
+fetch_all(ids, out, done, client=client, rows_per_block=50)
 """
 
 
