@@ -2,6 +2,7 @@
 
 import logging
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,13 +34,21 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
+def folder() -> Iterator[str]:
+    """A directory for Ray, which wants none below an environment, and short paths of sockets."""
+    with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as path:
+        yield path
+
+
+@pytest.fixture(scope="session")
+def cluster(folder: str) -> Iterator[Cluster]:
     """Two nodes with one unit of ``raydocs`` each; their processes find the address to use.
 
     Their coverage is not measured: it would double the time of their imports, which is most of all.
     """
     unmeasured = {name: value for name, value in os.environ.items() if "COVERAGE" not in name}
-    with mock.patch.dict(os.environ, unmeasured | {"RAYDOCS_API_TOKEN": TOKEN}, clear=True):
+    own = {"RAYDOCS_API_TOKEN": TOKEN, "RAY_TMPDIR": folder}
+    with mock.patch.dict(os.environ, unmeasured | own, clear=True):
         head = {"num_cpus": 2, "object_store_memory": _STORE, "include_dashboard": False}
         nodes = Cluster(initialize_head=True, head_node_args=head)
         for address in ADDRESSES:
