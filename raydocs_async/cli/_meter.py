@@ -28,6 +28,8 @@ class Meter:
     timeline: Timeline = field(factory=Timeline)
     latencies: Latencies = field(factory=Latencies)
     _started: float | None = None
+    _sent: dict[int, float] = field(factory=dict)
+    """When the attempts in flight were sent, by the numbers of their calls."""
 
     def record(self, event: events.Event, now: float) -> None:
         """Count an event at `now`, in seconds of any clock that never goes back."""
@@ -39,16 +41,17 @@ class Meter:
                 self.requests += 1
                 self.retries += event.number > 1
                 self.timeline.add_request(at)
+                self._sent[event.call] = at
             case events.AttemptEnded():
-                self._end_attempt(event, at)
+                self._end_attempt(event, self._sent.pop(event.call, at))
             case events.WindowOpened():
                 self.windows += 1
 
-    def _end_attempt(self, event: events.AttemptEnded, at: float) -> None:
+    def _end_attempt(self, event: events.AttemptEnded, sent_at: float) -> None:
         if event.status is not None:
             self.latencies.add(event.seconds)
         if event.error is not None:
             self.last_status = event.status
         if event.status == _TOO_MANY_REQUESTS:
             self.rate_limited += 1
-            self.timeline.add_refusal(at)
+            self.timeline.add_refusal(sent_at)

@@ -19,7 +19,7 @@ class Timeline:
     requests: list[int] = field(factory=list)
     """Requests that were sent."""
     rate_limited: list[int] = field(factory=list)
-    """Requests that were refused by a 429, by the time of the reply."""
+    """Those of them that were refused by a 429."""
 
     def add_request(self, at: float) -> None:
         """Count a request that was sent `at` seconds after the start."""
@@ -27,7 +27,7 @@ class Timeline:
         self.requests[index] += 1
 
     def add_refusal(self, at: float) -> None:
-        """Count a 429 that came `at` seconds after the start."""
+        """Count a 429 to a request that was sent `at` seconds after the start."""
         index = self._reach(at)
         self.rate_limited[index] += 1
 

@@ -25,7 +25,7 @@ def ended(status: int | None, error: str | None = None) -> events.AttemptEnded:
 
 
 def test_counts() -> None:
-    """Requests, retries, 429s and windows are counted, each in the time of its event."""
+    """Requests, retries, 429s and windows are counted, and a 429 when its request was sent."""
     meter = Meter()
     seen: list[events.Event] = [
         events.CallStarted(call=1, resource="session", resource_id=ID, bulk=True),
@@ -43,7 +43,7 @@ def test_counts() -> None:
         meter.record(event, float(now))
     assert (meter.requests, meter.retries, meter.rate_limited, meter.windows) == (4, 3, 1, 1)
     assert meter.timeline.requests == [0, 1, 0, 1, 0, 0, 1, 0, 1]
-    assert meter.timeline.rate_limited == [0, 0, 1, 0, 0, 0, 0, 0, 0]
+    assert meter.timeline.rate_limited == [0, 1, 0, 0, 0, 0, 0, 0, 0]
     assert meter.latencies.max == 0.25
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from raydocs_async.cli._report._run import pieces
+from raydocs_async.cli._report._summary import read_summary
 from raydocs_async.sandbox import Fault, Sandbox
 from tests.cli.conftest import UNKNOWN, Run, Start, records, until_written
 
@@ -78,7 +80,10 @@ async def test_input_of_unknown_length(run: Run, api: Sandbox, tmp_path: Path) -
     """If a job is stopped before the end of a pipe, it is unknown what is left."""
     api.script(Fault.status(403))
     await run("fetch", "-", "--summary", "summary.json", stdin=api.ids(1)[0])
-    assert json.loads((tmp_path / "summary.json").read_text())["left"] is None
+    content = (tmp_path / "summary.json").read_bytes()
+    summary = read_summary(content, "summary.json")
+    assert summary.left is None
+    assert "unknown" in "".join(pieces(summary).values())
 
 
 @pytest.mark.parametrize(

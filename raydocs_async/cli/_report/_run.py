@@ -72,7 +72,7 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "Sessions", _list(summary.sessions)
     yield "Failures", _list(summary.failures)
     yield "Not finished", number(summary.unfinished)
-    yield "Left to fetch", number(summary.left)
+    yield "Left to fetch", "unknown" if summary.left is None else number(summary.left)
     yield "Exit code", str(summary.exit_code)
 
 

@@ -49,7 +49,8 @@ class Summary(msgspec.Struct):
     sessions: Counts
     failures: Counts
     unfinished: Count
-    left: Count
+    left: Count | None
+    """Sessions to fetch; ``None`` if the input was not read to its end."""
     requests: Count
     rate_limited: Count
     retries: Count
