@@ -7,6 +7,9 @@ hiddenimports = list_modules(
     "raydocs_async",
     "raydocs_async.cli",
     "raydocs_async.otel",
+    "raydocs_async.ray",
+    "raydocs_async._ray_checkpoint",
+    "raydocs_async._rows",
     "raydocs_async.testing",
     "raydocs_async.__main__",
 )

@@ -66,6 +66,7 @@ async def building(http_session: aiohttp.ClientSession, trace: aiohttp.TraceConf
     RaydocsClient(rate_limit=RateLimiter(RateLimit(), max_in_flight=4))
     RaydocsClient(rate_limit=RateLimit(shared="/run/raydocs/limit"))
     RaydocsClient(rate_limit=RateLimit(shared=Path("/run/raydocs/limit")))
+    RaydocsClient(rate_limit=RateLimit(shared="redis://localhost/0?key=office"))
     RaydocsClient(http_session=http_session, max_response_bytes=10, max_connections=2)
     RaydocsClient(allow_http=True, attempt_timeout=1, trace_configs=[trace])
     RaydocsClient("token", "https://api.example")  # type: ignore[call-arg]
