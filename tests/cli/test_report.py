@@ -14,7 +14,6 @@ import pytest
 from raydocs_async.sandbox import Sandbox
 from tests.cli.conftest import UNKNOWN, Run, Start
 from tests.cli.sessions import session, write_lines
-from tests.cli.summaries import summary
 from tests.support.terminal import Terminal, plain
 
 
@@ -42,8 +41,18 @@ def names(page: Path) -> list[str]:
 async def test_from_fetch_to_a_page(run: Run, api: Sandbox, tmp_path: Path) -> None:
     """The files that `fetch` has written become one page with each session and each failure."""
     ids = api.ids(3)
-    await run("fetch", *ids, UNKNOWN, "not-an-id", "-o", "out.jsonl", "-e", "errors.jsonl")
-    write_lines(tmp_path / "s.json", summary())
+    await run(
+        "fetch",
+        *ids,
+        UNKNOWN,
+        "not-an-id",
+        "-o",
+        "out.jsonl",
+        "-e",
+        "errors.jsonl",
+        "--summary",
+        "s.json",
+    )
     done = await run(
         *("report", "out.jsonl", "-o", "o.html", "--errors", "errors.jsonl"),
         *("--summary", "s.json"),

@@ -17,7 +17,7 @@ Piece: TypeAlias = str | Path
 
 def read(name: str) -> str:
     """Return the text of a file beside this module, with the same line ends everywhere."""
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return files("raydocs_async.cli._report").joinpath(name).read_text(encoding="utf-8")
 
 
 def fill(name: str, pieces: Mapping[str, str | Sequence[Piece]]) -> Iterator[Piece]:
