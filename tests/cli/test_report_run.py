@@ -90,7 +90,9 @@ def test_an_attack() -> None:
     assert re.findall(r"<(\w+)", texts["resume"]) == ["p", "code"]
 
 
-@pytest.mark.parametrize(("counts", "path"), [([], ""), ([0, 2], "M1 0v-2h1v2z")])
+@pytest.mark.parametrize(
+    ("counts", "path"), [([], ""), ([0, 2], "M1 0v-2h1v2z")], ids=["none", "one"]
+)
 def test_bars(counts: list[int], path: str) -> None:
     """A bar stands on the axis at its place."""
     assert bars(counts) == path

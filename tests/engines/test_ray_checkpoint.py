@@ -77,18 +77,21 @@ fetch_all(ids, out, done, client=client, rows_per_block=50)
 """
 
 
-def test_killed_driver(cluster: Cluster, api: Sandbox, write_ids: MakeIds, tmp_path: Path) -> None:
+def test_killed_driver(
+    cluster: Cluster, folder: str, api: Sandbox, write_ids: MakeIds, tmp_path: Path
+) -> None:
     """A driver killed by ``kill -9`` repeats at most two blocks of each address, and loses none."""
     write_ids(api.ids(400))
     paths = [str(tmp_path / name) for name in ("ids.parquet", "done", "out")]
     command = [sys.executable, "-c", DRIVER, cluster.address, api.url, *paths]
     path = os.pathsep.join(filter(None, sys.path))
     environment = {k: v for k, v in os.environ.items() if "COVERAGE" not in k} | {
-        "PYTHONPATH": path
+        "PYTHONPATH": path,
+        "RAY_TMPDIR": folder,
     }
 
     driver = subprocess.Popen(command, env=environment)
-    while not any(tmp_path.glob("out/*.parquet")):
+    while not any(tmp_path.glob("out/*.parquet")) and driver.poll() is None:
         time.sleep(0.05)
     driver.send_signal(signal.SIGKILL)
     driver.wait()
