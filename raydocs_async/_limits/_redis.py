@@ -142,8 +142,6 @@ class RedisStore(Store):
         # Options in the URL can make the library raise anything; the headers are there in any case.
         except Exception as error:
             reason = str(error)
-        if self._connection is not None:
-            self._connection.known = _NO_VALUE
         return claim, StoreError(f"{self._address.place}: {reason}")
 
     def _connect(self) -> _Connection:
@@ -154,7 +152,7 @@ class RedisStore(Store):
 
     async def _compare_and_set(self, claim: Claim, connection: _Connection) -> _Result:
         """Settle a claim on the value that is known here, then on that of the server."""
-        found = connection.known
+        found, connection.known = connection.known, _NO_VALUE
         if claim.joins is not None:
             await self._run(connection)  # it opens the connection, so its time says nothing
         if claim.looks or found == _NO_VALUE:
@@ -169,9 +167,10 @@ class RedisStore(Store):
             if claim.looks and not grant.hits:
                 return claim, grant
             claim = evolve(claim, looks=False)
-            connection.known = _value(record, now)
-            other = await self._run(connection, found[:_HEAD], connection.known)
+            value = _value(record, now)
+            other = await self._run(connection, found[:_HEAD], value)
             if other is None:
+                connection.known = value
                 return claim, grant
             found = other
 
