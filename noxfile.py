@@ -93,7 +93,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[-1])
 def types(session: nox.Session) -> None:
     """Check types twice: each checker sees what the other one misses."""
-    session.install(*requirements(), *group("tests"), *group("types"))
+    session.install(*requirements(), *group("browser"), *group("types"))
     session.run("mypy")
     # Told which, or it would take the checkout's .venv for the environment.
     session.run("basedpyright", "--pythonpath", str(Path(session.bin, "python")))
@@ -148,6 +148,14 @@ def floor(requirement: str) -> str:
 
 
 @nox.session(default=False, requires=["wheel"])
+def browser(session: nox.Session) -> None:
+    """Look at the pages of `report` in Chromium, which has to be there: Debian's is enough."""
+    install_wheel(session, *group("browser"))
+    command = ["python", "-m", "pytest", "-n", "auto", "tests/browser"]
+    session.run(*command, *session.posargs, env=INSTALLED)
+
+
+@nox.session(default=False, requires=["wheel"])
 def examples(session: nox.Session) -> None:
     """Run the examples by the servers they are for, and check their types."""
     install_wheel(session, *group("examples"))
@@ -199,6 +207,13 @@ def generated(session: nox.Session) -> None:
     session.run("python", "docs/pictures.py")
     page = session.run("python", "tests/hazards_page.py", silent=True, stderr=None)
     Path("docs/contributing/failure-handling.md").write_text(str(page), encoding="utf-8")
+
+
+@nox.session(default=False, requires=["wheel"])
+def picture(session: nox.Session) -> None:
+    """Take the pictures of a report anew, in Chromium; they differ from machine to machine."""
+    install_wheel(session, *group("browser"))
+    session.run("python", "docs/report_picture.py")
 
 
 @nox.session(python=PYTHONS[-1], default=False)

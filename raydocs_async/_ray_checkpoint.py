@@ -114,8 +114,8 @@ def _find_unfinished(path: str | None, filesystem: FileSystem, checkpoint: str) 
     if output is None:
         raise ConfigurationError(
             f"the checkpoint {checkpoint} has ids that are done, but there are no sessions in "
-            f"{path}; write to the path of the first run by write_parquet, or begin another "
-            "checkpoint"
+            f"{path}; write to the path of the first run by write_parquet, not with "
+            "mode=OVERWRITE, which deletes its rows, or begin another checkpoint"
         )
     status, error_type = pads.field("status"), pads.field("error_type")
     has_failed = error_type.is_valid() & ~error_type.isin(TEMPORARY)

@@ -26,10 +26,6 @@ Attribute: TypeAlias = "attrs.Attribute[Any]"
 JSON_MAP = Mapping[str, Any]
 _BASE_FIELDS = tuple(each.name for each in attrs.fields(Model))
 """The fields that every model inherits from `Model`; they are not keys of the API."""
-# Models are frozen: their `__setattr__` refuses, and `attrs.evolve` would make a second object.
-_set_keys = Model.wire_keys.__set__  # type: ignore[attr-defined]
-_set_values = Model.wire_values.__set__  # type: ignore[attr-defined]
-_set_extra = Model.extra.__set__  # type: ignore[attr-defined]
 
 
 class _Spellings(threading.local):
@@ -125,11 +121,11 @@ def model_reader(model: Any, converter: Converter) -> Reader:
     """Return a reader of JSON objects into `model`."""
     shape = Shape.of(model)
     knows_all = frozenset(shape.fields).issuperset
-    fields: dict[str, Any] = {name: override(omit=True) for name in _BASE_FIELDS}
+    fields: dict[str, Any] = {}
     for key, each in shape.fields.items():
         hook = field_reader(each, converter, _keep_spelling_of(each.name))
-        fields[each.name] = override(rename=key, struct_hook=hook)
-    plain = make_dict_structure_fn(model, converter, **fields)
+        fields[each.name] = override(rename=key, omit=False, struct_hook=hook)
+    plain = make_dict_structure_fn(_thawed(model), converter, **fields)
 
     def read(value: Any, _: Any) -> Any:
         if value.__class__ is not dict:
@@ -137,22 +133,25 @@ def model_reader(model: Any, converter: Converter) -> Reader:
         kept = _spellings.kept
         before = len(kept)  # those of the objects around this one
         try:
-            if knows_all(value):
-                instance = plain(value, model)
-            else:
-                known, extra = shape.split(value)
-                instance = plain(known, model)
-                _set_extra(instance, extra)
-        except BaseException:
+            known, extra = (value, {}) if knows_all(value) else shape.split(value)
+            instance = plain(known, model)
+            instance.wire_values = tuple(kept[before:])
+        finally:
             del kept[before:]
-            raise
-        _set_keys(instance, tuple(value))
-        if len(kept) > before:
-            _set_values(instance, tuple(kept[before:]))
-            del kept[before:]
+        instance.extra, instance.wire_keys = extra, tuple(value)
+        instance.__class__ = model
         return instance
 
     return read
+
+
+def _thawed(model: Any) -> Any:
+    """Return a twin of `model` that assignments fill, because a frozen object fills slowly."""
+    body = {"__slots__": (), "__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+    return attrs.define(
+        type(model.__name__, (model,), body),
+        field_transformer=lambda _, fields: [each.evolve(init=False) for each in fields],
+    )
 
 
 def _keep_spelling_of(name: str) -> KeepSpelling:

@@ -134,10 +134,10 @@ def time(keep: KeepSpelling, *, nullable: bool = False) -> Reader:
                 raise Mismatch("a time", value) from None
             keep(value)
             return None
-        if value[4::3] == "--T::Z":  # as `write_time` writes it, which would take longer
-            return moment
         if value[19:] == ".000000Z" and value[10] == "T":  # Laravel's usual form
             keep(value)
+            return moment
+        if value[4::3] == "--T::Z":  # as `write_time` writes it, which would take longer
             return moment
         return _aware_time(moment, value, keep)
 

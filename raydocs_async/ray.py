@@ -69,13 +69,15 @@ def fetch_sessions(
         checkpoint: The path of a directory, on storage that every node reaches. An id that is done
             is not fetched again by the same command. An id that failed temporarily, or whose
             session is not finished, is, and so has a row of each run. `ids` must be read from
-            files, and the result be written by ``write_parquet``, which has to append: with
-            ``mode="overwrite"``, the rows of earlier runs would be gone, and not be fetched again.
+            files, and the result be written by ``write_parquet`` to the same path; not with
+            ``mode=OVERWRITE``, which deletes the rows of earlier runs before the job ends with an
+            error.
         rows_per_block: Ids that a fetcher takes at a time. If it dies, they are fetched again.
 
     Returns:
-        A lazy dataset with the columns of `SCHEMA`, one row for each id. Whatever looks at it
-        fetches sessions, its own ``schema()`` and ``count()``, too:
+        A lazy dataset with the columns of `SCHEMA`, one row for each id. Take them from there, as
+        Ray's ``schema()``, ``columns()`` and ``take()`` fetch sessions to answer, and what is
+        written afterwards is fetched again:
 
         - ``session_id``, as in `ids`;
         - ``status``, and ``session``, the whole session as JSON text, which

@@ -30,6 +30,20 @@ def test_every_module_is_named() -> None:
     assert named[0] & named[1] == set()
 
 
+def test_every_template_is_named() -> None:
+    """A frozen command line has the files beside its code, in the folder of their module."""
+    (folder,) = find_hooks()
+    told: dict[str, Any] = runpy.run_path(str(Path(folder, "hook-raydocs_async.cli.py")))
+    (package,) = raydocs_async.__path__
+    others = {
+        path
+        for path in Path(package).rglob("*.*")
+        if path.suffix not in (".py", ".pyc", ".pyi", ".typed")
+    }
+    assert {Path(package).parent / to / Path(path).name for path, to in told["datas"]} == others
+    assert {Path(path) for path, _ in told["datas"]} == others
+
+
 def test_the_hooks_are_found() -> None:
     """The entry point at which PyInstaller looks leads to them."""
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]

@@ -10,7 +10,7 @@ import pytest
 from raydocs_async import Document, Session, converter
 from raydocs_async._converter import decode
 from raydocs_async._shapes import array_or_object, is_record
-from tests.strategies import GUIDE
+from tests.strategies import GUIDE, ODD_SESSION, REFERENCE, encoded
 
 T = TypeVar("T")
 
@@ -63,6 +63,17 @@ def test_a_key_that_was_taken_out_of_extra() -> None:
     ours = converter.copy()
     document = ours.structure(wire | {"new": 1}, Document)
     assert ours.unstructure(attrs.evolve(document, extra={})) == wire
+
+
+@pytest.mark.parametrize("body", [REFERENCE, GUIDE, encoded(ODD_SESSION)])
+def test_objects_that_are_read_are_as_built_by_hand(body: bytes) -> None:
+    """An object that is read has all fields, is of the model itself, and is frozen."""
+    session = decode(body, Session)
+    for read in (session, *session.documents, *session.results):
+        built = attrs.evolve(read)
+        assert (type(read), repr(read), read) == (type(built), repr(built), built)
+        with pytest.raises(attrs.exceptions.FrozenInstanceError):
+            read.extra = {}  # type: ignore[misc]
 
 
 @attrs.frozen

@@ -71,6 +71,27 @@ class FetchOptions(NamedTuple):
     log: LogOptions
 
 
+class SandboxOptions(NamedTuple):
+    """Options of ``sandbox``."""
+
+    port: int
+    """The port to listen on; 0 is any free one."""
+    rate_limit: tuple[int, float]
+    """Requests, and the seconds of a window."""
+    sessions: int
+    """The number of sessions."""
+    ids: str | None
+    """The path of a file to write their ids to."""
+    faults: float
+    """The share of requests that fail, from 0 to 1."""
+    finish_within: float | None
+    """Seconds until all sessions are finished; ``None``: they are from the start."""
+    unfinished: int
+    """The number of sessions that never finish."""
+    verbose: bool
+    """Show each request."""
+
+
 class TableOptions(NamedTuple):
     """Options of ``table``."""
 
@@ -85,6 +106,25 @@ class TableOptions(NamedTuple):
     """The path of an array in the data, whose items are the rows."""
     overwrite: bool
     quiet: bool
+
+
+class ReportOptions(NamedTuple):
+    """Options of ``report``."""
+
+    files: tuple[str, ...]
+    """Paths of files that ``fetch`` has written."""
+    output: str
+    errors: str | None
+    """The path of the errors file of ``fetch``."""
+    summary: str | None
+    """The path of the summary of ``fetch``."""
+    overwrite: bool
+    quiet: bool
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Paths of all files that are read."""
+        return (*self.files, *filter(None, (self.errors, self.summary)))
 
 
 def parse_rate_limit(value: str) -> tuple[int, float]:

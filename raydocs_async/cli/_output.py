@@ -243,9 +243,7 @@ class JsonLinesFile:
         # Without waiting: the thread may be blocked by a pipe that is never read.
         if not self._lock.acquire(blocking=False):
             if self._file.is_own:
-                raise OutputError(
-                    f"{self.name} may not be complete: a line was still being written"
-                )
+                raise OutputError(f"{self.name} may not be complete: a line was being written")
             return
         try:
             self._close()

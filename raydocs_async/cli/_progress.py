@@ -114,8 +114,8 @@ class LiveReporter(Reporter):
         text.highlight_regex(r"\d+ failed", "red")
         text.highlight_regex(r"\d+ unfinished", "yellow")
         progress = snapshot.progress
-        state = _text.service(snapshot)[-1]
-        text.highlight_words([state], "dim" if progress.outage is None else "red")
+        states = _text.service(snapshot)  # the longest first, of which the others are parts
+        text.highlight_words(states, "dim" if progress.outage is None else "red")
         frame = Table.grid(padding=(0, 1, 0, 0))
         # Without a total, the bar shows only that something moves.
         drawn = (

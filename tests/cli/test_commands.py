@@ -1,5 +1,6 @@
 """The group of commands: help, invalid usage, and missing packages."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -143,3 +144,22 @@ def test_lazy_modules() -> None:
     """A misspelt name of a lazy module is an error like any other."""
     with pytest.raises(AttributeError, match="has no attribute 'fetsh'"):
         _lazy.fetsh  # type: ignore[attr-defined]  # noqa: B018
+
+
+@pytest.mark.parametrize(("word", "found"), [("fet", "fetch"), ("sand", "sandbox")])
+def test_shell_completion(word: str, found: str) -> None:
+    """A shell completes the names of commands, by the variable that the documentation names."""
+    code = "import sys; sys.argv = ['raydocs-async']; from raydocs_async.cli import main; main()"
+    variables = {
+        "_RAYDOCS_ASYNC_COMPLETE": "bash_complete",
+        "COMP_WORDS": f"raydocs-async {word}",
+        "COMP_CWORD": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"plain,{found}\n", "")

@@ -52,7 +52,7 @@ async def test_an_interrupted_wait(
     """Ctrl-C ends the wait; finished sessions are in the file, and the others are counted."""
     for each in api.ids(39):
         api.put(api.session(each) | {"status": "completed"})
-    process = await start(*COMMAND, "--wait", stderr=PIPE)
+    process = await start(*COMMAND, "--wait", "--log-interval", "0.1", stderr=PIPE)
     assert process.stderr is not None
     while b"40 of 40 sessions, 1 unfinished" not in await process.stderr.readline():
         assert process.returncode is None
@@ -61,7 +61,7 @@ async def test_an_interrupted_wait(
     assert await process.wait() == 130
     assert "39 sessions written to out.jsonl in " in said
     assert ", 39 completed, 1 not finished yet.\n" in said
-    assert "--wait --resume\n" in said
+    assert "--wait --log-interval 0.1 --resume\n" in said
     api.put(api.session(api.ids(40)[-1]) | {"status": "completed"})
     assert (await run(*COMMAND, "--resume")).code == 0
     assert ids_in_file(out) == sorted(api.ids(40))

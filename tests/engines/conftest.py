@@ -2,6 +2,8 @@
 
 import logging
 import os
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
@@ -32,20 +34,28 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
+def folder() -> Iterator[str]:
+    """A directory for Ray, which wants none below an environment, and short paths of sockets."""
+    with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as path:
+        yield path
+
+
+@pytest.fixture(scope="session")
+def cluster(folder: str) -> Iterator[Cluster]:
     """Two nodes with one unit of ``raydocs`` each; their processes find the address to use.
 
     Their coverage is not measured: it would double the time of their imports, which is most of all.
     """
     unmeasured = {name: value for name, value in os.environ.items() if "COVERAGE" not in name}
-    with mock.patch.dict(os.environ, unmeasured | {"RAYDOCS_API_TOKEN": TOKEN}, clear=True):
+    own = {"RAYDOCS_API_TOKEN": TOKEN, "RAY_TMPDIR": folder}
+    with mock.patch.dict(os.environ, unmeasured | own, clear=True):
         head = {"num_cpus": 2, "object_store_memory": _STORE, "include_dashboard": False}
         nodes = Cluster(initialize_head=True, head_node_args=head)
         for address in ADDRESSES:
             nodes.add_node(
                 num_cpus=0,  # reading and writing stay on the head: each worker imports for seconds
                 object_store_memory=_STORE,
-                resources={"raydocs": 1},
+                resources={"raydocs": 1, "behind_nat": 2},
                 env_vars={"TEST_ADDRESS": address},
             )
     try:
@@ -71,16 +81,24 @@ def client(api: Sandbox) -> MakeClient:
 
 
 def client_of(
-    url: str, *, per: float = 1.0, max_wait: float = 300.0, token: str | None = None
+    url: str,
+    *,
+    per: float = 1.0,
+    max_wait: float = 300.0,
+    token: str | None = None,
+    shared: str | None = None,
 ) -> MakeClient:
-    """A function that builds a client, and that is pickled by value, as one of a script is."""
+    """A function that builds a client, and that is pickled by value, as one of a script is.
+
+    Clients with a `shared` limit have one address, as behind a NAT.
+    """
 
     def make() -> RaydocsClient:  # pragma: no cover  (runs on the nodes)
-        address = os.environ.get("TEST_ADDRESS", ADDRESSES[0])
+        address = ADDRESSES[0] if shared else os.environ.get("TEST_ADDRESS", ADDRESSES[0])
         return RaydocsClient(
             token,
             base_url=url,
-            rate_limit=RateLimit(requests=100, per=per, max_wait=max_wait),
+            rate_limit=RateLimit(requests=100, per=per, max_wait=max_wait, shared=shared),
             retry=RetryPolicy(attempts=2, initial=0.1),
             http_session=aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(local_addr=(address, 0))
@@ -88,6 +106,24 @@ def client_of(
         )
 
     return make
+
+
+def together(make: MakeClient, folder: Path, fetchers: int = len(ADDRESSES)) -> MakeClient:
+    """The same function, which first waits for the other fetchers.
+
+    A busy machine starts one of them seconds before another, and it could take all blocks.
+    `folder` has a file for each fetcher, whose name is the id of its process.
+    """
+    folder.mkdir()
+
+    def wait_and_make() -> RaydocsClient:  # pragma: no cover  (runs on the nodes)
+        (folder / str(os.getpid())).touch()
+        end = time.monotonic() + 60
+        while len(list(folder.iterdir())) < fetchers and time.monotonic() < end:
+            time.sleep(0.01)
+        return make()
+
+    return wait_and_make
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import ray
 from ray.cluster_utils import Cluster
+from ray.data import SaveMode
 from ray.exceptions import RayError
 
 from raydocs_async import ConfigurationError
@@ -57,8 +58,9 @@ def test_later_runs(api: Sandbox, client: MakeClient, write_ids: MakeIds, tmp_pa
     api.clear_script()
     api.put(finished)
     assert run() == 2
-    again = [(unfinished, None), (bad, "InternalServerError"), ("nonsense", "InvalidIdError")]
-    assert found(tmp_path / "out") == Counter([*((each, None) for each in ids), *again])
+    again = [(unfinished, None), (bad, "InternalServerError")]
+    bad_id = ("nonsense", "InvalidIdError")
+    assert found(tmp_path / "out") == Counter([*((each, None) for each in ids), *again, bad_id])
     assert run() == 0
 
 
@@ -66,17 +68,12 @@ DRIVER = """
 import sys
 import ray
 from tests.engines.conftest import client_of
-from raydocs_async.ray import fetch_sessions
+from tests.engines.job import fetch_all
 
 address, url, ids, done, out = sys.argv[1:]
 ray.init(address=address, log_to_driver=False, logging_level="ERROR")
-fetch_sessions(
-    ray.data.read_parquet(ids),
-    client=client_of(url, per=4.0),  # writing keeps up with it
-    address_resource="raydocs",
-    checkpoint=done,
-    rows_per_block=50,
-).write_parquet(out)
+client = client_of(url, per=4.0)  # writing keeps up with it
+fetch_all(ids, out, done, client=client, rows_per_block=50)
 """
 
 
@@ -122,6 +119,18 @@ def test_another_output(
     fetch_sessions(ids, client=client, checkpoint=done).write_parquet(str(tmp_path / "out"))
     with pytest.raises((ConfigurationError, RayError), match="there are no sessions in"):
         fetch_sessions(ids, client=client, checkpoint=done).write_parquet(str(tmp_path / "b"))
+    assert api.stats.requests == 3
+
+
+def test_overwritten_output(
+    api: Sandbox, client: MakeClient, write_ids: MakeIds, tmp_path: Path
+) -> None:
+    """A run that deletes the rows of earlier ones is refused: their ids would be skipped."""
+    ids, done, out = write_ids(api.ids(3)), str(tmp_path / "done"), str(tmp_path / "out")
+    fetch_sessions(ids, client=client, checkpoint=done).write_parquet(out)
+    again = fetch_sessions(ids, client=client, checkpoint=done)
+    with pytest.raises((ConfigurationError, RayError), match="mode=OVERWRITE, which deletes"):
+        again.write_parquet(out, mode=SaveMode.OVERWRITE)
     assert api.stats.requests == 3
 
 
