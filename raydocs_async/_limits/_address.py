@@ -46,19 +46,27 @@ def parse(value: str) -> RedisAddress | None:
 
 
 def _split(value: str) -> SplitResult:
+    scheme = value.partition("://")[0]
     try:
         parts = urlsplit(value)
-        valid = parts.port is None or parts.port > 0
+        if _is_usable(parts):
+            return parts
     except ValueError:  # its text repeats a part of the URL
-        valid = False
-    if valid and parts.scheme != "unix":
-        valid = bool(parts.hostname) and (parts.path.strip("/") or "0").isdigit()
-    elif valid:
-        valid = len(parts.path) > 1 and not parts.hostname
-    if not valid or parts.fragment:
-        scheme = value.partition("://")[0]
-        raise ValueError(f"{_usage(scheme)}; in a password, write / as %2F, # as %23 and @ as %40")
-    return parts
+        pass
+    raise ValueError(f"{_usage(scheme)}; in a password, write / as %2F, # as %23 and @ as %40")
+
+
+def _is_usable(parts: SplitResult) -> bool:
+    """Return true if a URL has a host and a number at most, or a socket.
+
+    Raises:
+        ValueError: the port is no number.
+    """
+    if parts.fragment or parts.port == 0:
+        return False
+    if parts.scheme == "unix":
+        return len(parts.path) > 1 and not parts.hostname
+    return bool(parts.hostname) and (parts.path.strip("/") or "0").isdigit()
 
 
 def _usage(scheme: str) -> str:

