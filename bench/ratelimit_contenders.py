@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,8 +37,8 @@ from raydocs_async.sandbox._ids import session_id
 LIMIT = 100
 WINDOW = 3.0
 WORKERS = 32
-SHARED = "RATELIMIT_FILE"
-"""The environment variable with the path of the file by which the processes of a run share."""
+SHARED = "RATELIMIT_SHARED"
+"""The environment variable with the file or the URL by which the processes of a run share."""
 ASKED = 15
 """Interactive requests of a web worker."""
 EVERY = 1.2
@@ -62,6 +63,8 @@ class Outcome:
     done: int
     errors: dict[str, int]
     """Why sessions were lost, and how often."""
+    cpu: float
+    """Seconds of the processor from the start to the end."""
 
 
 class RefusedError(Exception):
@@ -83,7 +86,7 @@ async def told(base: str) -> AsyncIterator[Fetch]:
 
 @asynccontextmanager
 async def sharing(base: str) -> AsyncIterator[Fetch]:
-    """raydocs_async, told the limit, which all processes of a run share by a file."""
+    """raydocs_async, told the limit, which all processes of a run share."""
     known = RateLimit(requests=LIMIT, per=WINDOW, shared=os.environ[SHARED])
     async with RaydocsClient(TOKEN, base_url=base, rate_limit=known) as client:
         yield by(client)
@@ -227,12 +230,13 @@ CONTENDERS: dict[str, Contender] = {
 
 
 WEB = {"web": False, "web sharing": True}
-"""Web workers: do they share the limit by a file?"""
+"""Web workers: do they share the limit?"""
 
 
 async def run(contender: Contender, base: str, ids: Sequence[str]) -> Outcome:
     """Fetch everything; a session that does not come is lost, and the others go on."""
     started, errors, done = time.monotonic(), Counter[str](), Counter[str]()
+    cpu = time.process_time()
     queue = iter(ids)
 
     async def work(fetch: Fetch) -> None:
@@ -244,14 +248,15 @@ async def run(contender: Contender, base: str, ids: Sequence[str]) -> Outcome:
 
     async with contender(base) as fetch:
         await asyncio.gather(*(work(fetch) for _ in range(WORKERS)))
-        ended = time.monotonic()
+        ended, cpu = time.monotonic(), time.process_time() - cpu
     assert set(done) <= set(ids)
-    return Outcome(started, ended, len(done), dict(errors))
+    return Outcome(started, ended, len(done), dict(errors), cpu)
 
 
 async def run_web(shared: str, base: str, ids: Sequence[str]) -> Outcome:
     """Answer interactive requests as a web worker does, and fetch the other ids in bulk."""
     started, errors, done = time.monotonic(), Counter[str](), Counter[str]()
+    cpu = time.process_time()
     known = RateLimit(requests=LIMIT, per=WINDOW, reserve=RESERVE, shared=shared)
 
     async def ask(client: RaydocsClient, asked: str, at: float) -> None:
@@ -273,13 +278,15 @@ async def run_web(shared: str, base: str, ids: Sequence[str]) -> Outcome:
     async with RaydocsClient(TOKEN, base_url=base, rate_limit=known) as client:
         questions = (ask(client, each, start + EVERY * n) for n, each in enumerate(ids[:ASKED]))
         await asyncio.gather(job(client), *questions)
-        ended = time.monotonic()
-    return Outcome(started, ended, len(done), dict(errors))
+        ended, cpu = time.monotonic(), time.process_time() - cpu
+    return Outcome(started, ended, len(done), dict(errors), cpu)
 
 
 def main(name: str, first: int, count: int) -> None:
     """Wait for the URL, fetch, and report."""
     ids = [session_id(index) for index in range(first, first + count)]
+    if os.environ[SHARED].startswith("unix:"):
+        import_module("redis.asyncio")  # the others' libraries are imported by now, too
     print("ready", flush=True)
     base = sys.stdin.readline().strip()
     if name in WEB:

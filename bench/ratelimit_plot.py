@@ -27,7 +27,18 @@ text {{ font: 13px system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: {I
 .faint {{ fill: {FAINT}; font-size: 12px }}
 .bad {{ fill: {REFUSED} }}
 .end {{ font-weight: 600 }}
+@media (prefers-color-scheme: dark) {{
+  text {{ fill: #d5dbe1 }}
+  .faint {{ fill: #98a4b0 }}
+  .bad {{ fill: #ff7a6b }}
+  [fill="white"] {{ fill: #131416 }}
+  [fill="{SHADE}"] {{ fill: #2b333b }}
+  [fill="{PASSED}"] {{ fill: #5aa2e6 }}
+  [stroke="{PASSED}"] {{ stroke: #5aa2e6 }}
+  [stroke="{INK}"] {{ stroke: #d5dbe1 }}
+}}
 """.strip()
+"""In dark mode, rules for the colours below: a rule is stronger than an attribute."""
 
 
 @attrs.frozen(kw_only=True)

@@ -11,7 +11,15 @@ project = "raydocs_async"
 author = "The raydocs_async authors"
 release = metadata.version("raydocs-async")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_click"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "sphinx_click",
+    "sphinx_copybutton",
+    "sphinx_design",
+]
 html_theme = "furo"
 html_title = f"raydocs_async {release}"
 html_static_path = ["_static"]
@@ -23,6 +31,12 @@ html_show_copyright = False
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
+# A block that shows what was printed has nothing to copy.
+copybutton_selector = "div.highlight:not(.highlight-text *) pre"
+copybutton_prompt_text = "$ "
+
+# Ray is big, and only `nox -s engines` installs it.
+autodoc_mock_imports = ["pyarrow", "ray", "raydocs_async._ray_checkpoint"]
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
@@ -36,7 +50,10 @@ nitpick_ignore_regex = [
     (r"py:class", r"raydocs_async\.\w+\.[A-Z](_co)?"),  # type variables
     # Other projects' names: their inventories are on the network, which a build does not need.
     (r"py:exc", r"StructureHandlerNotFoundError"),  # of cattrs
-    (r"py:.*", r"(aiohttp|asyncio|collections|datetime|enum|os|pathlib|types|uuid)\..*"),
+    (
+        r"py:.*",
+        r"(aiohttp|asyncio|collections|datetime|enum|opentelemetry|os|pathlib|pyarrow|ray|types|uuid)\..*",
+    ),
 ]
 
 # What a signature shows in the place of what is not public, or is too long to read.

@@ -29,6 +29,7 @@ from raydocs_async import (
 )
 from raydocs_async.cli import _demo
 from raydocs_async.cli._progress import LiveReporter
+from raydocs_async.cli._snapshot import Snapshot
 from raydocs_async.testing import FakeTransport
 
 STATIC = Path(__file__).parent / "_static"
@@ -41,6 +42,7 @@ rect { fill: #e3e9f0; stroke: #66727f }
 line, path { fill: none; stroke: #66727f }
 .paper { fill: #fff; stroke: none }
 .label { font-size: 12px; paint-order: stroke; stroke: #fff; stroke-width: 6px }
+.burst { stroke-width: 3 }
 .apart { stroke-dasharray: 4 3 }
 @media (prefers-color-scheme: dark) {
   text { fill: #d5dbe1 }
@@ -74,6 +76,8 @@ REFERENCES = (
     ("Result", "Document", attrs.fields(Result).document_refs.name),
     ("audit_data", "Chunk", attrs.fields(Evidence).chunk_id.name),
 )
+
+MACHINES_TOP, MACHINES_HEIGHT, BLOCKS = 40, 240, 8
 
 LATENCY = 0.03
 """Seconds that a request takes."""
@@ -151,6 +155,40 @@ def _label(middle: float, bottom: float, label: str) -> str:
     return f'<text class="label" x="{middle:g}" y="{bottom:g}">{label}</text>'
 
 
+def machines() -> str:
+    """Blocks of ids, each to the next idle fetcher, with its address and window, and Parquet."""
+    parts = [
+        _stack(10, "ids", MACHINES_TOP, BLOCKS),
+        *(part for row in range(3) for part in _fetcher(row)),
+        _stack(560, "Parquet", MACHINES_TOP, BLOCKS),
+    ]
+    return _sheet(MACHINES_HEIGHT, "\n".join(parts))
+
+
+def _stack(left: int, name: str, top: int, number: int) -> str:
+    """A file that consists of blocks."""
+    blocks = "".join(
+        f'<rect x="{left}" y="{top + 24 * row}" width="110" height="20" rx="3"/>'
+        for row in range(number)
+    )
+    return f'<text x="{left + 55}" y="{top - 12}">{name}</text>{blocks}'
+
+
+def _fetcher(row: int) -> Iterator[str]:
+    """A fetcher with the bursts of its windows; the arrows into it and out of it."""
+    top = MACHINES_TOP + 10 + 60 * row
+    middle = top + 22
+    for start, end in ((124, 196), (484, 556)):
+        yield f'<line x1="{start}" y1="{middle}" x2="{end}" y2="{middle}"/>'
+        yield f'<path d="M{end - 8},{middle - 4} L{end},{middle} L{end - 8},{middle + 4}"/>'
+    yield f'<rect x="200" y="{top}" width="280" height="44" rx="4"/>'
+    yield f'<text x="270" y="{top + 27}">address {row + 1}</text>'
+    for window in range(3):
+        left = 345 + 42 * window
+        yield f'<line x1="{left}" y1="{top + 34}" x2="{left + 38}" y2="{top + 34}"/>'
+        yield f'<path class="burst" d="M{left + 2},{top + 34} v-22 m4,22 v-22 m4,22 v-14"/>'
+
+
 class Photographer(LiveReporter):
     """The display of a job, on a terminal of which a picture can be taken."""
 
@@ -167,7 +205,7 @@ class Photographer(LiveReporter):
 
     def take(self, command: str, progress: Progress) -> str:
         """Return the picture of the terminal in which `command` has come as far as `progress`."""
-        self.update(progress, seconds=0)
+        self.update(Snapshot(progress=progress, seconds=0))
         self._console.print(f"[bold]$ {command}[/]", highlight=False)
         self._console.print(self._live.get_renderable())
         svg = self._console.export_svg(title="raydocs-async", unique_id="progress")
@@ -210,7 +248,13 @@ def tutorial() -> str:
     return terminal(command, 250, RateLimit(requests=100, per=2), number=1)
 
 
-PICTURES = {"layers.svg": layers, "models.svg": models, "demo.svg": demo, "fetch.svg": tutorial}
+PICTURES = {
+    "layers.svg": layers,
+    "models.svg": models,
+    "ray.svg": machines,
+    "demo.svg": demo,
+    "fetch.svg": tutorial,
+}
 
 if __name__ == "__main__":
     for name, draw in PICTURES.items():

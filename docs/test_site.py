@@ -1,5 +1,6 @@
 """The site as it was built: what has to be there, and what Sphinx would not miss."""
 
+import json
 import re
 from pathlib import Path
 from types import ModuleType
@@ -59,3 +60,12 @@ def test_pictures_are_as_they_would_be_drawn_now(name: str) -> None:
     words = re.compile(r"<text[^>]*>([^<]*)").findall
     picture = (DOCS / "_static" / name).read_text(encoding="utf-8")
     assert words(picture) == words(PICTURES[name]())
+
+
+@pytest.mark.parametrize("word", ["429", "airflow", "cron", "csv", "sentry", "webhook"])
+def test_what_people_search_for_is_found(word: str) -> None:
+    """A word is in the index of the search; a number, which the search skips, as an index entry."""
+    text = (SITE / "searchindex.js").read_text(encoding="utf-8")
+    index = json.loads(text.removeprefix("Search.setIndex(").removesuffix(")"))
+    words = index["indexentries"] if word.isdigit() else index["terms"] | index["titleterms"]
+    assert any(each.startswith(word) for each in words)

@@ -287,3 +287,27 @@ async def test_a_job_leaves_its_reserve_to_requests(tmp_path: Path) -> None:
         assert answer.status == 200
         assert answer.seconds < SOON
         assert api.stats.requests == 81
+
+
+async def test_workers_and_a_job_share_a_limit(tmp_path: Path) -> None:
+    """Four workers and a job spend one window, without a 429, and the workers go first."""
+    ids = tmp_path / "ids"
+    app = App("-m uvicorn fastapi_app:app --workers 4 --uds {socket}")
+    shared = {"RAYDOCS_SHARED_LIMIT": str(tmp_path / "limit")}
+    # uvicorn's supervisor leaves its socket to the end of its process.
+    quiet = {"PYTHONWARNINGS": "default,ignore:unclosed <socket.socket:ResourceWarning"}
+    async with Sandbox(limit=100) as api, serving(app, api, **shared, **quiet) as server:
+        ids.write_text("\n".join(api.ids(200)), encoding="utf-8")
+        environment = {"RAYDOCS_API_TOKEN": api.token, "RAYDOCS_BASE_URL": api.url}
+        job = await asyncio.create_subprocess_exec(
+            sys.executable, "bulk_job.py", ids, cwd=HERE, env=os.environ | environment | shared
+        )
+        try:
+            await until(lambda: api.stats.requests == 80, 2 * DEADLINE)
+            answers = await asyncio.gather(*map(server.get, api.ids(20)))
+        finally:
+            job.terminate()
+            await job.wait()
+        assert [answer.status for answer in answers] == [200] * 20
+        assert max(answer.seconds for answer in answers) < SOON
+        assert (api.stats.requests, api.stats.throttled) == (100, 0)

@@ -124,6 +124,7 @@ class BaseClient:
                 the client's own calls (in a trace callback).
         """
         await self._engine.close()
+        await self._limiter.close()
 
     @property
     def rate_limit_status(self) -> RateLimitStatus:

@@ -120,13 +120,14 @@ class Workers(Generic[M]):
 
     def progress(self) -> Progress:
         """Return the progress at this moment."""
-        status, done = self._status(), self.done
+        status, done, now = self._status(), self.done, running_loop().time()
         return Progress(
             total=self._total,
             done=done,
             failed=self.failed,
             in_flight=self._taken - done,
-            outage=self._fetcher.health.down_for(running_loop().time()),
+            outage=self._fetcher.health.down_for(now),
+            next_attempt=self._fetcher.health.next_attempt_in(now),
             eta=None if self._total is None else self._estimate(self._total - done, status),
             rate_limit=status,
         )

@@ -206,9 +206,22 @@ def _array_or_object_reader(type_: Any, converter: Converter) -> Reader:
     return read
 
 
+_being_made: ContextVar[frozenset[Any]] = ContextVar("being_made", default=frozenset())
+"""The TypedDicts whose readers are being made in this context."""
+
+
+def _typeddict_reader(type_: Any, converter: Converter) -> Reader:
+    if type_ in _being_made.get():
+        # A recursive one. Unlike with classes, cattrs would make its reader again, without end.
+        return lambda value, _: converter.get_structure_hook(type_)(value, type_)
+    context = copy_context()
+    context.run(_being_made.set, _being_made.get() | {type_})
+    return _strict.an_object(context.run(converter.gen_structure_typeddict, type_))
+
+
 def _object_reader(type_: Any, converter: Converter) -> Reader:
     if is_typeddict(get_origin(type_) or type_):
-        return _strict.an_object(converter.gen_structure_typeddict(type_))
+        return _typeddict_reader(type_, converter)
     return _strict.an_object(converter.gen_structure_attrs_fromdict(type_))
 
 

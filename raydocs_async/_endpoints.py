@@ -89,11 +89,15 @@ class Endpoint(Generic[M]):
         # `str(UUID)` has no character that a URL would have to encode or would normalise.
         return Request(self.path.format(id=parsed), self.noun, parsed)
 
-    def message_of(self, error: RaydocsError) -> str:
-        """Return the message of a failure, with the advice if the resource may not be there yet."""
+    def message_of(self, error: RaydocsError, request: Request) -> str:
+        """Return the message of a failure, with the advice if the resource may not be there yet.
+
+        The requested id is left out at its end, because each error names it already.
+        """
+        message = error.message.removesuffix(f" {request.id}")
         if not self.not_yet or error.status not in _REFUSALS:
-            return error.message
-        return f"{error.message.removesuffix('.')}; {self.not_yet}"
+            return message
+        return f"{message.removesuffix('.')}; {self.not_yet}"
 
 
 SESSION: Final[Endpoint[Session]] = Endpoint("session", "/extractions/sessions/{id}", Session)

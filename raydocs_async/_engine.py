@@ -34,6 +34,7 @@ from raydocs_async._classify import (
 )
 from raydocs_async._converter import decode
 from raydocs_async._deadlines import Deadlines
+from raydocs_async._durations import in_seconds
 from raydocs_async._endpoints import Endpoint
 from raydocs_async._exchange import Failure, Request, Response, Transport
 from raydocs_async._headers import Unseen
@@ -168,7 +169,7 @@ class Engine:
             return CallResult(model=verdict.model, attempts=history, sent_at=sent_at)
         error = attrs.evolve(
             verdict.error,
-            message=endpoint.message_of(verdict.error),
+            message=endpoint.message_of(verdict.error, request),
             resource=request.resource,
             resource_id=str(request.id),
             attempts=history,
@@ -245,8 +246,8 @@ class Engine:
             self._deadlines.remove(scope)  # again, because an interrupt can hit the block's end
         if self.closed:
             return Permanent(ClientClosedError(f"the client was closed while {call.phase}"))
-        seconds = call.deadline - call.journal.started
-        return Permanent(APITimeoutError(f"no answer within {seconds:g} s; still {call.phase}"))
+        time = in_seconds(call.deadline - call.journal.started)
+        return Permanent(APITimeoutError(f"no answer within {time}; still {call.phase}"))
 
     async def _retry(self, call: Call, verdict: Retry) -> _Verdict:
         """Make the attempts after the first one."""
@@ -329,7 +330,7 @@ class Engine:
         if isinstance(read, _Decoded) and not call.endpoint.answers(read.model, call.request):
             # The server's late or stray reply to another request came on a pooled connection.
             await verdict.response.distrust()
-            return Retry(APIConnectionError(f"the reply was about another {call.request.resource}"))
+            return Retry(APIConnectionError(f"the reply was about another {call.request.kind}"))
         return read
 
     def _read(self, call: Call, response: Response) -> _Verdict:

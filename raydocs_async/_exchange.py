@@ -46,6 +46,11 @@ class Request:
     url: Secret | None = field(default=None, repr=False)
     """A signed URL, to use instead of `path`; its request has no token, and no rate limit."""
 
+    @property
+    def kind(self) -> str:
+        """The kind of resource that the id belongs to: of ``results of session``, ``session``."""
+        return self.resource.rpartition(" ")[2]
+
 
 async def _have_no_connection() -> None:
     """Do nothing, because the reply did not come by a connection."""

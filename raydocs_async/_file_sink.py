@@ -24,13 +24,12 @@ from typing import BinaryIO, Self, TypeAlias
 
 from attrs import frozen
 
+from raydocs_async._rename import rename_to_new
 from raydocs_async.errors import ConfigurationError, FileError
 
 OnProgress: TypeAlias = Callable[[int, int | None], object]
 """Called with the number of bytes so far, and of all bytes; ``None`` if that is unknown."""
 
-_RENAMES_TO_NEW_ONLY = os.name == "nt"
-"""Windows refuses to rename a file to an existing name. Other systems replace the existing file."""
 _is_sha256 = re.compile(r"[0-9a-fA-F]{64}").fullmatch
 
 
@@ -231,7 +230,7 @@ class FileSink:
         if self._overwrite:
             self._part.replace(self._place)
         else:
-            _rename_to_new(self._part, self._place)
+            rename_to_new(self._part, self._place)
         self._file = None
 
     def _mismatch(self, found: str, expected: str) -> FileError:
@@ -286,23 +285,3 @@ def _status(path: Path) -> os.stat_result | None:
 def _reason(exc: Exception) -> str:
     """Return the reason of an exception of the file system, without the path."""
     return (isinstance(exc, OSError) and exc.strerror) or str(exc) or type(exc).__name__
-
-
-def _rename_to_new(source: Path, target: Path) -> None:
-    """Rename atomically, unless the target exists.
-
-    A check before the rename would lose a file that another program makes in between.
-    """
-    if _RENAMES_TO_NEW_ONLY:
-        source.rename(target)
-        return
-    try:
-        os.link(source, target)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links, where only a check is possible
-        if target.exists():
-            raise FileExistsError(target) from None
-        source.rename(target)
-    else:
-        source.unlink()

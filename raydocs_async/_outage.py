@@ -59,6 +59,7 @@ class Health(Generic[K]):
     """When the outage began; ``None`` while there is none."""
     _found: bool = False
     _pauses: int = 0
+    _next_attempt_at: float = -math.inf
     _failures: deque[tuple[float, K]] = field(factory=_remembered)
     """When each failed attempt after the proof was sent, and for which id."""
 
@@ -125,9 +126,15 @@ class Health(Generic[K]):
         usual = min(LONGEST_PAUSE, SHORTEST_PAUSE * 2.0 ** min(self._pauses, 10))
         return max(asked, min(usual, left))
 
-    def record_pause(self) -> None:
+    def record_pause(self, until: float) -> None:
         """Record that a pause begins, so that the next one is longer."""
         self._pauses += 1
+        self._next_attempt_at = until
+
+    def next_attempt_in(self, now: float) -> float | None:
+        """Return the seconds until the pause is over; ``None`` outside of an outage's pauses."""
+        is_pausing = self.down and self._next_attempt_at > now
+        return self._next_attempt_at - now if is_pausing else None
 
     def _nothing_gets_through(self) -> bool:
         different = len({key for _, key in self._failures})

@@ -111,7 +111,7 @@ class RetryingFetcher(Generic[M]):
         if pause is None:
             self.gave_up = True
         else:
-            self.health.record_pause()
+            self.health.record_pause(now + pause)
             _log.info("nothing gets through: the next attempt is in %.1f s", pause)
             await _wait_for(self._up, pause)
 

@@ -38,7 +38,7 @@ _NAMED = 3
 """Problems that a message names, at most."""
 
 
-def shape_problem(wire: Any, type_: Any, converter: Converter, root: str = "$") -> str:
+def shape_problem(wire: Any, type_: Any, converter: Converter, root: str) -> str:
     """Return the first problems of `wire`, in one line without any of its content.
 
     Args:

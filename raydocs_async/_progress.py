@@ -21,6 +21,8 @@ class Progress:
     """Ids that were taken from the input and have no outcome yet."""
     outage: float | None = None
     """Seconds since the service stopped answering; ``None`` while requests get through."""
+    next_attempt: float | None = None
+    """Seconds until the next attempt in an outage; ``None`` if none is scheduled."""
     eta: float | None
     """Seconds to the end, as far as the rate limit decides; ``None`` if too little is known."""
     rate_limit: RateLimitStatus

@@ -57,17 +57,17 @@ def read_pydantic(value: Any, type_: Any) -> Any:
         return type_.__pydantic_validator__.validate_python(
             {} if value == [] and is_object else value
         )
-    except ValueError as exc:  # pydantic's ValidationError, or one of a hook of the class
-        is_detailed = hasattr(exc, "errors")
-        place, problem = _pydantic_problem(exc, type_) if is_detailed else ("", refusal(type_))
+    except ValueError as exc:
+        if not hasattr(exc, "errors"):  # not pydantic's, but of a hook of the class
+            raise
+        place, problem = _pydantic_problem(exc, type_)
     raise Mismatch.at(place, problem)
 
 
 def _struct_problem(exc: msgspec.ValidationError, type_: Any) -> tuple[str, str]:
     """Return place and problem of a msgspec error; its message can quote the value."""
-    # A validator's error has the validator's words before the place.
-    words = "" if exc.__cause__ is None else str(exc.__cause__)
-    said, _, place = str(exc).removeprefix(words).partition(" - at `$")
+    # A validator's error has the validator's words before the place, and these can look like one.
+    said, _, place = str(exc).removeprefix(str(exc.__cause__)).partition(" - at `$")
     own = exc.__cause__ is None and exc.__traceback__ is not None and not exc.__traceback__.tb_next
     is_harmless = own and said.startswith(_HARMLESS)
     problem = (
@@ -78,7 +78,7 @@ def _struct_problem(exc: msgspec.ValidationError, type_: Any) -> tuple[str, str]
 
 def _pydantic_problem(exc: Any, type_: Any) -> tuple[str, str]:
     """Return place and problem of a pydantic error; its message can quote the value."""
-    first = exc.errors(include_input=False, include_context=False)[0]
+    first = exc.errors()[0]
     # Only pydantic's own kinds of errors have a page; the name of a validator's is the validator's.
     problem = f"is not valid: {first['type']}" if "url" in first else refusal(type_)
     return _place(first["loc"], frozenset(_words(type_.__pydantic_core_schema__))), problem

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from raydocs_async._affinity import running_loop
+from raydocs_async._durations import in_seconds
 from raydocs_async._exchange import Request
 from raydocs_async._limits._values import RateLimitStatus
 from raydocs_async._outage import Health
@@ -108,13 +109,14 @@ class PollingFetcher:
         *,
         is_early: bool,
     ) -> CallResult[Session]:
+        assert self._timeout is not None  # without a deadline, nothing is late
         said = ""
         if result.error is not None:
             said = f"; the last poll failed: {result.error.message}"
         elif is_early:
             said = "; the rate limit allows no further poll in this time"
         error = WaitTimeoutError(
-            f"not finished within {self._timeout:g} s{said}",
+            f"not finished within {in_seconds(self._timeout)}{said}",
             resource=request.resource,
             resource_id=str(request.id),
             last_seen=last_good.model,

@@ -3,6 +3,7 @@
 import asyncio
 import asyncio.constants
 from collections.abc import AsyncIterator, Callable, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -32,6 +33,9 @@ def pytest_asyncio_loop_factories(
         loops["uvloop"] = VirtualUvloop if virtual else uvloop.new_event_loop
     return loops
 
+
+# The tests in a browser have a session of their own, whose environment has playwright.
+collect_ignore = [] if find_spec("playwright") else ["browser"]
 
 SETTINGS = ("RAYDOCS_API_TOKEN", "RAYDOCS_BASE_URL", "RAYDOCS_SHARED_LIMIT")
 

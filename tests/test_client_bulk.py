@@ -44,6 +44,30 @@ async def test_an_outage_that_ends_costs_no_session(fault: Fault, begins: float)
     assert [outcome.error for outcome in outcomes] == [None] * 500
 
 
+async def test_the_progress_tells_the_next_attempt_of_an_outage() -> None:
+    """While nothing gets through, the progress says when the next attempt is made."""
+    fake = FakeTransport(latency=0.15)
+    fake.script(*[Fault.status(503)] * 5000)
+    loop, seen = asyncio.get_running_loop(), list[tuple[float | None, float | None]]()
+    async with (
+        RaydocsClient(fake.token, transport=fake) as client,
+        client.stream_sessions(fake.ids(20)) as stream,
+    ):
+
+        def look() -> None:
+            """Keep the progress, and end the outage."""
+            seen.append((stream.progress.outage, stream.progress.next_attempt))
+            fake.clear_script()
+
+        loop.call_later(40, look)
+        assert [outcome.error async for outcome in stream] == [None] * 20
+        assert stream.progress.next_attempt is None
+    ((outage, following),) = seen
+    assert outage is not None
+    assert following is not None
+    assert (20 < outage < 40, 0 < following <= 30) == (True, True)
+
+
 async def test_faults_are_survived() -> None:
     """With one reply in ten failing, every session comes, after as many attempts as it took."""
     faults = Chaos(rate=0.1, faults=(Fault.status(503), Fault.reset(), Fault.cut()), seed=3)

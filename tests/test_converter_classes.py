@@ -1,13 +1,15 @@
 """A user's own classes: read as strictly as the models, and written back."""
 
 import json
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, MutableSequence, MutableSet, Set
 from dataclasses import dataclass
 from datetime import datetime
-from typing import (
+from typing import (  # noqa: UP035
     Annotated,
     Any,
     Generic,
+    List,
     NotRequired,
     Optional,
     Required,
@@ -293,3 +295,33 @@ def test_an_empty_optional_field_is_no_problem() -> None:
     assert (
         caught.value.message == "the body is not as documented: $.name is an integer, not a string"
     )
+
+
+@pytest.mark.parametrize(
+    ("type_", "array"),
+    [
+        (list, ["a"]),
+        (List, ["a"]),  # noqa: UP006
+        (tuple, ("a",)),
+        (set, {"a"}),
+        (frozenset, frozenset("a")),
+        (deque, deque("a")),
+        (Set[str], frozenset("a")),
+        (MutableSet[str], {"a"}),
+        (MutableSequence[str], ["a"]),
+        (tuple[str], ("a",)),
+    ],
+)
+def test_a_collection_is_an_array(type_: Any, array: object) -> None:
+    """Collections of any kind are read from an array, and never from a string or an object."""
+    assert converter.structure(["a"], type_) == array
+    for wire in ("a", {"a": 1}):
+        with pytest.raises(APIResponseValidationError, match="not an array"):
+            converter.structure(wire, type_)
+
+
+def test_a_bare_dict_is_an_object() -> None:
+    """A ``dict`` without types is read from an object, and never from an array of pairs."""
+    assert converter.structure({"a": [1]}, dict) == {"a": [1]}
+    with pytest.raises(APIResponseValidationError, match="is an array, not an object"):
+        converter.structure([["a", 1]], dict)

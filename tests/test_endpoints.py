@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from raydocs_async import APIStatusError, InvalidIdError, Session, converter
+from raydocs_async import APIStatusError, InvalidIdError, NotFoundError, Session, converter
 from raydocs_async._endpoints import (
     CHUNKS,
     DOCUMENT_URL,
@@ -209,7 +209,9 @@ def test_a_refusal_of_what_may_not_be_there_yet(
     endpoint: Endpoint[Any], method: str, status: int
 ) -> None:
     """The message of a refusal says where the caller sees whether the processing is over."""
-    message = endpoint.message_of(APIStatusError("HTTP 4xx: Not here.", status=status))
+    message = endpoint.message_of(
+        APIStatusError("HTTP 4xx: Not here.", status=status), endpoint.request(UUID(int=1))
+    )
     assert message.startswith("HTTP 4xx: Not here; ")
     assert message.endswith(
         f" may not be {'over' if endpoint is CHUNKS else 'finished'}: {method} shows its status"
@@ -221,4 +223,16 @@ def test_a_refusal_of_what_may_not_be_there_yet(
 )
 def test_a_failure_with_another_cause(endpoint: Endpoint[Any], status: int | None) -> None:
     """Other failures, and those of what is always there, keep their message."""
-    assert endpoint.message_of(APIStatusError("No.", status=status)) == "No."
+    error = APIStatusError("No.", status=status)
+    assert endpoint.message_of(error, endpoint.request(UUID(int=1))) == "No."
+
+
+def test_a_message_that_ends_with_the_id() -> None:
+    """The requested id is left out, since an error names it anyway; another id is not."""
+    request = SESSION.request(UUID(int=1))
+    about, other = (
+        NotFoundError(f"HTTP 404: No results for [Session] {UUID(int=number)}", status=404)
+        for number in (1, 2)
+    )
+    assert SESSION.message_of(about, request) == "HTTP 404: No results for [Session]"
+    assert SESSION.message_of(other, request) == other.message

@@ -198,7 +198,7 @@ async def test_a_file_system_without_links(tmp_path: Path, comes_up: bool) -> No
 
 async def test_windows_renames(tmp_path: Path) -> None:
     """On Windows a rename is enough, because it refuses to overwrite."""
-    windows = mock.patch("raydocs_async._file_sink._RENAMES_TO_NEW_ONLY", True)
+    windows = mock.patch("raydocs_async._rename._RENAMES_TO_NEW_ONLY", True)
     with windows, mock.patch("os.link", None):
         async with Running(Service()) as (_, client):
             path = await client.download_document(ID, tmp_path / "a.pdf")

@@ -91,7 +91,7 @@ def test_the_outage_began_when_it_showed() -> None:
 def test_an_answer_ends_an_outage() -> None:
     """Anything that gets through after all failures ends it, and the pauses begin anew."""
     health = health_after(A, B, A, B, A, good=D)
-    health.record_pause()
+    health.record_pause(0.0)
     health.record_answer(C, 6.0, found=False)
     assert (health.down, health.next_pause(None, 0.0, 300.0)) == (False, 1.0)
 
@@ -136,12 +136,22 @@ def test_the_known_good_id_is_a_session_if_possible() -> None:
     assert seen == [A, B, C, C, A]
 
 
+def test_the_next_attempt_of_an_outage() -> None:
+    """In a pause, the time until its end is known; before it, after it and after an outage, not."""
+    health = health_after(A, B, A, B, A, good=D)
+    before = health.next_attempt_in(6.0)
+    health.record_pause(10.0)
+    pausing, over = health.next_attempt_in(7.0), health.next_attempt_in(10.0)
+    health.record_answer(C, 8.0, found=True)
+    assert (before, pausing, over, health.next_attempt_in(9.0)) == (None, 3.0, None, None)
+
+
 def test_pauses_grow_to_a_bound() -> None:
     """The first pause is a second, each is twice the one before, none is longer than the bound."""
     health, pauses = Health[UUID](), []
     for _ in range(2000):
         pauses.append(health.next_pause(None, 0.0, 300.0))
-        health.record_pause()
+        health.record_pause(0.0)
     assert pauses[:8] == [1, 2, 4, 8, 16, 30, 30, 30]
     assert pauses[-1] == LONGEST_PAUSE
 

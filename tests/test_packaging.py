@@ -51,8 +51,9 @@ def sdist(checkout: Path) -> Iterator[PurePosixPath]:
 
 
 def test_wheel(checkout: Path) -> None:
-    """The wheel holds the package's code, its types, and nothing that lies beside them."""
-    assert wheel(checkout) == files(checkout, "raydocs_async", "*.py", "*.pyi", "py.typed")
+    """The wheel holds the code, types and templates, and nothing that lies beside them."""
+    wanted = ("*.py", "*.pyi", "py.typed", "*.css", "*.html", "*.js")
+    assert wheel(checkout) == files(checkout, "raydocs_async", *wanted)
 
 
 def test_sdist_holds_no_secret(checkout: Path) -> None:
@@ -62,7 +63,7 @@ def test_sdist_holds_no_secret(checkout: Path) -> None:
 
 def test_sdist_is_whole(checkout: Path) -> None:
     """The source distribution holds what the tests, the docs and the build need."""
-    code = ("*.py", "*.pyi", "*.typed", "*.php", "*.css", "*.svg")
+    code = ("*.py", "*.pyi", "*.typed", "*.php", "*.css", "*.html", "*.js", "*.png", "*.svg")
     texts = ("*.md", "*.toml", "*.json", "*.txt")
     needed = set[str]().union(*(files(checkout, folder, *code, *texts) for folder in FOLDERS))
     top = {"pyproject.toml", "README.md", "LICENSE", "noxfile.py"}

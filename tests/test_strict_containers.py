@@ -50,6 +50,23 @@ def test_no_items(value: object) -> None:
         _strict.items(_strict.scalar(str), str)(value, tuple)
 
 
+def test_fixed_items() -> None:
+    """Each item of a tuple of one length is read by its own reader and type."""
+    both = _strict.fixed_items([(lambda value, type_: (value, type_), kind) for kind in (int, str)])
+    assert both([1, "a"], tuple) == ((1, int), ("a", str))
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [("ab", "is a string, not an array"), ([1], "has 1 items, not 2"), ([], "has 0 items, not 2")],
+)
+def test_no_fixed_items(value: object, problem: str) -> None:
+    """Anything but an array of that length is refused, at the place of the tuple itself."""
+    with pytest.raises(Mismatch) as caught:
+        _strict.fixed_items([(_strict.scalar(int), int)] * 2)(value, tuple)
+    assert (caught.value.place, str(caught.value)) == ("", problem)
+
+
 def test_wrong_item() -> None:
     """One refused item refuses the array."""
     with pytest.raises(Mismatch, match=r"^is a string, not an integer$"):

@@ -52,6 +52,40 @@ class Colour(msgspec.Struct):
             raise ValueError(f"SECRET is not a colour: {self.code}")
 
 
+class Sly(msgspec.Struct):
+    """A Struct whose rule is worded as if it named a place."""
+
+    text: str
+
+    def __post_init__(self) -> None:
+        raise ValueError(f"SECRET - at `$.{self.text}`")
+
+
+class SlyHolder(msgspec.Struct):
+    """A Struct that holds another."""
+
+    sly: Sly
+
+
+class Bounded(msgspec.Struct, Generic[T]):
+    """A generic Struct with a rule of its own."""
+
+    value: T
+
+    def __post_init__(self) -> None:
+        raise ValueError(f"SECRET {self.value}")
+
+
+def _fail() -> str:
+    raise ValueError("SECRET")
+
+
+class Defaulted(pydantic.BaseModel):
+    """A model whose default fails, which pydantic passes on as it is."""
+
+    text: str = pydantic.Field(default_factory=_fail)
+
+
 class Invoice(pydantic.BaseModel):
     """A pydantic model with a validator of its own."""
 
@@ -156,6 +190,9 @@ def test_what_is_read(wire: Any, type_: Any, expected: object) -> None:
         ({"text": "a", "amount": -1}, Line, "$ is not valid: Line refuses it"),
         ({"value": "SECRET"}, Box[int], "$.value is not valid: expected `int`, got `str`"),
         ({"code": "SECRET"}, Colour, "$ is not valid: Colour refuses it"),
+        ({"sly": {"text": "SECRET"}}, SlyHolder, "$.sly is not valid: SlyHolder refuses it"),
+        ({"value": 1}, Bounded[int], "$ is not valid: Bounded refuses it"),
+        ({}, Defaulted, "$ is not valid: Defaulted refuses it"),
         ({"total": "SECRET"}, Invoice, "$.total is not valid: float_parsing"),
         ({"total": -1}, Invoice, "$.total is not valid: value_error"),
         ({"total": 1, "lines": [1, "SECRET"]}, Invoice, "$.lines[1] is not valid: int_parsing"),

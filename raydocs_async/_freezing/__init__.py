@@ -12,6 +12,17 @@ def find_hooks() -> list[str]:
     return [str(Path(__file__).parent)]
 
 
+def list_files(folder: str, *suffixes: str) -> list[tuple[str, str]]:
+    """Return the files in a folder of the package that are not code, each with its folder.
+
+    Args:
+        folder: The path of the folder, which begins with ``raydocs_async``.
+        suffixes: The suffixes of the files.
+    """
+    paths = sorted((Path(__file__).parents[2] / folder).iterdir())
+    return [(str(path), folder) for path in paths if path.suffix in suffixes]
+
+
 def list_modules(package: str, *left_out: str) -> list[str]:
     """Return the modules of a package and its subpackages, by their files; import none of them.
 

@@ -2,7 +2,14 @@
 
 from raydocs_async._freezing import list_modules
 
-# Most programs use no command line and no tests; a program that does imports these itself.
+# Most programs use none of these; a program that does imports them itself.
 hiddenimports = list_modules(
-    "raydocs_async", "raydocs_async.cli", "raydocs_async.testing", "raydocs_async.__main__"
+    "raydocs_async",
+    "raydocs_async.cli",
+    "raydocs_async.otel",
+    "raydocs_async.ray",
+    "raydocs_async._ray_checkpoint",
+    "raydocs_async._rows",
+    "raydocs_async.testing",
+    "raydocs_async.__main__",
 )

@@ -72,3 +72,9 @@ class Limiter(Protocol):
     def status(self, now: float) -> RateLimitStatus:
         """Return what is known at `now`; callable from outside the event loop."""
         ...
+
+    async def close(self) -> None:
+        """Close what connects this limiter with others, if anything does.
+
+        A client calls this when it is closed; a limiter that clients share goes on.
+        """

@@ -48,6 +48,8 @@ class Claim:
     reports: Sequence[Report] = ()
     joins: Configuration | None = None
     """The configuration of a process that joins."""
+    looks: bool = False
+    """True if nothing is to change unless hits are granted."""
 
 
 @frozen(kw_only=True)
@@ -72,3 +74,8 @@ class Grant:
     """Processes that share the window, this one included."""
     tracker: WindowTracker
     """The state after the claim; its requests in flight are a number for all processes."""
+
+    @property
+    def hits(self) -> int:
+        """Hits for calls of either kind."""
+        return self.single + self.any

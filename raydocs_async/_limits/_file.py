@@ -26,8 +26,8 @@ from raydocs_async._limits import _slots
 from raydocs_async._limits._claim import Claim, Grant
 from raydocs_async._limits._ledger import transact
 from raydocs_async._limits._lock import try_lock
-from raydocs_async._limits._member import Store, StoreError
 from raydocs_async._limits._record import SKEW, Record, Stamped, decode, encode
+from raydocs_async._limits._store import LocalStore, StoreError
 
 SLOW: Final = 1.0
 """Seconds; a transaction that takes longer shows a file system that blocks the event loop."""
@@ -49,7 +49,7 @@ def clock_identity() -> str:
         return ""
 
 
-class FileStore(Store):
+class FileStore(LocalStore):
     """A store in a file.
 
     Args:
@@ -73,7 +73,7 @@ class FileStore(Store):
         self._monotonic, self._wall = monotonic, wall
 
     def transact(self, claim: Claim, now: float) -> Grant | None:
-        """Settle a claim, or return ``None`` if the file is locked; see `Store`."""
+        """Settle a claim, or return ``None`` if the file is locked; see `LocalStore`."""
         started = self._monotonic()
         with _as_store_error(self._path), _opened(self._path, os.O_RDWR | os.O_CREAT) as file:
             # If it was deleted since it was opened, the next try makes a new one.
@@ -87,7 +87,7 @@ class FileStore(Store):
         return grant
 
     def look(self, claim: Claim, now: float) -> Grant | None:
-        """Return what `transact` would grant now; see `Store`."""
+        """Return what `transact` would grant now; see `LocalStore`."""
         with _as_store_error(self._path), _opened(self._path, os.O_RDONLY) as file:
             record = self._record(_read(file), now)
             return transact(record, claim, now)[1] if record else None

@@ -2,21 +2,25 @@
 
 `SharedTracker` takes the place of a `WindowTracker` in the queue. It spends a lease without asking
 the store, and asks the store when the lease is used up, when a reply is important to all, and
-every `BEAT` seconds while it holds hits. If the store fails, it goes on by the headers alone, with
-all that it knows, and tries the store again now and then.
+every `BEAT` seconds while it holds hits. While an answer of the store is on its way, nothing is
+spent. If the store fails, the process goes on by the headers alone, with all that it knows, and
+tries the store again now and then.
 
 A `KeyboardInterrupt` may be raised between any two lines. Each claim states all that is in flight,
 so the next claim corrects what an interrupted one has left behind.
 """
 
+import math
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from attrs import define, field
 
 from raydocs_async._headers import NotCounted, Observation, Refused
 from raydocs_async._limits._claim import Claim, Configuration, Grant, Report
+from raydocs_async._limits._lease import Lease
 from raydocs_async._limits._period import Period
+from raydocs_async._limits._store import Store, StoreError
 from raydocs_async._limits._tracker import Snapshot, WindowTracker
 from raydocs_async._limits._values import Lane, Ticket, Wait
 from raydocs_async._limits._window import Window
@@ -35,39 +39,8 @@ LOCK_RETRY: Final = 0.001
 """Seconds until a locked store is tried again."""
 REJOIN: Final = (1.0, 30.0)
 """Seconds until a failed store is tried again: at first, and at most."""
-QUICK: Final = 0.1
-"""Seconds; if a lease is used up faster, the next one is larger."""
-MAX_AHEAD: Final = 256
-"""Hits that are leased ahead, at most."""
 MAX_REPORTS: Final = 64
 """Reports that are kept for a store that has failed."""
-
-
-class StoreError(Exception):
-    """The store cannot be used; the text gives the reason."""
-
-
-class Store(Protocol):
-    """Keeps the shared record."""
-
-    name: str
-    """Its kind and place, for messages."""
-
-    def transact(self, claim: Claim, now: float) -> Grant | None:
-        """Settle a claim, or return ``None`` if the store is locked.
-
-        Raises:
-            StoreError: the store cannot be used.
-        """
-        ...
-
-    def look(self, claim: Claim, now: float) -> Grant | None:
-        """Return what `transact` would grant now, without a lock and without effect.
-
-        Raises:
-            StoreError: the store cannot be used.
-        """
-        ...
 
 
 @define(eq=False, kw_only=True)
@@ -95,12 +68,7 @@ class SharedTracker:
     lost: bool = False
     """True while the store has failed."""
     _processes: int = 1
-    _single: int = 0
-    _any: int = 0
-    _expires_at: float = 0.0
-    _leased_at: float = 0.0
-    _spent: int = 0
-    _batch: int = 1
+    lease: Lease = field(factory=Lease)
     _look_at: float = 0.0
     _ask_at: float = 0.0
     _single_waits: bool = False
@@ -110,6 +78,8 @@ class SharedTracker:
     _rejoin_at: float = 0.0
     _rejoin_in: float = REJOIN[0]
     _contended_in: float | None = None
+    _late: bool = False
+    """True if a report must follow as soon as the claim on its way is answered."""
     _reports: list[Report] = field(factory=list)
     _events: list[RateLimitEvent] = field(factory=list)
 
@@ -143,17 +113,15 @@ class SharedTracker:
     @property
     def free(self) -> float:
         """Hits that this process may use, at most."""
-        return self.tracker.free + self._single + self._any
+        return self.tracker.free + self.lease.left
 
     def opens_at(self, now: float, ahead: int = 0) -> float:
         """Return the earliest time at which a request behind `ahead` others can be sent.
 
-        It is `now` while any process holds hits, because these may go back, or be counted already.
+        It is `now` while an answer of the store is on its way.
         """
-        held, left = len(self.tracker.in_flight), self.window.left
-        if self.joined and held and left and left > ahead and now >= self.shut_until:
-            return now
-        return self.tracker.opens_at(now, ahead)
+        asks = self.store.pending and not self.lost
+        return now if asks else self.tracker.opens_at(now, ahead)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -169,7 +137,7 @@ class SharedTracker:
         """Forget the requests in flight of a closed event loop, or of the parent process."""
         self.in_flight.clear()
         self._reports.clear()
-        self._single = self._any = 0
+        self.lease.drop()
         self._look_at = 0.0
 
     def admit(
@@ -192,7 +160,8 @@ class SharedTracker:
             return
         self._reports.append(Report(ticket=ticket, observation=observation, at=now, pause=pause))
         if self.lost:
-            del self._reports[:-MAX_REPORTS]
+            if not self.store.pending:  # a claim on its way has the first ones
+                del self._reports[:-MAX_REPORTS]
             self.tracker.settle(ticket, observation, now, pause)
             return
         self.in_flight.discard(ticket)
@@ -203,34 +172,26 @@ class SharedTracker:
 
     def beat(self, now: float) -> bool:
         """Report, renew the lease, or give back what is not needed; false if nothing is held."""
-        if self.lost or not (self.in_flight or self._reports or self._unspent):
+        if self.lost or not (self.in_flight or self._reports or self.lease.left):
             return False
-        if not self._spent and self._unspent:
-            self._single = self._any = 0
-            self._batch = max(1, self._batch // 2)
-        self._spent = 0
+        if not self.store.pending:
+            self.lease.beat()
         self._ask_at = now  # a look would not renew the lease
         self._ask(now)
         return True
 
-    # -- the lease ----------------------------------------------------------------------------
+    def leave(self, now: float) -> None:
+        """Give back what is not spent, because no call follows soon."""
+        self.lease.drop()
+        if self.joined:
+            self._ask_at = now  # a look would give nothing back
+            self._ask(now)
 
-    @property
-    def _unspent(self) -> int:
-        return self._single + self._any
+    # -- claims -------------------------------------------------------------------------------
 
     def _spend(self, lane: Lane, now: float) -> bool:
-        """Take a hit of the lease."""
-        if now >= self._expires_at:
-            self._single = self._any = 0
-        if lane is Lane.SINGLE and self._single:
-            self._single -= 1
-        elif self._any:
-            self._any -= 1
-        else:
-            return False
-        self._spent += 1
-        return True
+        """Take a hit of the lease, unless a claim on its way gives it back."""
+        return not self.store.pending and self.lease.spend(lane, now)
 
     def _obtain(self, lane: Lane, now: float) -> Wait | None:
         """Take a hit of the lease, or of a new one, or return when to ask again."""
@@ -241,6 +202,8 @@ class SharedTracker:
         if now < self._rejoin_at if self.lost else known and now < self._look_at:
             return Wait(self._look_at)
         self._ask(now, lane)
+        if self.store.pending:
+            return Wait(math.inf)  # its answer wakes the queue
         return None if self._spend(lane, now) else Wait(max(self._look_at, now + LOCK_RETRY))
 
     def _concerns_all(self, observation: Observation) -> bool:
@@ -253,24 +216,28 @@ class SharedTracker:
         return not self.in_flight and (queue or self._others_wait)
 
     def _ask(self, now: float, lane: Lane | None = None) -> None:
-        """Claim hits of the store, and report."""
-        claim = self._claim(now, lane)
-        try:
-            if self.joined and not self._reports and self._look_at <= now < self._ask_at:
-                grant = self.store.look(claim, now)
-                if grant is not None and not grant.single + grant.any:
-                    self._look_at = min(self._ask_at, grant.look_at)
-                    self._see(grant, now)
-                    return
-            grant = self.store.transact(claim, now)
-        except StoreError as error:
-            self._lose(str(error), now)
-            return
-        if grant is None:
+        """Claim hits of the store, and report; a claim on its way is waited for."""
+        self._late = self.store.pending and (self._late or lane is None)
+        if not self.store.pending:
+            self.store.submit(self._claim(now, lane), now, self._take)
+
+    def _take(self, claim: Claim, answer: Grant | StoreError | None, now: float) -> None:
+        """Take the answer to a claim."""
+        if isinstance(answer, StoreError):
+            self._lose(str(answer), now)
+        elif answer is None:
             self._wait_for_lock(now)
+        elif claim.looks:
+            self._see(claim, answer, now)
+            self._look_at = min(self._ask_at, self._next_look(answer, now))
         else:
             del self._reports[: len(claim.reports)]
-            self._adopt(claim, grant, now)
+            self._adopt(claim, answer, now)
+        if self._late and self.joined:
+            self._ask(now)
+
+    def _next_look(self, grant: Grant, now: float) -> float:
+        return max(grant.look_at, now + self.store.looks_every)
 
     def _claim(self, now: float, lane: Lane | None) -> Claim:
         single, bulk = self.waiting()
@@ -280,11 +247,7 @@ class SharedTracker:
             bulk = max(1, bulk)
         room = max(0, self.max_in_flight - len(self.in_flight))
         single = min(single, room)
-        ahead = self._unspent
-        if lane is not None:
-            if self._spent and now < self._leased_at + QUICK:
-                self._batch = min(2 * self._batch, MAX_AHEAD)
-            ahead = max(self._batch, len(self.in_flight))
+        ahead = self.lease.left if lane is None else max(self.lease.plan(now), len(self.in_flight))
         return Claim(
             owner=self.owner(),
             single=single,
@@ -294,11 +257,12 @@ class SharedTracker:
             reserve=self.reserve,
             reports=tuple(self._reports),
             joins=None if self.joined else self.configured,
+            looks=self.joined and not self._reports and self._look_at <= now < self._ask_at,
         )
 
-    def _see(self, grant: Grant, now: float) -> None:
+    def _see(self, claim: Claim, grant: Grant, now: float) -> None:
         before, self.tracker = self.tracker.snapshot, grant.tracker
-        held = len(self.in_flight) + grant.single + grant.any
+        held = claim.in_flight + grant.hits
         self._held_by_others = max(0, len(grant.tracker.in_flight) - held)
         self._others_wait, self._processes = grant.waiting > 0, grant.processes
         self._events += self.tracker.events_since(before, now)
@@ -307,16 +271,16 @@ class SharedTracker:
         if not self.joined:
             self.joined, self.lost, self._rejoin_in = True, False, REJOIN[0]
             self._events.append(SharedLimitJoined(processes=grant.processes))
-        self._see(grant, now)
+        self._see(claim, grant, now)
         self._busy_since = None
-        self._single, self._any = grant.single, grant.any
-        self._expires_at, self._leased_at = grant.expires_at, now
-        self._look_at, self._ask_at = grant.look_at, grant.ask_at
+        self.lease.renew(grant, now)
+        self._ask_at = grant.ask_at
+        self._look_at = min(self._ask_at, self._next_look(grant, now))
         self._single_waits = claim.single > grant.single
         if grant.contended and self._contended_in != self.window.began:
             self._contended_in = self.window.began
             self._events.append(SharedLimitContended(waiting=grant.waiting))
-        if self._unspent or self.in_flight:
+        if self.lease.left or self.in_flight:
             self.arm()
 
     # -- without the store ----------------------------------------------------------------------
@@ -345,6 +309,6 @@ class SharedTracker:
             self.tracker.window.unseen_at = now
             self._held_by_others = 0
         self.lost, self.joined, self._busy_since = True, False, None
-        self._single = self._any = 0
+        self.lease.drop()
         self._rejoin_at = now + self._rejoin_in
         self._rejoin_in = min(2 * self._rejoin_in, REJOIN[1])

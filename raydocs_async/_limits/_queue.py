@@ -18,7 +18,6 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import NoReturn
 
 from attrs import frozen
@@ -28,9 +27,10 @@ from raydocs_async._affinity import running_loop
 from raydocs_async._headers import NotCounted, Observation
 from raydocs_async._limits import Limiter
 from raydocs_async._limits._claim import Configuration
-from raydocs_async._limits._file import FileStore
 from raydocs_async._limits._member import BEAT, SharedTracker
 from raydocs_async._limits._period import Period
+from raydocs_async._limits._store import Store
+from raydocs_async._limits._stores import open_store
 from raydocs_async._limits._tracker import WindowTracker
 from raydocs_async._limits._values import (
     Lane,
@@ -38,13 +38,14 @@ from raydocs_async._limits._values import (
     RateLimitStatus,
     Ticket,
     Wait,
-    check_shared,
 )
 from raydocs_async.errors import ConfigurationError
 from raydocs_async.events import RateLimitEvent
 
 MAX_IN_FLIGHT = 32
 """Requests in flight at the same time, by default."""
+
+_UNKNOWN = (math.nan, math.nan)
 
 _log = logging.getLogger("raydocs_async")
 
@@ -90,8 +91,8 @@ class RateLimiter(Limiter):
             limit=configured.requests if rate_limit else None,
             period=Period(configured.per if rate_limit else None),
         )
-        path = _shared_path(configured)
-        self._tracker = self._share(tracker, path) if path else tracker
+        store = open_store(configured, self._answered)
+        self._tracker = self._share(tracker, store) if store else tracker
         # Not a dict, which finds its first key in time linear in the keys deleted before it.
         self._waiters = {
             lane: OrderedDict[asyncio.Future[Ticket | Wait], _Waiter]() for lane in Lane
@@ -102,7 +103,7 @@ class RateLimiter(Limiter):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._beat_timer: asyncio.TimerHandle | None = None
-        self._expected = -math.inf
+        self._expected = _UNKNOWN
 
     def __repr__(self) -> str:
         return f"<RateLimiter {self.status(math.nan)}>"
@@ -224,8 +225,10 @@ class RateLimiter(Limiter):
     def _wake_at(self, until: float, now: float) -> None:
         if math.isinf(until):
             return  # the next reply wakes the queue
-        if until != self._expected:
-            self._expected = until
+        opens_at = self._tracker.opens_at(now)
+        expected = until, opens_at if opens_at > now else -math.inf
+        if expected != self._expected:
+            self._expected = expected
             self._release_late_waiters(now)
         # A timer that is due has fired, but an interrupt can have stopped it from serving.
         if self._timer is not None and not now < self._timer.when() <= until:
@@ -264,10 +267,10 @@ class RateLimiter(Limiter):
 
     # -- a limit that processes share -------------------------------------------------------
 
-    def _share(self, tracker: WindowTracker, path: str) -> SharedTracker:
+    def _share(self, tracker: WindowTracker, store: Store) -> SharedTracker:
         token = secrets.token_hex(4)
         return SharedTracker(
-            store=FileStore(path),
+            store=store,
             owner=lambda: f"{os.getpid()}-{token}",  # another one in a child process
             configured=Configuration(tracker.limit, tracker.period.seconds),
             reserve=self._configured.reserve,
@@ -277,6 +280,25 @@ class RateLimiter(Limiter):
             warn=_warn,
             tracker=tracker,
         )
+
+    async def close(self) -> None:
+        """Give the hits of a shared limit back, and close the connection to its store.
+
+        This has no effect while a call is in flight or waits, such as another client's. The next
+        call opens the connection again.
+        """
+        tracker, loop = self._tracker, running_loop()
+        if not isinstance(tracker, SharedTracker) or self._loop is not loop:
+            return
+        await tracker.store.wait()
+        if not tracker.in_flight and not any(self._waiters.values()):
+            tracker.leave(loop.time())
+            await tracker.store.close()
+
+    def _answered(self) -> None:
+        """Serve the queue by an answer of the store that came later."""
+        self._expected = _UNKNOWN  # so that waiters that are too late are released in any case
+        self._wake()
 
     def _count_waiting(self) -> tuple[int, int]:
         return len(self._waiters[Lane.SINGLE]), len(self._waiters[Lane.BULK])
@@ -296,15 +318,6 @@ class RateLimiter(Limiter):
         except (KeyboardInterrupt, SystemExit):
             self._arm_beat()
             raise
-
-
-def _shared_path(configured: RateLimit) -> str:
-    """Return the absolute path of the shared limit's file; empty if there is none."""
-    value = configured.shared
-    if value is None:
-        value = os.environ.get("RAYDOCS_SHARED_LIMIT", "")
-        check_shared("$RAYDOCS_SHARED_LIMIT", value)
-    return str(Path(value).absolute()) if value else ""
 
 
 def _warn(reason: str) -> None:

@@ -108,6 +108,18 @@ class WindowTracker:
             return self.free
         return self.window.left - len(self.in_flight)
 
+    @property
+    def _perhaps_free(self) -> float:
+        """Hits that may be free as soon as replies are there.
+
+        The lowest ``Remaining`` may include each request that was in flight at that moment.
+        """
+        window = self.window
+        if window.left is None or not self.sends_counts:
+            return self.free
+        later = (ticket.sent_at >= window.lowest_received_at for ticket in self.in_flight)
+        return window.left - sum(later)
+
     def opens_at(self, now: float, ahead: int = 0) -> float:
         """Return the earliest time at which a request behind `ahead` others can be sent.
 
@@ -115,7 +127,7 @@ class WindowTracker:
         """
         shut, window = now < self.shut_until, self.window
         unknown = window.left is None or not self._knows_end(now)
-        if not shut and (unknown or self._free_at_best > ahead):
+        if not shut and (unknown or self._perhaps_free > ahead):
             return now
         start = self.shut_until if shut else window.ends.high
         later = ahead - (0 if shut else max(0, self.free))

@@ -6,11 +6,12 @@ from typing import Final
 
 from raydocs_async._affinity import running_loop
 from raydocs_async._headers import Observation
+from raydocs_async._limits import Limiter
 from raydocs_async._limits._values import Lane, RateLimitStatus, Ticket, Wait
 from raydocs_async.events import RateLimitEvent
 
 
-class Unlimited:
+class Unlimited(Limiter):
     """Grants every request at once."""
 
     max_wait = math.inf
@@ -33,6 +34,9 @@ class Unlimited:
         return RateLimitStatus(
             limit=None, per=None, remaining=None, resets_in=None, in_flight=0, waiting=0, foreign=0
         )
+
+    async def close(self) -> None:
+        """Do nothing, because nothing is open."""
 
 
 UNLIMITED: Final = Unlimited()

@@ -4,10 +4,16 @@ import math
 from enum import IntEnum
 from os import PathLike
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from raydocs_async import _settings
+from raydocs_async._limits import _address
 from raydocs_async.errors import ConfigurationError
+
+
+def _without_password(shared: str | PathLike[str] | None) -> str:
+    address = _address.parse(str(shared))
+    return repr(f"{address.place}?key={address.key}" if address else shared)
 
 
 @frozen(kw_only=True)
@@ -31,10 +37,12 @@ class RateLimit:
     reserve: int = 0
     """Hits of each window that bulk work leaves to single calls. If replies were lost, bulk work
     may use one of these hits to find out how many are left."""
-    shared: str | PathLike[str] | None = None
-    """A file in which all processes with the same value share one window, such as
-    ``"/run/raydocs/limit"``; its directory must exist, on a local file system. ``None``:
-    ``$RAYDOCS_SHARED_LIMIT``, or not shared if that is not set. ``""``: not shared."""
+    shared: str | PathLike[str] | None = field(default=None, repr=_without_password)
+    """The place by which all processes with the same value share one window: a file, such as
+    ``"/run/raydocs/limit"``, whose directory must exist on a local file system; or a key of a
+    Redis server, such as ``"redis://host:6379/0?key=office"`` (also ``rediss://`` and
+    ``unix://``), which needs the extra ``[redis]``. ``None``: ``$RAYDOCS_SHARED_LIMIT``, or not
+    shared if that is not set. ``""``: not shared."""
 
     def __attrs_post_init__(self) -> None:
         _settings.count("requests", self.requests)
@@ -48,17 +56,15 @@ class RateLimit:
 
 
 def check_shared(name: str, value: str | PathLike[str] | None) -> None:
-    """Accept the path of a file, an empty string, or ``None``.
+    """Accept the path of a file, the URL of a Redis server, an empty string, or ``None``.
 
     Raises:
-        ConfigurationError: `value` is a URL.
+        ConfigurationError: `value` is another URL.
     """
-    scheme, found, _ = str(value).partition("://")
-    if found:
-        raise ConfigurationError(
-            f"{name} must be the path of a file that the processes share, not a {scheme} URL; "
-            "this version shares a limit among the processes of one machine only"
-        )
+    try:
+        _address.parse(str(value))
+    except ValueError as error:
+        raise ConfigurationError(f"{name} must be {error}") from None
 
 
 @frozen(kw_only=True)

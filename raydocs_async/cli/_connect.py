@@ -18,12 +18,14 @@ from raydocs_async import (
     RaydocsError,
     Session,
     WaitTimeoutError,
+    events,
 )
 from raydocs_async.cli._exit import CannotStart, CommandFailed, ExitCode
 from raydocs_async.cli._loop import run_interruptibly
 from raydocs_async.cli._options import ConnectionOptions
 from raydocs_async.cli._printable import printable
 from raydocs_async.cli._token import read_token
+from raydocs_async.cli._watch import CallWatch
 
 T = TypeVar("T")
 
@@ -47,8 +49,12 @@ _TEMPORARY_ERRORS: Final = (
 """Errors after which another run may succeed."""
 
 
-def open_client(options: ConnectionOptions) -> RaydocsClient:
+def open_client(options: ConnectionOptions, on_event: events.Hook | None = None) -> RaydocsClient:
     """Return a client that is configured by the options and the environment.
+
+    Args:
+        options: The options.
+        on_event: Called with each event of the client.
 
     Raises:
         CannotStart: the token is missing, or an option has an unusable value.
@@ -61,7 +67,8 @@ def open_client(options: ConnectionOptions) -> RaydocsClient:
             max_wait=options["max_wait"],
             shared=options["shared_limit"],
         )
-        return RaydocsClient(read_token(options["token_file"]), rate_limit=limit)
+        token = read_token(options["token_file"])
+        return RaydocsClient(token, rate_limit=limit, on_event=on_event)
     except ConfigurationError as exc:
         raise CannotStart(message_for(exc)) from None
 
@@ -77,7 +84,7 @@ def run_with_client(call: Callable[[RaydocsClient], Awaitable[T]], options: Conn
 
     async def make_call() -> T:
         """Make the call in an event loop."""
-        async with open_client(options) as client:
+        async with open_client(options, CallWatch()) as client:
             return await call(client)
 
     try:

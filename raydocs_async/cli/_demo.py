@@ -5,7 +5,7 @@ from pathlib import Path
 
 from raydocs_async import RateLimit, RaydocsClient
 from raydocs_async.cli._exit import CannotStart, ExitCode
-from raydocs_async.cli._fetch import fetch_all, run_and_report
+from raydocs_async.cli._job import Job, Report, run_and_report
 from raydocs_async.cli._output import JsonLinesFile
 from raydocs_async.cli._progress import choose_reporter
 from raydocs_async.cli._recorder import Recorder
@@ -38,14 +38,15 @@ def run(output: str | None, *, quiet: bool) -> ExitCode:
             f"A stand-in for the API on this machine: {LIMIT} requests in {WINDOW:g} s, "
             "and some fail."
         )
-    return run_and_report(_fetch_sessions(api, recorder, quiet=quiet), recorder, quiet=quiet)
+    report = Report(quiet=quiet)
+    return run_and_report(_fetch_sessions(api, recorder, quiet=quiet), recorder, report)
 
 
 async def _fetch_sessions(api: Sandbox, recorder: Recorder, *, quiet: bool) -> None:
     limit = RateLimit(requests=LIMIT, per=WINDOW, shared="")
     async with api:
         client = RaydocsClient(api.token, base_url=api.url, rate_limit=limit)
-        await fetch_all(client, api.ids(SESSIONS), recorder)
+        await Job(recorder).run(client, api.ids(SESSIONS))
     if not quiet:
         shortest = (api.stats.accepted - 1) // LIMIT * WINDOW
         say(

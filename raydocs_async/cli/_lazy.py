@@ -7,7 +7,18 @@ portalocker takes several times as long as everything else that ``--help`` does.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__all__ = ["demo", "fetch", "merge", "parquet", "read", "sandbox", "save", "table", "unfinished"]
+__all__ = [
+    "demo",
+    "fetch",
+    "merge",
+    "parquet",
+    "read",
+    "report",
+    "sandbox",
+    "save",
+    "table",
+    "unfinished",
+]
 
 if TYPE_CHECKING:
     from raydocs_async.cli import _demo as demo
@@ -15,6 +26,7 @@ if TYPE_CHECKING:
     from raydocs_async.cli import _merge as merge
     from raydocs_async.cli import _parquet as parquet
     from raydocs_async.cli import _read as read
+    from raydocs_async.cli import _report as report
     from raydocs_async.cli import _sandbox as sandbox
     from raydocs_async.cli import _save as save
     from raydocs_async.cli import _table as table

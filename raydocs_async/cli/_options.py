@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import math
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TypedDict, TypeVar
 
@@ -39,6 +40,16 @@ class Columns(NamedTuple):
     """The names of the columns whose values go into the output."""
 
 
+class LogOptions(NamedTuple):
+    """Options of the lines on standard error."""
+
+    as_json: bool
+    interval: float
+    """Seconds between two lines of the progress."""
+    verbose: bool
+    """Show retries, windows and other processes."""
+
+
 class FetchOptions(NamedTuple):
     """Options of ``fetch``, but for those of the connection."""
 
@@ -53,6 +64,32 @@ class FetchOptions(NamedTuple):
     resume: bool
     retry_failed: bool
     quiet: bool
+    wait: float | None
+    """Seconds to wait for unfinished sessions, or infinity; ``None`` not to wait."""
+    summary: str | None
+    """Path of the file of the summary."""
+    log: LogOptions
+
+
+class SandboxOptions(NamedTuple):
+    """Options of ``sandbox``."""
+
+    port: int
+    """The port to listen on; 0 is any free one."""
+    rate_limit: tuple[int, float]
+    """Requests, and the seconds of a window."""
+    sessions: int
+    """The number of sessions."""
+    ids: str | None
+    """The path of a file to write their ids to."""
+    faults: float
+    """The share of requests that fail, from 0 to 1."""
+    finish_within: float | None
+    """Seconds until all sessions are finished; ``None``: they are from the start."""
+    unfinished: int
+    """The number of sessions that never finish."""
+    verbose: bool
+    """Show each request."""
 
 
 class TableOptions(NamedTuple):
@@ -69,6 +106,25 @@ class TableOptions(NamedTuple):
     """The path of an array in the data, whose items are the rows."""
     overwrite: bool
     quiet: bool
+
+
+class ReportOptions(NamedTuple):
+    """Options of ``report``."""
+
+    files: tuple[str, ...]
+    """Paths of files that ``fetch`` has written."""
+    output: str
+    errors: str | None
+    """The path of the errors file of ``fetch``."""
+    summary: str | None
+    """The path of the summary of ``fetch``."""
+    overwrite: bool
+    quiet: bool
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Paths of all files that are read."""
+        return (*self.files, *filter(None, (self.errors, self.summary)))
 
 
 def parse_rate_limit(value: str) -> tuple[int, float]:
@@ -95,6 +151,19 @@ def parse_shard(value: str) -> Shard:
         if number.isdecimal() and total.isdecimal() and 1 <= int(number) <= int(total):
             return Shard(int(number), int(total))
     raise click.BadParameter(f"{value!r} is not one of 1/N, 2/N, … N/N")
+
+
+def parse_wait(value: str) -> float:
+    """Parse the seconds of an option whose value may be left out; ``inf`` for no limit.
+
+    Raises:
+        click.BadParameter: `value` is not a number above 0.
+    """
+    with contextlib.suppress(ValueError):
+        if 0 < float(value) < MAX_NUMBER or float(value) == math.inf:
+            return float(value)
+    # click takes any word behind the option as its value.
+    raise click.BadParameter(f"{value!r} is not a number of seconds; put ids before --wait")
 
 
 class BoundedFloat(click.FloatRange):
@@ -150,6 +219,7 @@ sources_option = click.option(
 )
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress and no summary.")
+verbose_option = click.option("--verbose", "-v", is_flag=True, help="Show more of what happens.")
 _token_file_option = click.option(
     "--token-file",
     type=click.Path(),
@@ -159,9 +229,9 @@ _token_file_option = click.option(
 _shared_limit_option = click.option(
     "--shared-limit",
     type=click.Path(),
-    metavar="PATH",
-    help="Share the limit with all processes of this machine that name the same file; "
-    "by default $RAYDOCS_SHARED_LIMIT, if set.",
+    metavar="PATH|URL",
+    help="Share the limit with all processes that name the same file, or the same key of a Redis "
+    "server: redis://HOST/0?key=NAME; by default $RAYDOCS_SHARED_LIMIT, if set.",
 )
 _max_wait_option = click.option(
     "--max-wait",

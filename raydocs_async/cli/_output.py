@@ -11,6 +11,7 @@ import io
 import re
 import shlex
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Final, Self
@@ -106,6 +107,11 @@ class JsonLinesFile:
     def finished_ids(self) -> set[str]:
         """Ids in lower case that an earlier run wrote, and that are not fetched again."""
         return self._state.finished
+
+    @property
+    def kinds(self) -> Counter[str]:
+        """Lines of an earlier run that are kept, by their status or the name of the exception."""
+        return self._state.kinds
 
     @property
     def unfinished(self) -> dict[str, bytes | None]:
@@ -237,9 +243,7 @@ class JsonLinesFile:
         # Without waiting: the thread may be blocked by a pipe that is never read.
         if not self._lock.acquire(blocking=False):
             if self._file.is_own:
-                raise OutputError(
-                    f"{self.name} may not be complete: a line was still being written"
-                )
+                raise OutputError(f"{self.name} may not be complete: a line was being written")
             return
         try:
             self._close()

@@ -12,6 +12,7 @@ from raydocs_async.cli._connect import run_with_client
 from raydocs_async.cli._exit import CommandFailed, ExitCode
 from raydocs_async.cli._options import ConnectionOptions
 from raydocs_async.cli._printable import escape_json
+from raydocs_async.cli._source_files import SourceFiles, find_source_files
 from raydocs_async.cli._streams import say
 from raydocs_async.cli._text import duration
 from raydocs_async.cli._tree import Shown, build_tree
@@ -37,18 +38,24 @@ def show(
         CommandFailed: the call has failed, or standard output cannot be written.
         BrokenPipeError: the reader of standard output has gone; click ends the command quietly.
     """
+    is_tree = sys.stdout.isatty() and not as_json
+    sources: SourceFiles | None = {} if with_sources and is_tree else None
 
     async def make_call(client: RaydocsClient) -> Found:
         """Make the call, and collect a list that comes one by one."""
+        nonlocal sources
         answer = call(client)
         if isinstance(answer, AsyncIterator):
             return tuple([each async for each in answer])
-        return await answer
+        found = await answer
+        if sources is not None:
+            sources = await find_source_files(client, found)
+        return found
 
     # Not printed while the event loop runs, because a reader that is stuck would block it.
     found = run_with_client(make_call, connection)
     try:
-        _print(found, as_json=as_json, with_sources=with_sources)
+        _print(found, sources, is_tree=is_tree)
     except BrokenPipeError:
         raise
     except OSError as exc:
@@ -57,13 +64,13 @@ def show(
     return ExitCode.OK
 
 
-def _print(found: Found, *, as_json: bool, with_sources: bool) -> None:
+def _print(found: Found, sources: SourceFiles | None, *, is_tree: bool) -> None:
     is_list = isinstance(found, tuple)
     items = found if isinstance(found, tuple) else (found,)
-    if sys.stdout.isatty() and not as_json:
+    if is_tree:
         console = Console()
         for each in items:
-            console.print(build_tree(each, with_sources=with_sources))
+            console.print(build_tree(each, sources=sources))
         if not items:
             say("There are none.")
         return

@@ -1,6 +1,8 @@
 """The record of a bulk job: sessions and failures in their files, and their counts."""
 
+from collections import Counter
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from attrs import Factory, define
@@ -11,15 +13,18 @@ from raydocs_async import (
     Fetched,
     Session,
     SessionStatus,
+    WaitTimeoutError,
     converter,
 )
 from raydocs_async.cli._connect import exit_code_for, split_hint
 from raydocs_async.cli._exit import ExitCode
 from raydocs_async.cli._located_id import KEPT, LocatedId
 from raydocs_async.cli._loop import call_blocking
+from raydocs_async.cli._meter import Meter
 from raydocs_async.cli._output import JsonLinesFile
 from raydocs_async.cli._printable import escape_json
 from raydocs_async.cli._progress import Reporter
+from raydocs_async.cli._scan import UNKNOWN_STATUS
 
 
 @define
@@ -27,10 +32,16 @@ class Counts:
     """Numbers of outcomes."""
 
     written: int = 0
+    statuses: Counter[str] = Factory(Counter)
+    """Written sessions by status."""
+    failures: Counter[str] = Factory(Counter)
+    """Failed ids by the name of the exception."""
+    completed: int = 0
+    """Written sessions that are finished, and have not failed."""
     unsuccessful: int = 0
     """Written sessions with status failed, which is final."""
     unfinished: int = 0
-    """Written sessions that the service is still working on."""
+    """Sessions that the service is still working on; those that are held back are not written."""
     failed: int = 0
     """Ids that failed permanently."""
     not_fetched: int = 0
@@ -45,7 +56,14 @@ class Recorder:
     errors: JsonLinesFile | None
     reporter: Reporter
     """Shows failures to a person when there is no errors file."""
+    holds_back: bool = False
+    """Do not write unfinished sessions, but keep their ids in `held`, to wait for them."""
+    held: list[str] = Factory(list)
+    meter: Meter = Factory(Meter)
+    """Counts the requests."""
     counts: Counts = Factory(Counts)
+    untried: int | None = None
+    """Ids that have no outcome; ``None`` if the input was not read to its end."""
     hints: dict[str, str] = Factory(dict)
     """Hints for the failures that were shown, by the name of the failure, as ``HTTP 404``."""
 
@@ -55,22 +73,67 @@ class Recorder:
         return len(self.errors.finished_ids) if self.errors else 0
 
     @property
+    def sessions(self) -> Counter[str]:
+        """Sessions in the output by status, those of earlier runs included."""
+        return self.output.kinds + self.counts.statuses
+
+    @property
+    def failures(self) -> Counter[str]:
+        """Failed ids by the name of the exception, those in the errors file included."""
+        return (self.errors.kinds if self.errors else Counter()) + self.counts.failures
+
+    @property
+    def outcomes(self) -> int:
+        """Ids that were fetched, or failed, before the wait for unfinished sessions."""
+        counts = self.counts
+        return counts.written + len(self.held) + counts.failed + counts.not_fetched
+
+    @property
+    def left(self) -> int | None:
+        """Sessions to fetch, or to fetch again; ``None`` if that is unknown."""
+        if self.untried is None:
+            return None
+        return self.untried + self.counts.unfinished + self.counts.not_fetched
+
+    @property
     def files(self) -> tuple[JsonLinesFile, ...]:
         """The output file, and the errors file if there is one."""
         return (self.output, self.errors) if self.errors else (self.output,)
 
     async def record(self, outcome: Fetched[Session] | Failed) -> None:
-        """Record one outcome.
+        """Record one outcome, or hold it back.
 
         Raises:
             OutputError: it cannot be written.
         """
-        if isinstance(outcome, Fetched):
+        if isinstance(outcome, Failed):
+            await self._record_failure(outcome)
+        elif self.holds_back and not outcome.value.is_finished:
+            self.held.append(str(outcome.id) if isinstance(outcome.id, UUID) else outcome.id)
+            self.counts.unfinished += 1
+        else:
             await call_blocking(self._write_session, outcome)
-            return
+
+    async def record_waited(self, outcome: Fetched[Session] | Failed) -> None:
+        """Record the outcome of waiting for a session that was held back.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        error = outcome.error
+        if isinstance(error, WaitTimeoutError) and error.last_seen is not None:
+            outcome = Fetched[Session](outcome.id, error.last_seen)
+        if isinstance(outcome, Failed):
+            await self._record_failure(outcome, was_held=True)
+        else:
+            await call_blocking(self._write_session, outcome, was_held=True)
+
+    async def _record_failure(self, outcome: Failed, *, was_held: bool = False) -> None:
         is_permanent = _is_permanent(outcome)
+        self.counts.failures[type(outcome.error).__name__] += 1
         self.counts.failed += is_permanent
         self.counts.not_fetched += not is_permanent
+        self.counts.unfinished -= was_held
         if self.errors is not None:
             record = msgspec.json.encode(build_failure_record(outcome))
             await call_blocking(_write, self.errors, record)
@@ -78,9 +141,11 @@ class Recorder:
             message, hint = split_hint(outcome.error)
             if hint:
                 self.hints[f"HTTP {outcome.error.status}"] = hint
-            self.reporter.say(f"{_location(outcome)}: {message}")
+            self.reporter.say(
+                f"{_location(outcome)}: {message}", event="failure", id=str(outcome.id)
+            )
 
-    def _write_session(self, fetched: Fetched[Session]) -> None:
+    def _write_session(self, fetched: Fetched[Session], *, was_held: bool = False) -> None:
         session, record = fetched.value, converter.dumps(fetched.value)
         if kept := _find_kept(fetched.id):
             record = b'%b,"%b":%b}' % (record[:-1], KEPT.encode(), kept)
@@ -88,8 +153,11 @@ class Recorder:
         # Counted in the thread: after an interrupt, the coroutine does not run on to count it,
         # and the summary would miss a session that is in the file.
         self.counts.written += 1
-        self.counts.unfinished += not session.is_finished
-        self.counts.unsuccessful += session.status == SessionStatus.FAILED
+        self.counts.statuses[session.status or UNKNOWN_STATUS] += 1
+        is_unsuccessful = session.status == SessionStatus.FAILED
+        self.counts.completed += session.is_finished and not is_unsuccessful
+        self.counts.unsuccessful += is_unsuccessful
+        self.counts.unfinished += (not session.is_finished) - was_held
 
     def close(self) -> None:
         """Close both files, even if the first one fails.

@@ -17,7 +17,7 @@ from raydocs_async.cli._exit import CannotStart
 from raydocs_async.cli._gzip import GzipReader
 from raydocs_async.cli._printable import printable
 from raydocs_async.cli._scan import Line, read_lines
-from raydocs_async.cli._streams import say
+from raydocs_async.cli._streams import DASH, InputStream, say
 
 _CHUNK: Final = 1 << 20
 _GZIP: Final = b"\x1f\x8b"
@@ -51,7 +51,8 @@ def read_sessions(paths: Iterable[str], advance: Advance) -> Iterator[Session]:
         if _is_failure(value):
             raise CannotStart(
                 f"{where} is a failure, as `fetch --errors` writes them, and not a session; "
-                "name the file of `fetch -o`, or read the failures with `table --rows failures`"
+                "name the file of `fetch -o`, and the failures with `table --rows failures` or "
+                "`report --errors`"
             )
         try:
             yield converter.structure(value, Session)
@@ -90,16 +91,17 @@ def read_records(paths: Iterable[str], advance: Advance) -> Iterator[Record]:
         CannotStart: a file cannot be read, or is not JSON Lines.
     """
     for path in paths:
-        name = printable(path)
+        name = "standard input" if path == DASH else printable(path)
         try:
-            with io.BufferedReader(io.FileIO(path), _CHUNK) as file:
+            raw: io.RawIOBase = InputStream(0) if path == DASH else io.FileIO(path)
+            with io.BufferedReader(raw, _CHUNK) as file:
                 yield from _read_file(file, name, advance)
         except OSError as exc:
             raise CannotStart(f"{name} cannot be read: {exc.strerror}") from None
 
 
 def _read_file(
-    file: "io.BufferedReader[io.FileIO]", name: str, advance: Advance
+    file: "io.BufferedReader[io.RawIOBase]", name: str, advance: Advance
 ) -> Iterator[Record]:
     gzip_reader = GzipReader(file) if file.peek(2)[:2] == _GZIP else None
     content = file if gzip_reader is None else io.BufferedReader(gzip_reader, _CHUNK)

@@ -4,14 +4,29 @@ import os
 import shlex
 import sys
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from raydocs_async.cli._ids import IdPipe, IdSource
 
 
+class Resumption(NamedTuple):
+    """The way to continue a job that was stopped, or is not done."""
+
+    command: str
+    pipes: tuple[str, ...] = ()
+    """The names of inputs that have to be given again."""
+
+    @property
+    def lines(self) -> list[str]:
+        """The command, and a line for each input that it needs again."""
+        again = (f"The same ids are needed again from {name}." for name in self.pipes)
+        return [f"To continue: {self.command}", *again]
+
+
 def describe_resumption(
     arguments: list[str], sources: Iterable[IdSource], *, resume: bool
-) -> list[str]:
-    """Return the command that continues a job, and a line for each input that it needs again.
+) -> Resumption:
+    """Return the command that continues a job, and the inputs that it needs again.
 
     Args:
         arguments: Those of the interrupted command, from its name on.
@@ -23,11 +38,7 @@ def describe_resumption(
         at = 1 if "--" in arguments else len(arguments)
         arguments = [*arguments[:at], "--resume", *arguments[at:]]
     command = " ".join(map(_quote, ["raydocs-async", *arguments]))
-    pipes = [each.name for each in sources if isinstance(each, IdPipe)]
-    return [
-        f"To continue: {command}",
-        *(f"The same ids are needed again from {name}." for name in pipes),
-    ]
+    return Resumption(command, tuple(each.name for each in sources if isinstance(each, IdPipe)))
 
 
 def _quote(argument: str) -> str:

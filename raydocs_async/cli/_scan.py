@@ -7,6 +7,7 @@ another program, and the file is refused.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
@@ -22,6 +23,8 @@ MAX_LINE_BYTES: Final = 128 << 20
 _MAX_DEPTH: Final = 8
 """Levels of nesting that are decoded; the keys that matter are on the first three."""
 _MAX_NUL_RUNS: Final = 8
+UNKNOWN_STATUS: Final = "unknown"
+"""Stands for the status of a session that has none."""
 _FINAL_STATUSES: Final = ("completed", "failed")
 
 
@@ -41,6 +44,11 @@ class SessionRecord(msgspec.Struct):
     results: list[ResultRecord] | None = None
 
     @property
+    def kind(self) -> str:
+        """The status."""
+        return self.status or UNKNOWN_STATUS
+
+    @property
     def is_finished(self) -> bool:
         """The same value as the model's `is_finished`, without building the model."""
         if self.status is not None:
@@ -56,6 +64,11 @@ class FailureRecord(msgspec.Struct):
     error: dict[str, Any]
     is_permanent: bool = False
     kept: msgspec.Raw = msgspec.field(name=KEPT, default=msgspec.Raw())
+
+    @property
+    def kind(self) -> str:
+        """The name of the exception."""
+        return str(self.error.get("type"))
 
     @property
     def is_finished(self) -> bool:
@@ -177,6 +190,8 @@ class ResumeState:
     """Ids to fetch again, in lower case and in their order, with the JSON of the kept values."""
     spans: list[Span] = field(factory=list)
     """The lines to keep; adjacent lines are one span."""
+    kinds: Counter[str] = field(factory=Counter)
+    """The lines to keep, by their status or the name of the exception."""
     size: int = 0
     """Bytes that were scanned."""
     lacks_newline: bool = False
@@ -222,6 +237,7 @@ class ResumeState:
             self.unfinished[key] = bytes(record.kept) or None
             return
         self.finished.add(key)
+        self.kinds[record.kind] += 1
         self.lacks_newline = not line.has_end
         end = self.size + line.size
         if self.spans and self.spans[-1][1] == self.size:

@@ -16,6 +16,7 @@ import threading
 from pathlib import Path
 from typing import Any, Final, TextIO
 
+from raydocs_async.cli._log_format import LOG_FORMAT
 from raydocs_async.cli._printable import printable
 
 DASH: Final = "-"
@@ -40,13 +41,18 @@ def prepare() -> None:
     sys.stderr = _wrap_text(MessageStream(2), sys.stderr)
 
 
-def say(message: str, max_length: int = sys.maxsize) -> None:
+def say(message: str, max_length: int = sys.maxsize, **facts: Any) -> None:
     """Print one line to standard error, without control characters.
 
     All messages go through this function, except those that rich prints above a progress bar.
+
+    Args:
+        message: The text.
+        max_length: Characters of the text to show.
+        facts: More keys of the line, if it is JSON.
     """
     with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(f"{printable(message, max_length)}\n")
+        sys.stderr.write(f"{LOG_FORMAT.format(printable(message, max_length), facts)}\n")
         sys.stderr.flush()
 
 

@@ -13,7 +13,7 @@ from raydocs_async.cli._exit import CannotStart, ExitCode
 from raydocs_async.cli._options import TableOptions
 from raydocs_async.cli._printable import printable
 from raydocs_async.cli._records import count_bytes, read_failures, read_sessions
-from raydocs_async.cli._streams import is_same_file, say
+from raydocs_async.cli._streams import is_same_input, say
 from raydocs_async.cli._table_database import Database
 from raydocs_async.cli._table_formats import FORMATS, Write
 from raydocs_async.cli._table_rows import DATA, FAILURES, ITEM, KINDS, RESULTS, Rows, explode
@@ -64,7 +64,7 @@ def _choose_rows(options: TableOptions) -> Rows:
 
 def _choose_format(options: TableOptions) -> Write:
     """Return the writer for the output's suffix, and refuse an output that is read."""
-    if any(is_same_file(path, options.output) for path in options.files):
+    if any(is_same_input(path, options.output) for path in options.files):
         raise click.UsageError("the table would replace the file that it is made of")
     write = FORMATS.get(PurePath(options.output).suffix.lower())
     if write is None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from raydocs_async import Progress, RateLimitStatus
+from raydocs_async.cli._snapshot import Snapshot
 
 _SHOWN: Final = 30
 """Names that a message lists."""
@@ -46,16 +47,42 @@ def window(status: RateLimitStatus) -> str:
 
 
 def sharing(status: RateLimitStatus) -> str:
-    """Return how many processes share the limit: ``3 processes``; empty for one alone."""
-    shared = status.processes is not None and status.processes > 1
-    return f"{status.processes} processes" if shared else ""
+    """Return who else uses the limit: ``3 processes, 40 used by others``; empty for nobody."""
+    processes = status.processes or 1
+    shared = f"{processes} processes" if processes > 1 else ""
+    foreign = f"{status.foreign} used by others" if status.foreign else ""
+    return join(shared, foreign)
 
 
-def service(progress: Progress) -> str:
-    """Return the rate limit's state, or in an outage ``service not answering for 12 s``."""
-    if progress.outage is not None:
-        return f"service not answering for {duration(progress.outage)}"
-    return window(progress.rate_limit)
+def join(*parts: str) -> str:
+    """Return the parts that are not empty, with commas between them."""
+    return ", ".join(filter(None, parts))
+
+
+def outage(snapshot: Snapshot, *, whole: bool = True) -> str:
+    """Return the state of an outage: ``answers 503, next in 8 s, giving up in 4 min 0 s``.
+
+    Args:
+        snapshot: A snapshot in an outage.
+        whole: Say also when the job gives up.
+    """
+    status, following = snapshot.last_status, snapshot.progress.next_attempt
+    gives_up_in = snapshot.gives_up_in if whole else None
+    return join(
+        "does not answer" if status is None else f"answers {status}",
+        "trying again" if following is None else f"next try in {duration(following)}",
+        "" if gives_up_in is None else f"giving up in {duration(gives_up_in)}",
+    )
+
+
+def service(snapshot: Snapshot) -> tuple[str, str, str]:
+    """Return the state of the service or, while it works, of the rate limit: in three lengths."""
+    if snapshot.progress.outage is None:
+        state = window(snapshot.progress.rate_limit)
+        short = state.removeprefix("window ")
+        return state, short, short
+    state = outage(snapshot)
+    return f"service {state}", state, outage(snapshot, whole=False)
 
 
 def time_left(progress: Progress) -> str:
@@ -75,48 +102,68 @@ def counts(progress: Progress) -> str:
     return f"{progress.done} of {plural(progress.total, 'session')}"
 
 
-def speed(progress: Progress, seconds: float) -> str:
+def outcomes(snapshot: Snapshot) -> str:
+    """Return the numbers of sessions that are not completed: ``2 failed, 3 unfinished``."""
+    failed = f"{snapshot.failed} failed" if snapshot.failed else ""
+    unfinished = f"{snapshot.unfinished} unfinished" if snapshot.unfinished else ""
+    return join(failed, unfinished)
+
+
+def retries(snapshot: Snapshot) -> str:
+    """Return the number of requests that were sent again: ``4 retries``; empty for none."""
+    if not snapshot.retries:
+        return ""
+    return "1 retry" if snapshot.retries == 1 else f"{snapshot.retries} retries"
+
+
+def speed(snapshot: Snapshot) -> str:
     """Return the average speed, ``98 a minute``; empty in the first second."""
-    return f"{60 * progress.done / seconds:.0f} a minute" if seconds >= 1 else ""
+    done, seconds = snapshot.progress.done, snapshot.seconds
+    return f"{60 * done / seconds:.0f} a minute" if seconds >= 1 else ""
 
 
-def fit_bar(progress: Progress, seconds: float, columns: int) -> tuple[int, str]:
+def fit_bar(snapshot: Snapshot, columns: int) -> tuple[int, str]:
     """Return a bar's length, and the words behind it, so that both fit in `columns`.
 
     The words are shortened in steps, and the least important ones are dropped first.
     """
-    done = counts(progress)
+    progress = snapshot.progress
+    done, failed = counts(progress), outcomes(snapshot)
     count = done.partition(" session")[0].replace(" of ", "/")
-    failed = f"{progress.failed} failed" if progress.failed else ""
-    state, end = service(progress), time_left(progress) or speed(progress, seconds)
-    when, soon = state.removeprefix("window ").removeprefix("service "), end.removeprefix("about ")
-    least = soon if progress.outage is None else when
+    state, short, shortest = service(snapshot)
+    end = time_left(progress) or speed(snapshot)
+    soon = end.removeprefix("about ")
+    if progress.outage is not None:  # nothing is known of the end
+        end = soon = ""
+    more = join(retries(snapshot), sharing(progress.rate_limit))
     steps = (
-        (20, (done, failed, state, sharing(progress.rate_limit), end)),
+        (20, (done, failed, state, more, end)),
         (20, (done, failed, state, end)),
         (10, (done, failed, state, end)),
-        (10, (done, failed, when, soon)),
-        (10, (count, failed, when, soon)),
-        (0, (count, failed, when, soon)),
-        (0, (count, failed, least)),
+        (10, (done, failed, short, soon)),
+        (10, (count, failed, short, soon)),
+        (0, (count, failed, short, soon)),
+        (0, (count, failed, soon or shortest)),
         (0, (count, failed)),
+        (0, (count,)),
     )
     for bar, parts in steps:
-        words = ", ".join(filter(None, parts))
+        words = join(*parts)
         if (bar and bar + 1) + len(words) <= columns:
             return bar, words
     return 0, count[: max(columns, 0)]
 
 
-def progress_line(progress: Progress, seconds: float) -> str:
+def progress_line(snapshot: Snapshot) -> str:
     """Return the whole progress in one line, for a log."""
-    failed = f"{progress.failed} failed" if progress.failed else ""
-    parts = (
+    progress = snapshot.progress
+    line = join(
         counts(progress),
-        failed,
-        speed(progress, seconds),
-        service(progress),
+        outcomes(snapshot),
+        speed(snapshot),
+        retries(snapshot),
+        "" if progress.outage is not None else window(progress.rate_limit),
         sharing(progress.rate_limit),
         time_left(progress),
     )
-    return ", ".join(filter(None, parts))
+    return line if progress.outage is None else f"{line}; the service {outage(snapshot)}"

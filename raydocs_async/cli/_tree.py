@@ -10,6 +10,7 @@ from rich.tree import Tree
 
 from raydocs_async import Chunk, Document, Evidence, ExtractedField, Result, Session
 from raydocs_async.cli._printable import printable
+from raydocs_async.cli._source_files import SourceFiles
 
 Shown: TypeAlias = Session | Result | Document | Chunk
 """An object that a command can show."""
@@ -17,43 +18,44 @@ Shown: TypeAlias = Session | Result | Document | Chunk
 _STYLES: Final = {"completed": "green", "ready": "green", "failed": "red"}
 
 
-def build_tree(shown: Shown, *, with_sources: bool = False) -> Tree:
+def build_tree(shown: Shown, *, sources: SourceFiles | None = None) -> Tree:
     """Return the tree of one object, with its id.
 
     Args:
         shown: The object.
-        with_sources: Show below each value its reasoning and the passages that it was read from.
+        sources: Show below each value its reasoning and the passages that it was read from, with
+            these files; ``None`` to leave that out.
     """
     match shown:
         case Session():
-            return _session(shown, with_sources=with_sources)
+            return _session(shown, sources)
         case Result():
-            return _result(shown, with_sources=with_sources)
+            return _result(shown, sources)
         case Document():
             return _document(shown)
     return _chunk(shown)
 
 
-def _session(session: Session, *, with_sources: bool) -> Tree:
+def _session(session: Session, sources: SourceFiles | None) -> Tree:
     """Return the results with the extracted values, and then the documents."""
     root = Tree(_label(session.name, session.status, str(session.id)))
-    results = (_result(each, with_sources=with_sources) for each in session.results)
+    results = (_result(each, sources) for each in session.results)
     _add_branch(root, "results", results)
     _add_branch(root, "documents", map(_document, session.documents))
     return root
 
 
-def _result(result: Result, *, with_sources: bool) -> Tree:
+def _result(result: Result, sources: SourceFiles | None) -> Tree:
     branch = Tree(_label(result.title or "result", result.status, str(result.id)))
     names = ", ".join(filter(None, (ref.filename for ref in result.document_refs)))
-    if with_sources and names:
+    if sources is not None and names:
         branch.add(_label("from", None, names))
     fields = Table.grid(padding=(0, 2, 0, 0))
     fields.add_column(no_wrap=True, overflow="ellipsis")
     for each in result.fields():
-        if with_sources:
+        if sources is not None:
             fields.add_row(Text(printable(each.name)), _value(each), "")
-            for row in _trail(each):
+            for row in _trail(each, sources):
                 fields.add_row("", *row)
         else:
             fields.add_row(
@@ -71,12 +73,16 @@ def _value(field: ExtractedField) -> Text:
     return Text(_one_line(spelled), no_wrap=True, overflow="ellipsis")
 
 
-def _trail(field: ExtractedField) -> Iterator[tuple[Text, Text]]:
-    """Yield the reasoning, and each passage with its page."""
+def _trail(field: ExtractedField, files: SourceFiles) -> Iterator[tuple[Text, Text]]:
+    """Yield the reasoning, and each passage with its file and its page."""
     if field.reasoning is not None:
         yield Text(_one_line(field.reasoning), style="dim"), Text()
     for source in field.sources:
-        yield Text(f"“{_one_line(source.text or '')}”", style="italic"), _page(source)
+        # In the column of the passage, because a column of its own would leave that too narrow.
+        passage = Text().append(f"“{_one_line(source.text or '')}”", style="italic")
+        if source.chunk_id is not None and source.chunk_id in files:
+            passage.append(f"  {printable(files[source.chunk_id])}", style="dim")
+        yield passage, _page(source)
 
 
 def _page(source: Evidence | None) -> Text:

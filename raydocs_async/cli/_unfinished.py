@@ -3,13 +3,28 @@
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from raydocs_async import APIStatusError, Document, RaydocsError, Result
+from raydocs_async import (
+    APIStatusError,
+    AuthenticationError,
+    Document,
+    InternalServerError,
+    PermissionDeniedError,
+    RateLimitError,
+    RaydocsError,
+    Result,
+)
 from raydocs_async.cli._exit import CommandFailed, ExitCode
 from raydocs_async.cli._printable import printable
 
 T = TypeVar("T")
 
-_REFUSALS: Final = frozenset({400, 404, 409, 422})
+_OTHER_CAUSES: Final = (
+    AuthenticationError,
+    InternalServerError,
+    PermissionDeniedError,
+    RateLimitError,
+)
+"""Refusals that say nothing about the requested resource."""
 _OVER: Final = frozenset({"ready", "processed", "completed", "failed"})
 """Statuses of a document or a result that will not change; another run is refused as well."""
 
@@ -27,9 +42,9 @@ async def or_not_yet(call: Awaitable[T], owner: Callable[[], Awaitable[Document 
     """
     try:
         return await call
+    except _OTHER_CAUSES:
+        raise
     except APIStatusError as error:
-        if error.status not in _REFUSALS:
-            raise
         status = await _status(owner)
         if status is None or status in _OVER:
             raise

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from raydocs_async._rename import rename_to_new
 from raydocs_async.cli._exit import CannotStart, CommandFailed, ExitCode
 from raydocs_async.cli._printable import printable
 from raydocs_async.cli._streams import find_standard_stream
@@ -81,25 +82,27 @@ class WholeFile:
                 os.fsync(file.fileno())
             if self._overwrite and self._target.exists():
                 shutil.copymode(self._target, self.part)
-            self._put_in_place()
+            if self._overwrite:
+                self.part.replace(self._target)
+            else:
+                rename_to_new(self.part, self._target)
         except FileExistsError:
             raise self.failure("another program has made it in the meantime") from None
         except OSError as exc:
             raise self.failure(exc.strerror or type(exc).__name__) from None
 
-    def _put_in_place(self) -> None:
-        if self._overwrite:
-            self.part.replace(self._target)
-            return
-        # A rename would replace a file that another program has made since the check.
-        try:
-            os.link(self.part, self._target)
-        except FileExistsError:
-            raise
-        except OSError:  # a file system without hard links, where only a check is possible
-            if self._target.exists():
-                raise FileExistsError(self.name) from None
-            self.part.rename(self._target)
+    def write(self, content: bytes) -> None:
+        """Make the file of its whole content.
+
+        Raises:
+            CommandFailed: as `__enter__` and `keep`, or the content cannot be written.
+        """
+        with self:
+            try:
+                self.part.write_bytes(content)
+            except OSError as exc:
+                raise self.failure(exc.strerror or type(exc).__name__) from None
+            self.keep()
 
     def failure(self, reason: str) -> CommandFailed:
         """Return the error that ends a command whose file cannot be written."""

@@ -1,5 +1,6 @@
 """The group of commands: help, invalid usage, and missing packages."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -59,7 +60,7 @@ def test_help_is_fast(arguments: list[str]) -> None:
         (["wait", "a", "--timeout", "0"], "0.0 is not in the range x>0"),
         (["wait", "a", "--timeout", "nan"], "nan is not a number below 1e9"),
         (["wait", "a", "--timeout", "inf"], "inf is not a number below 1e9"),
-        (["get", "a", "--shared-limit", "redis://h"], "--shared-limit must be the path of a file"),
+        (["get", "a", "--shared-limit", "http://h"], "--shared-limit must be the path of a file"),
         (["get", "a", "--max-wait", "nan"], "nan is not a number below 1e9"),
         (["sandbox", "--faults", "nan"], "nan is not a number below 1e9"),
         (["fetch", "a", "--shard", f"1/{'9' * 5000}"], "is not one of 1/N, 2/N"),
@@ -143,3 +144,22 @@ def test_lazy_modules() -> None:
     """A misspelt name of a lazy module is an error like any other."""
     with pytest.raises(AttributeError, match="has no attribute 'fetsh'"):
         _lazy.fetsh  # type: ignore[attr-defined]  # noqa: B018
+
+
+@pytest.mark.parametrize(("word", "found"), [("fet", "fetch"), ("sand", "sandbox")])
+def test_shell_completion(word: str, found: str) -> None:
+    """A shell completes the names of commands, by the variable that the documentation names."""
+    code = "import sys; sys.argv = ['raydocs-async']; from raydocs_async.cli import main; main()"
+    variables = {
+        "_RAYDOCS_ASYNC_COMPLETE": "bash_complete",
+        "COMP_WORDS": f"raydocs-async {word}",
+        "COMP_CWORD": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"plain,{found}\n", "")

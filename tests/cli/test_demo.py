@@ -48,8 +48,10 @@ def test_everything_is_fetched(tmp_path: Path) -> None:
 
 
 def test_quiet(tmp_path: Path) -> None:
-    """With --quiet there is no message, and the file is a temporary one."""
-    assert run(tmp_path, "--quiet") == ("", "")
+    """With --quiet there is only the summary, and the file is a temporary one."""
+    out, err = run(tmp_path, "--quiet")
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith("80 sessions written to ")
     assert (tmp_path / "sessions.jsonl").read_text().count("\n") == 80
 
 

@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 
 from raydocs_async.cli._exit import ExitCode
-from raydocs_async.cli._fetch import _close
+from raydocs_async.cli._job import _close
 from raydocs_async.cli._output import JsonLinesFile, OutputError
 from raydocs_async.cli._progress import Reporter
 from raydocs_async.cli._recorder import Recorder
@@ -80,8 +80,10 @@ async def test_a_file_as_an_id(run: Run, api: Sandbox, ids_file: Path, out: Path
 
 
 async def test_quiet(run: Run, api: Sandbox) -> None:
-    """With --quiet, standard error is empty."""
-    assert (await run("fetch", "--quiet", UNKNOWN, *api.ids(1))).err == ""
+    """With --quiet, there is only the summary."""
+    done = await run("fetch", "--quiet", UNKNOWN, *api.ids(1))
+    assert done.err.count("\n") == 1
+    assert done.err.startswith("1 session written to standard output in ")
 
 
 async def test_failures(run: Run, api: Sandbox) -> None:

@@ -42,7 +42,7 @@ def test_closed_in_a_line(path: Path, slow_disk: SlowDisk) -> None:
     writing = threading.Thread(target=lines.write, args=(record(A),))
     writing.start()
     assert slow_disk.is_halfway.wait(10)
-    with pytest.raises(OutputError, match="may not be complete: a line was still being written"):
+    with pytest.raises(OutputError, match="may not be complete: a line was being written"):
         lines.close()
     slow_disk.may_go_on.set()
     writing.join()

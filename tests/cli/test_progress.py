@@ -1,13 +1,16 @@
 """Progress reports of a bulk job."""
 
 import io
+import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 
 from raydocs_async import Progress, RateLimitStatus, RaydocsClient
+from raydocs_async.cli._log_format import LogFormat
 from raydocs_async.cli._progress import (
     LineReporter,
     LiveReporter,
@@ -15,6 +18,7 @@ from raydocs_async.cli._progress import (
     choose_reporter,
     report_progress,
 )
+from raydocs_async.cli._snapshot import Snapshot
 from raydocs_async.sandbox import Sandbox
 from tests.cli.conftest import UNKNOWN
 from tests.support.terminal import Terminal, plain
@@ -25,6 +29,11 @@ STATUS = RateLimitStatus(
 PROGRESS = Progress(total=9, done=3, failed=1, in_flight=2, eta=20.0, rate_limit=STATUS)
 
 
+def at(seconds: float, progress: Progress = PROGRESS) -> Snapshot:
+    """Return a snapshot of a job in which one id failed."""
+    return Snapshot(progress=progress, seconds=seconds, failed=1)
+
+
 class FakeReporter(Reporter):
     """Keeps the calls with their times."""
 
@@ -33,13 +42,13 @@ class FakeReporter(Reporter):
     def __init__(self) -> None:
         self.calls: list[tuple[str, int, float]] = []
 
-    def update(self, progress: Progress, seconds: float) -> None:
+    def update(self, snapshot: Snapshot) -> None:
         """Keep the call."""
-        self.calls.append(("update", progress.done, round(seconds)))
+        self.calls.append(("update", snapshot.progress.done, round(snapshot.seconds)))
 
-    def finish(self, progress: Progress, seconds: float) -> None:
+    def finish(self, snapshot: Snapshot) -> None:
         """Keep the call."""
-        self.calls.append(("finish", progress.done, round(seconds)))
+        self.calls.append(("finish", snapshot.progress.done, round(snapshot.seconds)))
 
 
 @pytest.mark.looptime
@@ -49,7 +58,7 @@ async def test_a_job_is_reported() -> None:
     reporter = FakeReporter()
     async with Sandbox() as api, RaydocsClient(api.token, base_url=api.url) as client:
         stream = client.stream_sessions(api.ids(150))
-        async with stream, report_progress(stream, reporter):
+        async with stream, report_progress(lambda seconds: at(seconds, stream.progress), reporter):
             async for _ in stream:
                 pass
     assert [each for each in reporter.calls if each[0] == "update"] == [
@@ -61,22 +70,76 @@ async def test_a_job_is_reported() -> None:
 def test_silence(capsys: pytest.CaptureFixture[str]) -> None:
     """With --quiet, the reporter is silent."""
     with choose_reporter(quiet=True) as reporter:
-        reporter.update(PROGRESS, 1.0)
+        reporter.update(at(1.0))
         reporter.say("something")
-        reporter.finish(PROGRESS, 1.0)
+        reporter.finish(at(1.0))
     assert capsys.readouterr() == ("", "")
 
 
+def at_six() -> datetime:
+    """Return a time for the lines."""
+    return datetime(2026, 1, 31, 6, tzinfo=UTC)
+
+
+@pytest.fixture
+def log_format(monkeypatch: pytest.MonkeyPatch) -> LogFormat:
+    """A format for the lines of the test, whose time stands still."""
+    found = LogFormat(at_six)
+    for module in ("_streams", "_progress"):
+        monkeypatch.setattr(f"raydocs_async.cli.{module}.LOG_FORMAT", found)
+    return found
+
+
+@pytest.mark.usefixtures("log_format")
 def test_lines(capsys: pytest.CaptureFixture[str]) -> None:
-    """Without a terminal, each update is a line, and the end adds no other one."""
-    with choose_reporter(quiet=False) as reporter:
-        assert isinstance(reporter, LineReporter)
-        reporter.update(PROGRESS, 60.0)
+    """Without a terminal, there is a line in each interval, with its time, and none at the end."""
+    with choose_reporter(quiet=False, interval=30.0) as reporter:
+        for seconds in (1.0, 29.0, 30.0, 31.0, 61.0):
+            reporter.update(at(seconds))
         reporter.say("something")
-        reporter.finish(PROGRESS, 61.0)
-    assert capsys.readouterr().err == (
-        "3 of 9 sessions, 1 failed, 3 a minute, window opens in 20 s, about 20 s to go\nsomething\n"
-    )
+        reporter.finish(at(62.0))
+    progress = "3 of 9 sessions, 1 failed, {} a minute, window opens in 20 s, about 20 s to go"
+    assert capsys.readouterr().err.splitlines() == [
+        f"2026-01-31T06:00:00.000Z {words}"
+        for words in (progress.format(6), progress.format(3), "something")
+    ]
+
+
+@pytest.mark.usefixtures("log_format")
+def test_lines_of_an_outage(capsys: pytest.CaptureFixture[str]) -> None:
+    """The beginning and the end of an outage are lines at once."""
+    down = evolve(PROGRESS, outage=3.0)
+    with choose_reporter(quiet=False) as reporter:
+        for seconds, progress in ((1.0, PROGRESS), (2.0, down), (3.0, down), (4.0, PROGRESS)):
+            reporter.update(at(seconds, progress))
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.endswith("; the service does not answer, trying again")
+    assert "the service" not in second
+
+
+def test_lines_of_json(capsys: pytest.CaptureFixture[str], log_format: LogFormat) -> None:
+    """In JSON, each line is an object with its time, and the progress in numbers."""
+    log_format.as_json = True
+    with choose_reporter(quiet=False) as reporter:
+        reporter.update(at(10.0))
+        reporter.say("\x1bsomething", event="failure", id="x")
+    progress, failure = map(json.loads, capsys.readouterr().err.splitlines())
+    assert progress.pop("message").startswith("3 of 9 sessions, 1 failed, ")
+    moment = "2026-01-31T06:00:00.000Z"
+    assert progress == {
+        "time": moment,
+        "event": "progress",
+        "seconds": 10.0,
+        "total": 9,
+        "done": 3,
+        "failed": 1,
+        "unfinished": 0,
+        "retries": 0,
+        "outage_seconds": None,
+    }
+    assert failure == {
+        "time": moment, "event": "failure", "message": "�something", "id": "x"
+    }  # fmt: skip
 
 
 class FakeTerminal(io.StringIO):
@@ -95,9 +158,9 @@ def test_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "100")
     with choose_reporter(quiet=False) as reporter:
         assert isinstance(reporter, LiveReporter)
-        reporter.update(PROGRESS, 60.0)
+        reporter.update(at(60.0))
         reporter.say("[red]something")
-        reporter.finish(PROGRESS, 61.0)
+        reporter.finish(at(61.0))
     shown = plain(screen.getvalue())
     assert "3 of 9 sessions, 1 failed, window opens in 20 s, about 20 s to go" in shown
     assert "[red]something\n" in shown
@@ -119,7 +182,7 @@ def test_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch, columns: int, words:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", str(columns))
     with choose_reporter(quiet=False) as reporter:
-        reporter.update(PROGRESS, 60.0)
+        reporter.update(at(60.0))
     frames = re.split(r"[\r\n]|\x1b\[2K", CONTROL.sub("", screen.getvalue()))
     assert any(frame.rstrip().endswith(words.rstrip()) for frame in frames)
     assert max(map(len, frames)) <= max(columns - len("^C^C"), 3)
@@ -136,7 +199,7 @@ def test_no_total(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "80")
     with choose_reporter(quiet=False) as reporter:
-        reporter.update(evolve(PROGRESS, total=None, eta=None), 60.0)
+        reporter.update(at(60.0, evolve(PROGRESS, total=None, eta=None)))
     assert "3 sessions, 1 failed, window opens in 20 s, 3 a minute" in plain(screen.getvalue())
 
 
@@ -145,6 +208,14 @@ def test_data_on_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr", FakeTerminal())
     monkeypatch.setenv("TERM", "xterm")
     assert isinstance(choose_reporter(quiet=False, data_on_terminal=True), LineReporter)
+
+
+def test_json_on_a_terminal(monkeypatch: pytest.MonkeyPatch, log_format: LogFormat) -> None:
+    """No bar is shown if lines are JSON."""
+    monkeypatch.setattr("sys.stderr", FakeTerminal())
+    monkeypatch.setenv("TERM", "xterm")
+    log_format.as_json = True
+    assert isinstance(choose_reporter(quiet=False), LineReporter)
 
 
 async def test_progress_on_a_terminal(

@@ -31,7 +31,7 @@ async def test_a_hint_is_shown_once(run: Run, api: Sandbox) -> None:
     assert shown == f"HTTP 404: {hint}."
     assert len(failures) == 5
     assert not [each for each in failures if hint in each]
-    assert (await run("fetch", UNKNOWN, "--quiet")).err == ""
+    assert hint not in (await run("fetch", UNKNOWN, "--quiet")).err
 
 
 async def test_unfinished_sessions(
@@ -66,7 +66,7 @@ async def test_temporary_failures(run: Run, api: Sandbox) -> None:
     api.script_for(second, *[Fault.status(503, retry_after=300)] * 2)
     done = await run("fetch", first, second)
     assert done.code == 75
-    assert done.err.startswith("argument 2: session ")
+    assert "Z argument 2: session " in done.err
     assert "Not done: 1 session to fetch again later.\n" in done.err
     assert ", 1 not fetched (--errors FILE keeps the reasons).\n" in done.err
     assert (await run("fetch", first, UNKNOWN)).code == 1

@@ -32,7 +32,7 @@ from tests.cli.conftest import UNKNOWN, Run, Start, ids_in_file, records, until_
 )
 def test_pasting_the_command(arguments: list[str]) -> None:
     """A shell reads the line as the same command, with --resume as an option."""
-    (line,) = describe_resumption(arguments, [], resume=False)
+    (line,) = describe_resumption(arguments, [], resume=False).lines
     assert line.isprintable()
     printing = f"printf '%s\\0' {line.removeprefix('To continue: raydocs-async ')}"
     done = subprocess.run(["bash", "-c", printing], capture_output=True, check=True)
@@ -49,14 +49,14 @@ def test_pasting_the_command(arguments: list[str]) -> None:
 def test_arguments_in_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
     """Characters that standard error cannot show are escaped, so that the line can be pasted."""
     monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(io.BytesIO(), "ascii"))
-    assert describe_resumption(["fetch", "ü"], [], resume=False) == [
+    assert describe_resumption(["fetch", "ü"], [], resume=False).lines == [
         r"To continue: raydocs-async fetch $'\303\274' --resume"
     ]
 
 
 def test_resuming_a_resumed_job() -> None:
     """A command with --resume stays the same."""
-    assert describe_resumption(["fetch", "--resume", "--", "a"], [], resume=True) == [
+    assert describe_resumption(["fetch", "--resume", "--", "a"], [], resume=True).lines == [
         "To continue: raydocs-async fetch --resume -- a"
     ]
 

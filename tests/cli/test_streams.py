@@ -329,7 +329,7 @@ async def test_json_on_a_terminal(terminal: Terminal, api: Sandbox) -> None:
     """JSON on a terminal has escapes for control characters, and is the same JSON."""
     (session_id,) = api.ids(1)
     api.put(api.session(session_id) | {"name": "\x9b2J\u202e"})
-    for arguments in (["get", "--json"], ["fetch", "--quiet"]):
+    for arguments in (["get", "--json"], ["fetch", "--quiet", "--summary", "s"]):
         _, screen = await terminal(*arguments, session_id)
         assert r"\u009b2J\u202e" in screen
         assert json.loads(screen)["name"] == "\x9b2J\u202e"

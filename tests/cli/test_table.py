@@ -20,7 +20,8 @@ from raydocs_async.cli._options import TABLE_FORMATS
 from raydocs_async.cli._table_formats import FORMATS
 from raydocs_async.sandbox import Sandbox
 from tests.cli.conftest import UNKNOWN, Run, Start
-from tests.cli.tables import rows_of, session, spelled, types_of, write_lines
+from tests.cli.sessions import session, spelled, write_lines
+from tests.cli.tables import rows_of, types_of
 from tests.support.terminal import Terminal, plain
 
 LONG = "0.12345678901234567890"
@@ -193,6 +194,24 @@ async def test_several_files(run: Run, tmp_path: Path) -> None:
         "",
         f"{TWICE}\n8 rows and 17 columns of 4 sessions written to o.parquet.\n",
     )
+
+
+async def test_standard_input(run: Run, tmp_path: Path) -> None:
+    """`-` is standard input."""
+    done = await run("table", "-", "-o", "o.csv", stdin=json.dumps(session(1)) + "\n")
+    assert done.err == "2 rows and 17 columns of 1 session written to o.csv.\n"
+
+
+async def test_a_table_in_the_place_of_standard_input(start: Start, sessions: str) -> None:
+    """The file at standard input is not replaced by the table that is made of it."""
+    before = Path(sessions).read_bytes()
+    (link := Path(f"{sessions}.csv")).hardlink_to(sessions)
+    stdin = os.open(sessions, os.O_RDONLY)
+    process = await start("table", "-", "-o", link.name, "--overwrite", stdin=stdin)
+    os.close(stdin)
+    _, err = await process.communicate()
+    assert b"the table would replace the file that it is made of" in err
+    assert Path(sessions).read_bytes() == before
 
 
 async def test_no_sessions(run: Run, tmp_path: Path) -> None:

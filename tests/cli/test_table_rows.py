@@ -7,7 +7,7 @@ import pytest
 from raydocs_async import Session, converter
 from raydocs_async.cli._table_columns import FIXED
 from raydocs_async.cli._table_rows import KINDS, explode, flatten
-from tests.cli.tables import session
+from tests.cli.sessions import session
 
 
 def build(kind: str, **changes: Any) -> list[dict[Any, Any]]:

@@ -9,16 +9,17 @@ from attrs import evolve
 from rich.console import Console
 
 from raydocs_async import Chunk, Document, DocumentRef, Result, Session
+from raydocs_async.cli._source_files import SourceFiles
 from raydocs_async.cli._tree import Shown, build_tree
 from tests.cli.conftest import UNKNOWN
 
 ID = UUID(UNKNOWN)
 
 
-def drawn(shown: Shown, width: int = 60, *, with_sources: bool = False) -> list[str]:
+def drawn(shown: Shown, width: int = 60, *, sources: SourceFiles | None = None) -> list[str]:
     """Return the lines of a tree."""
     screen = io.StringIO()
-    Console(file=screen, width=width).print(build_tree(shown, with_sources=with_sources))
+    Console(file=screen, width=width).print(build_tree(shown, sources=sources))
     return [line.rstrip() for line in screen.getvalue().splitlines()]
 
 
@@ -83,7 +84,7 @@ def test_values_with_their_sources() -> None:
         "total": {"sources": [{"text": "1.5"}]},
     }
     result = evolve(RESULT, data={"name": "Ōkami", "total": 1.5, "paid": None}, audit_data=audit)
-    assert drawn(result, 40, with_sources=True)[2:] == [
+    assert drawn(result, 40, sources={})[2:] == [
         "└── name   Ōkami",
         "           Stands at the top.",
         "           “The� name is Ōkami, of  p. 2",
@@ -95,6 +96,15 @@ def test_values_with_their_sources() -> None:
     ]
 
 
+def test_the_file_of_a_passage() -> None:
+    """The file of a passage, if it is known, stands before its page, without control characters."""
+    chunk_id = str(UUID(int=1))
+    audit = {"name": {"sources": [{"text": "Ōkami", "page": 2, "chunk_id": chunk_id}]}}
+    result = evolve(RESULT, data={"name": "Ōkami"}, audit_data=audit)
+    lines = drawn(result, sources={UUID(int=1): "a\x1b.pdf"})
+    assert lines[-1].strip() == "“Ōkami”  a�.pdf  p. 2"
+
+
 def test_a_result_names_its_documents() -> None:
     """With its sources, a result shows the names of its documents, if the service gives them."""
     refs = (
@@ -103,7 +113,7 @@ def test_a_result_names_its_documents() -> None:
         DocumentRef(document_id=ID, filename="b\x1b.pdf"),
     )
     shown = evolve(RESULT, document_refs=refs, data=None)
-    assert drawn(shown, with_sources=True)[1:] == ["└── from  a.pdf, b�.pdf"]
+    assert drawn(shown, sources={})[1:] == ["└── from  a.pdf, b�.pdf"]
     assert drawn(shown)[1:] == []
 
 

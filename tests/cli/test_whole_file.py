@@ -76,6 +76,15 @@ def test_a_sync_that_fails(tmp_path: Path) -> None:
     assert path.read_bytes() == b"old"
 
 
+def test_content_on_a_full_disk(tmp_path: Path) -> None:
+    """Content that does not fit onto the disk is a failure, and the old file stays."""
+    (path := tmp_path / "a.json").write_bytes(b"old")
+    full = mock.patch.object(Path, "write_bytes", side_effect=OSError(28, "No space left"))
+    with full, pytest.raises(CommandFailed, match="cannot be written: No space left; nothing was"):
+        WholeFile(str(path), overwrite=True).write(b"new")
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"old"]
+
+
 def test_an_overwrite_of_nothing(tmp_path: Path) -> None:
     """A file that may be replaced need not be there."""
     write(tmp_path / "a.csv", overwrite=True)

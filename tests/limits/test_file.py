@@ -16,9 +16,9 @@ from raydocs_async._limits import _file, _lock
 from raydocs_async._limits._claim import Claim, Configuration, Grant
 from raydocs_async._limits._file import FileStore, clock_identity
 from raydocs_async._limits._lock import try_lock
-from raydocs_async._limits._member import StoreError
 from raydocs_async._limits._record import RECENT, SKEW
 from raydocs_async._limits._slots import MAGIC
+from raydocs_async._limits._store import StoreError
 
 JOIN = Claim(owner="a", single=1, joins=Configuration(100, 60.0))
 

@@ -3,8 +3,9 @@
 import pytest
 
 from raydocs_async._headers import NotCounted, Refused, Unseen
+from raydocs_async._limits._lease import MAX_AHEAD
 from raydocs_async._limits._ledger import LEASE, LOOK_SOON
-from raydocs_async._limits._member import BEAT, MAX_AHEAD
+from raydocs_async._limits._member import BEAT
 from raydocs_async._limits._values import Lane, Ticket
 from raydocs_async.events import (
     ForeignUse,
@@ -59,7 +60,7 @@ def test_the_need_is_what_can_be_sent_at_once() -> None:
     process.queue = (3, 40)
     process.send(0.2)
     assert process.tracker.free == 98
-    assert process.tracker._single + process.tracker._any >= 4
+    assert process.tracker.lease.left >= 4
     account = process.store.record.accounts["a"]  # type: ignore[union-attr]
     assert account.single + account.bulk == 0
 
@@ -70,7 +71,7 @@ def test_a_hit_for_single_calls_is_not_for_bulk_work() -> None:
     process.queue = (2, 0)
     process.send(0.2)
     process.queue = (0, 0)
-    assert process.tracker._single == 1
+    assert process.tracker.lease.single == 1
     process.send(0.2, Lane.BULK)
     process.send(0.2)
 
@@ -234,10 +235,10 @@ def test_a_beat_gives_back_what_was_not_spent() -> None:
     process.queue = (0, 0)
     assert process.armed
     assert process.tracker.beat(0.2 + BEAT)
-    assert process.tracker._single + process.tracker._any == 5
+    assert process.tracker.lease.left == 5
     process.passes(first, 98, 0.5)
     assert process.tracker.beat(0.2 + 2 * BEAT)
-    assert process.tracker._single + process.tracker._any == 0
+    assert process.tracker.lease.left == 0
     assert not process.tracker.beat(0.2 + 3 * BEAT)
     record = process.store.record
     assert record is not None
@@ -288,7 +289,7 @@ def test_what_an_earlier_event_loop_left_is_forgotten() -> None:
     process.send(0.2)
     process.tracker.forget()
     assert process.tracker.in_flight == set()
-    assert process.tracker._single + process.tracker._any == 0
+    assert process.tracker.lease.left == 0
     ticket = Ticket(0.2)
     process.tracker.settle(ticket, Unseen(), 0.3, float)
     assert process.tracker._reports == []

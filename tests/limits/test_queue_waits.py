@@ -14,7 +14,7 @@ from raydocs_async._limits._period import Interval
 from raydocs_async._limits._values import Lane, Ticket, Wait
 from raydocs_async.sandbox import Throttle
 from tests.support.loops import now
-from tests.support.queues import ROUND_TRIP, acquire, exhausted, request, settle, too_many
+from tests.support.queues import ROUND_TRIP, acquire, exhausted, reply, request, settle, too_many
 
 pytestmark = pytest.mark.looptime
 
@@ -38,6 +38,41 @@ async def test_a_place_in_the_queue_past_the_deadline_is_told_at_once() -> None:
     assert wait.until == pytest.approx(120)
     for task in queue:
         task.cancel()
+
+
+async def bulk_in_flight() -> tuple[RateLimiter, list[Ticket]]:
+    """Return a limiter with five reserved hits left, and the bulk calls whose replies are due."""
+    limiter = RateLimiter(RateLimit(requests=20, reserve=5))
+    settle(limiter, await acquire(limiter), reply(19, limit=20))
+    await asyncio.sleep(0.1)
+    tickets = [await acquire(limiter, Lane.BULK) for _ in range(14)]
+    await asyncio.sleep(0.1)
+    settle(limiter, tickets.pop(), reply(5, limit=20))
+    return limiter, tickets
+
+
+async def test_a_call_within_the_reserve_waits_for_replies_to_bulk_work() -> None:
+    """The lowest count may include the bulk calls in flight, so the reserve may be free."""
+    limiter, tickets = await bulk_in_flight()
+    waiting = asyncio.create_task(limiter.acquire(Lane.SINGLE, now() + 1))
+    await asyncio.sleep(0.1)
+    for ticket in tickets:
+        settle(limiter, ticket, reply(5, limit=20))
+    assert isinstance(await waiting, Ticket)
+    assert now() == pytest.approx(0.3)
+
+
+async def test_a_call_that_waits_for_replies_in_vain_is_told_at_once() -> None:
+    """When the replies say that no hit is left, callers with a near deadline are released."""
+    limiter, tickets = await bulk_in_flight()
+    bulk = asyncio.create_task(limiter.acquire(Lane.BULK, now() + 100))
+    waiting = asyncio.create_task(limiter.acquire(Lane.SINGLE, now() + 1))
+    await asyncio.sleep(0.1)
+    for ticket in tickets:
+        settle(limiter, ticket, reply(0, limit=20))
+    assert isinstance(await waiting, Wait)
+    assert now() == pytest.approx(0.3)
+    assert isinstance(await bulk, Ticket)
 
 
 async def test_waiters_are_told_when_the_window_turns_out_to_be_shut() -> None:

@@ -1,10 +1,12 @@
 """A limiter whose window is shared: the promises of every limiter, and what is added to them.
 
-Time is virtual, and the store is in memory.
+Time is virtual, and the store is in memory; it answers at once, or later.
 """
 
 import asyncio
 import logging
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import looptime
@@ -12,12 +14,13 @@ import pytest
 
 from raydocs_async import ConfigurationError, RateLimit, RateLimiter
 from raydocs_async._headers import NotCounted, Passed, RateLimitHeaders
-from raydocs_async._limits import _queue
+from raydocs_async._limits import _queue, _stores
+from raydocs_async._limits._address import RedisAddress
 from raydocs_async._limits._member import BEAT
-from raydocs_async._limits._values import Lane
+from raydocs_async._limits._values import Lane, Wait
 from raydocs_async.sandbox import Throttle
 from tests.limits.promises import LimiterPromises, granted, now
-from tests.support.shared import MemoryStore
+from tests.support.shared import LaterStore, MemoryStore
 
 pytestmark = pytest.mark.looptime
 
@@ -26,7 +29,7 @@ pytestmark = pytest.mark.looptime
 def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
     """Let all limiters of a test share a store in memory."""
     store = MemoryStore()
-    monkeypatch.setattr(_queue, "FileStore", lambda path: store)
+    monkeypatch.setattr(_stores, "FileStore", lambda path: store)
     return store
 
 
@@ -35,12 +38,38 @@ def sharing(**settings: object) -> RateLimiter:
     return RateLimiter(RateLimit(shared="/shared/limit", **settings))  # type: ignore[arg-type]
 
 
+@pytest.fixture(autouse=True)
+def later(store: MemoryStore, monkeypatch: pytest.MonkeyPatch) -> list[LaterStore]:
+    """Let a server in memory stand for a server of Redis; return its clients."""
+    made: list[LaterStore] = []
+
+    def make(address: RedisAddress, wake: Callable[[], None]) -> LaterStore:
+        made.append(LaterStore(store, wake))
+        return made[-1]
+
+    monkeypatch.setattr(_stores, "_redis_store", make)
+    return made
+
+
+def asking(**settings: object) -> RateLimiter:
+    """Return a limiter that stands for another process, on another machine."""
+    return RateLimiter(RateLimit(shared="redis://host", **settings))  # type: ignore[arg-type]
+
+
 class TestPromises(LimiterPromises):
     """The promises that each backend keeps."""
 
     def make(self, max_wait: float) -> RateLimiter:
         """Return a process alone at its store."""
         return sharing(max_wait=max_wait)
+
+
+class TestPromisesLater(LimiterPromises):
+    """The same promises by a store whose answers come later."""
+
+    def make(self, max_wait: float) -> RateLimiter:
+        """Return a process alone at its store."""
+        return asking(max_wait=max_wait)
 
 
 class TestPromisesWithoutTheStore(LimiterPromises):
@@ -72,6 +101,62 @@ async def test_two_processes_take_the_least_time_that_the_server_allows() -> Non
     await asyncio.gather(*calls)
     assert throttle.windows == 10
     assert now() <= 9 * 60.15 + 0.5
+
+
+async def test_by_a_server_two_processes_take_the_least_time(later: list[LaterStore]) -> None:
+    """Answers that come later cost no 429, and a moment a window."""
+    first, second, throttle = asking(), asking(), Throttle(100)
+    calls = [request(limiter, throttle) for limiter in (first, second) for _ in range(250)]
+    await asyncio.gather(*calls)
+    assert throttle.windows == 5
+    assert now() <= 4 * 60.2 + 0.6
+
+
+async def test_a_caller_with_a_near_deadline_is_told_by_the_answer(store: MemoryStore) -> None:
+    """Callers wait for the answer of the store, which says that the window opens too late."""
+    limiter, throttle = asking(requests=1), Throttle(1)
+    await request(limiter, throttle)
+    bulk = asyncio.create_task(limiter.acquire(Lane.BULK, now() + 100))
+    await asyncio.sleep(5)
+    wait = await limiter.acquire(Lane.SINGLE, now() + 1)
+    assert isinstance(wait, Wait)
+    assert now() < 6
+    bulk.cancel()
+
+
+@pytest.mark.parametrize("make", [sharing, asking])
+async def test_closing_gives_the_hits_back(
+    store: MemoryStore, later: list[LaterStore], make: Callable[[], RateLimiter]
+) -> None:
+    """A closed limiter holds no hit, and uses its store again if it is used again."""
+    limiter, throttle = make(), Throttle(100)
+    await asyncio.gather(*(request(limiter, throttle) for _ in range(5)))
+    await limiter.close()
+    assert store.record is not None
+    assert [account.held for account in store.record.accounts.values()] == [0]
+    assert [server.closed for server in later] in ([], [1])
+    await request(limiter, throttle)
+
+
+async def test_closing_waits_for_nobody(store: MemoryStore, later: list[LaterStore]) -> None:
+    """While another client of the limiter makes calls, its store stays open."""
+    limiter = asking()
+    ticket = await granted(limiter)
+    waiter = asyncio.create_task(limiter.acquire(Lane.SINGLE, now() + 100))
+    await limiter.close()
+    limiter.settle(ticket, NotCounted())
+    await waiter
+    await limiter.close()
+    assert later[0].closed == 0
+
+
+async def test_closing_without_a_store(later: list[LaterStore]) -> None:
+    """A limiter that was not used, or shares nothing, has nothing to close."""
+    await asking().close()
+    limiter = RateLimiter()
+    await request(limiter, Throttle(100))
+    await limiter.close()
+    assert later[0].closed == 0
 
 
 async def test_the_status_tells_how_many_processes_there_are(store: MemoryStore) -> None:
@@ -150,21 +235,11 @@ async def test_the_environment_names_the_shared_limit(
 def test_the_path_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A process that changes its directory later still finds the file."""
     paths: list[str] = []
-    monkeypatch.setattr(_queue, "FileStore", paths.append)
+    monkeypatch.setattr(_stores, "FileStore", paths.append)
     monkeypatch.chdir(tmp_path)
     RateLimiter(RateLimit(shared="limit"))
     RateLimiter(RateLimit(shared=Path("/run/raydocs/limit")))
     assert paths == [str(tmp_path / "limit"), "/run/raydocs/limit"]
-
-
-@pytest.mark.parametrize("url", ["redis://localhost/0", "rediss://a", "unix:///run/redis.sock"])
-def test_a_url_is_refused(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    """This version shares a limit by a file only, and says so where it was configured."""
-    with pytest.raises(ConfigurationError, match="shared must be the path of a file"):
-        RateLimit(shared=url)
-    monkeypatch.setenv("RAYDOCS_SHARED_LIMIT", url)
-    with pytest.raises(ConfigurationError, match=r"\$RAYDOCS_SHARED_LIMIT must be the path"):
-        RateLimiter()
 
 
 def test_only_a_path_is_accepted() -> None:
@@ -199,6 +274,14 @@ async def test_an_interrupted_beat_is_repeated(
     before = store.transactions
     await asyncio.sleep(2 * BEAT)
     assert store.transactions > before
+
+
+def test_without_the_package_redis(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its optional package, a URL is refused at once, with the command that helps."""
+    monkeypatch.undo()
+    monkeypatch.setitem(sys.modules, "raydocs_async._limits._redis", None)
+    with pytest.raises(ConfigurationError, match=r"pip install 'raydocs-async\[redis\]'"):
+        RateLimiter(RateLimit(shared="redis://host"))
 
 
 def raise_(error: BaseException) -> None:

@@ -1,10 +1,10 @@
-"""Real processes that share a limit by a file, and what may happen to them."""
+"""Real processes that share a limit by a file or by Redis, and what may happen to them."""
 
 import asyncio
 import random
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 
 from raydocs_async.sandbox import Sandbox
 from tests.support import sharer
+from tests.support.redis_servers import redis_server, slow_way
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
 
@@ -44,10 +45,12 @@ async def line(process: Process) -> str:
 
 
 @asynccontextmanager
-async def sharers(api: Sandbox, file: Path, count: int, each: int) -> AsyncIterator[list[Process]]:
-    """Run processes that share a file, started together; kill those that are left."""
+async def sharers(
+    api: Sandbox, place: object, count: int, each: int
+) -> AsyncIterator[list[Process]]:
+    """Run processes that share a limit, started together; kill those that are left."""
     processes = [
-        await spawn(sharer.__file__, api.url, file, LIMIT, WINDOW, number * each, each)
+        await spawn(sharer.__file__, api.url, place, LIMIT, WINDOW, number * each, each)
         for number in range(count)
     ]
     try:
@@ -76,14 +79,24 @@ async def fetched(process: Process) -> list[str]:
     return [each for each in await output(process) if not each.startswith("WARNING")]
 
 
+@pytest.fixture(params=["file", "redis"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Return the place of the shared limit: a file, or a key of a server."""
+    if request.param == "file":
+        yield str(tmp_path / "limit")
+    else:
+        with redis_server() as server:
+            yield server.url
+
+
 def sandbox() -> Sandbox:
     """Return a server with a short window."""
     return Sandbox(limit=LIMIT, window=WINDOW, sessions=500, latency=0.01, token="sandbox-token")
 
 
-async def test_processes_share_a_window_without_a_single_refusal(tmp_path: Path) -> None:
+async def test_processes_share_a_window_without_a_single_refusal(place: str) -> None:
     """Four processes get 300 sessions in five windows, and the server refuses none of them."""
-    async with sandbox() as api, sharers(api, tmp_path / "limit", 4, 75) as processes:
+    async with sandbox() as api, sharers(api, place, 4, 75) as processes:
         lines = [await output(process) for process in processes]
         assert [len(each) for each in lines] == [75] * 4
         assert api.stats.throttled == 0
@@ -92,10 +105,10 @@ async def test_processes_share_a_window_without_a_single_refusal(tmp_path: Path)
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_a_process_killed_at_any_moment_leaves_no_lock_and_no_debt(
-    tmp_path: Path, seed: int
+    place: str, seed: int
 ) -> None:
     """The others fetch everything, with a refusal at most for what the dead one held."""
-    async with sandbox() as api, sharers(api, tmp_path / "limit", 3, 75) as processes:
+    async with sandbox() as api, sharers(api, place, 3, 75) as processes:
         victim, *others = processes
         for _ in range(random.Random(seed).randrange(1, 60)):
             await line(victim)
@@ -106,9 +119,9 @@ async def test_a_process_killed_at_any_moment_leaves_no_lock_and_no_debt(
 
 
 @pytest.mark.parametrize("seed", range(2))
-async def test_a_process_stopped_at_any_moment_goes_on(tmp_path: Path, seed: int) -> None:
+async def test_a_process_stopped_at_any_moment_goes_on(place: str, seed: int) -> None:
     """The others do not wait for it, and it finishes its own work after them."""
-    async with sandbox() as api, sharers(api, tmp_path / "limit", 3, 75) as processes:
+    async with sandbox() as api, sharers(api, place, 3, 75) as processes:
         victim, *others = processes
         for _ in range(random.Random(seed).randrange(1, 60)):
             await line(victim)
@@ -138,3 +151,52 @@ async def test_a_stopped_holder_of_the_lock_stops_nobody(tmp_path: Path) -> None
     finally:
         holder.kill()
         await holder.communicate()
+
+
+def split(lines: list[str]) -> tuple[list[str], list[str]]:
+    """Return the sessions and the warnings in a process's lines."""
+    warnings = [each for each in lines if each.startswith("WARNING")]
+    return [each for each in lines if each not in warnings], warnings
+
+
+async def test_a_server_that_restarts_empty_costs_a_warning() -> None:
+    """The processes go on by the headers alone, and share again as soon as the server is back."""
+    with redis_server() as server:
+        async with sandbox() as api, sharers(api, server.url, 3, 75) as processes:
+            for _ in range(20):
+                await line(processes[0])
+            server.kill()
+            await asyncio.sleep(0.3)
+            server.start()
+            printed = [split(await output(process)) for process in processes]
+            with server.admin() as redis:
+                assert redis.keys() != []
+    assert all(len(warnings) <= 1 for _, warnings in printed)
+    assert sum(len(sessions) for sessions, _ in printed) == 3 * 75 - 20
+
+
+@pytest.mark.parametrize("delay", [0.1, 60], ids=["slow", "silent"])
+async def test_a_server_that_is_slow_or_silent_costs_a_warning(delay: float) -> None:
+    """A process goes on by the headers alone, and says so once."""
+    with redis_server() as server:
+        async with (
+            slow_way(server, delay) as way,
+            sandbox() as api,
+            sharers(api, way.url, 1, 75) as (process,),
+        ):
+            sessions, warnings = split(await output(process))
+    assert len(sessions) == 75
+    (warning,) = warnings
+    assert f"by the server's headers alone: {way.url}: " in warning
+
+
+async def test_a_stopped_server_stops_nobody() -> None:
+    """A server that stops in the middle of the work costs half a second and a warning."""
+    with redis_server() as server:
+        async with sandbox() as api, sharers(api, server.url, 2, 75) as processes:
+            for _ in range(20):
+                await line(processes[0])
+            server.send_signal(signal.SIGSTOP)
+            printed = [split(await output(process)) for process in processes]
+    assert sum(len(sessions) for sessions, _ in printed) == 2 * 75 - 20
+    assert all(len(warnings) == 1 for _, warnings in printed)

@@ -1,4 +1,7 @@
-"""Processes that share a window against a model of the server, in simulated time."""
+"""Processes that share a window against a model of the server, in simulated time.
+
+They share it by a store that answers at once, or by one on another machine.
+"""
 
 import math
 import random
@@ -17,22 +20,26 @@ stores = st.sampled_from(kinds)
 starts = st.floats(0, 1).map(lambda fraction: 1_000_000 + fraction)
 seeds = st.integers(0, 2**32)
 processes = st.integers(1, 8)
+remotes = st.booleans()
 
 
 @given(
     server=st.tuples(stores, starts, st.integers(1, 60)),
     seed=seeds,
+    remote=remotes,
     count=processes,
     windows=st.integers(1, 5),
 )
 @settings(max_examples=40)
 def test_together_nothing_is_ever_refused(
-    server: tuple[Kind, float, int], seed: int, count: int, windows: int
+    server: tuple[Kind, float, int], seed: int, remote: bool, count: int, windows: int
 ) -> None:
     """No 429 at all, and a moment a window above the least that the server allows."""
     store, start, limit = server
     rand = random.Random(seed)
-    simulation = SharedSimulation(Throttle(limit, 60, store=store), rand, start=start)
+    simulation = SharedSimulation(
+        Throttle(limit, 60, store=store), rand, start=start, remote=remote
+    )
     share, rest = divmod(limit * windows, count)
     for number in range(count):
         process = simulation.add(f"p{number}")
@@ -45,14 +52,21 @@ def test_together_nothing_is_ever_refused(
     )
 
 
-@given(store=stores, start=starts, seed=seeds, count=st.integers(2, 8), each=st.integers(20, 100))
+@given(
+    server=st.tuples(stores, starts),
+    seed=seeds,
+    remote=remotes,
+    count=st.integers(2, 8),
+    each=st.integers(20, 100),
+)
 @settings(max_examples=25)
 def test_processes_that_start_together_finish_together(
-    store: Kind, start: float, seed: int, count: int, each: int
+    server: tuple[Kind, float], seed: int, remote: bool, count: int, each: int
 ) -> None:
     """All finish in the last window, in which each has at most a few calls more than another."""
+    store, start = server
     rand = random.Random(seed)
-    simulation = SharedSimulation(Throttle(100, 60, store=store), rand, start=start)
+    simulation = SharedSimulation(Throttle(100, 60, store=store), rand, start=start, remote=remote)
     for number in range(count):
         process = simulation.add(f"p{number}")
         simulation.call(process, each, Lane.BULK, rand.uniform(0, 0.005))
@@ -66,16 +80,17 @@ def test_processes_that_start_together_finish_together(
 @given(
     store=stores,
     seed=seeds,
+    remote=remotes,
     count=st.integers(2, 8),
     victims=st.lists(st.floats(0, 200), min_size=1, max_size=3),
 )
 @settings(max_examples=40)
 def test_a_killed_process_costs_the_others_a_window_at_most(
-    store: Kind, seed: int, count: int, victims: list[float]
+    store: Kind, seed: int, remote: bool, count: int, victims: list[float]
 ) -> None:
     """The hits of a killed process count as unanswered, and its share is kept for a moment."""
     rand = random.Random(seed)
-    simulation = SharedSimulation(Throttle(50, 60, store=store), rand)
+    simulation = SharedSimulation(Throttle(50, 60, store=store), rand, remote=remote)
     survivors = [simulation.add(f"p{number}") for number in range(count)]
     killed = [simulation.add(f"victim{number}") for number in range(len(victims))]
     for process in simulation.processes:
@@ -94,15 +109,16 @@ def test_a_killed_process_costs_the_others_a_window_at_most(
 @given(
     store=stores,
     seed=seeds,
+    remote=remotes,
     stops=st.lists(st.tuples(st.floats(0, 150), st.floats(0.01, 90)), min_size=1, max_size=4),
 )
 @settings(max_examples=40)
 def test_a_stopped_process_that_goes_on_costs_little(
-    store: Kind, seed: int, stops: list[tuple[float, float]]
+    store: Kind, seed: int, remote: bool, stops: list[tuple[float, float]]
 ) -> None:
     """A process that was stopped spends no hit of a void lease, and reports what it missed."""
     rand = random.Random(seed)
-    simulation = SharedSimulation(Throttle(50, 60, store=store), rand)
+    simulation = SharedSimulation(Throttle(50, 60, store=store), rand, remote=remote)
     for number in range(4):
         simulation.call(simulation.add(f"p{number}"), 50, Lane.BULK, rand.uniform(0, 0.2))
     for number, (moment, seconds) in enumerate(stops):
@@ -119,20 +135,21 @@ def test_a_stopped_process_that_goes_on_costs_little(
 
 @given(
     seed=seeds,
+    remote=remotes,
     outages=st.lists(
         st.tuples(st.floats(0, 200), st.floats(0.1, 60), st.booleans()), min_size=1, max_size=4
     ),
 )
 @settings(max_examples=25)
 def test_an_outage_of_the_store_loses_nothing(
-    seed: int, outages: list[tuple[float, float, bool]]
+    seed: int, remote: bool, outages: list[tuple[float, float, bool]]
 ) -> None:
     """By the headers alone everything is fetched, and the processes come back by themselves.
 
     The 429s are no more than without any store: up to 52 in 60 runs of these four processes.
     """
     rand = random.Random(seed)
-    simulation = SharedSimulation(Throttle(50, 60), rand)
+    simulation = SharedSimulation(Throttle(50, 60), rand, remote=remote)
     for number in range(4):
         simulation.call(simulation.add(f"p{number}"), 60, Lane.BULK, rand.uniform(0, 0.2))
     store = simulation.store
@@ -152,14 +169,14 @@ def test_an_outage_of_the_store_loses_nothing(
     assert all(len(process.warnings) <= len(outages) for process in simulation.processes)
 
 
-@given(seed=seeds, calls=st.lists(st.floats(0, 170), max_size=24).map(sorted))
+@given(seed=seeds, remote=remotes, calls=st.lists(st.floats(0, 170), max_size=24).map(sorted))
 @settings(max_examples=25)
 def test_single_calls_within_the_reserve_never_wait_for_a_window(
-    seed: int, calls: list[float]
+    seed: int, remote: bool, calls: list[float]
 ) -> None:
     """Ten single calls a window of one process pass at once, whatever bulk work others do."""
     rand = random.Random(seed)
-    simulation = SharedSimulation(Throttle(100, 60), rand)
+    simulation = SharedSimulation(Throttle(100, 60), rand, remote=remote)
     web, job = simulation.add("web", reserve=10), simulation.add("job")
     simulation.call(web, 1, Lane.SINGLE)
     simulation.call(job, 300, Lane.BULK, 0.1)

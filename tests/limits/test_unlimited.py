@@ -17,3 +17,4 @@ async def test_it_grants_everything() -> None:
         assert isinstance(ticket, Ticket)
         assert UNLIMITED.settle(ticket, Unseen()) == ()
     assert UNLIMITED.status(0.0).remaining is None
+    await UNLIMITED.close()

@@ -39,7 +39,7 @@ class Ledger:
         **needs: int,
     ) -> Grant:
         """Settle a claim."""
-        claim = Claim(owner=owner, reports=reports, joins=joins, **needs)
+        claim = Claim(owner=owner, reports=reports, joins=joins, **needs)  # type: ignore[arg-type]
         record, grant = transact(self.record, claim, now)
         stored = encode(Stamped(clock="", at=now, wall=now, record=record))
         self.record = decode(stored).record

@@ -1,5 +1,6 @@
 """Processes that share a window, in simulated time: their stores, their queues, and the server."""
 
+import asyncio
 import heapq
 import itertools
 import math
@@ -13,18 +14,23 @@ import attrs
 from raydocs_async._headers import Passed as PassedObservation
 from raydocs_async._headers import RateLimitHeaders, Refused
 from raydocs_async._limits._claim import Claim, Configuration, Grant
+from raydocs_async._limits._clocks import Offset, shift_claim, shift_grant
 from raydocs_async._limits._ledger import transact
-from raydocs_async._limits._member import BEAT, SharedTracker, Store, StoreError
+from raydocs_async._limits._member import BEAT, SharedTracker
 from raydocs_async._limits._period import Period
 from raydocs_async._limits._record import Record, Stamped, decode, encode
+from raydocs_async._limits._store import Answer, LocalStore, Store, StoreError
 from raydocs_async._limits._tracker import WindowTracker
 from raydocs_async._limits._values import Lane, Ticket
 from raydocs_async.events import RateLimitEvent
 from raydocs_async.sandbox import Throttle
 
+AHEAD = 1e9
+"""Seconds by which the clock of a remote store is ahead."""
+
 
 @attrs.define
-class MemoryStore(Store):
+class MemoryStore(LocalStore):
     """A store of bytes that can be made to fail."""
 
     name: str = "memory"
@@ -36,7 +42,7 @@ class MemoryStore(Store):
     transactions: int = 0
 
     def transact(self, claim: Claim, now: float) -> Grant | None:
-        """Settle a claim; see `Store`."""
+        """Settle a claim; see `LocalStore`."""
         if self.failure is not None:
             raise StoreError(self.failure)
         if self.locked:
@@ -47,7 +53,7 @@ class MemoryStore(Store):
         return grant
 
     def look(self, claim: Claim, now: float) -> Grant | None:
-        """Return what `transact` would grant; see `Store`."""
+        """Return what `transact` would grant; see `LocalStore`."""
         if self.failure is not None:
             raise StoreError(self.failure)
         record = self.record
@@ -57,6 +63,121 @@ class MemoryStore(Store):
     def record(self) -> Record | None:
         """A fresh copy of the record; ``None`` if there is none."""
         return decode(self.data).record if self.data else None
+
+
+@attrs.define(eq=False)
+class LaterStore(Store):
+    """A store whose answers come in a later turn of the event loop."""
+
+    store: MemoryStore
+    wake: Callable[[], None]
+    name: str = "later"
+    looks_every: float = 0.0
+    pending: bool = False
+    closed: int = 0
+    _answered: asyncio.Event = attrs.Factory(asyncio.Event)
+
+    def submit(self, claim: Claim, now: float, answer: Answer) -> None:
+        """Settle a claim in the next turn."""
+
+        def settle() -> None:
+            self.pending = False
+            self._answered.set()
+            self.store.submit(claim, asyncio.get_running_loop().time(), answer)
+            self.wake()
+
+        self.pending = True
+        self._answered.clear()
+        asyncio.get_running_loop().call_soon(settle)
+
+    async def wait(self) -> None:
+        """Wait for the answer on its way."""
+        while self.pending:
+            await self._answered.wait()
+
+    async def close(self) -> None:
+        """Count this."""
+        await self.wait()
+        self.closed += 1
+
+
+@attrs.define
+class HeldStore(Store):
+    """A store that answers when it is asked to."""
+
+    store: MemoryStore = attrs.Factory(MemoryStore)
+    name: str = "later"
+    looks_every: float = 0.02
+    pending: bool = False
+    claims: list[Claim] = attrs.Factory(list)
+    _answer: Answer | None = None
+
+    async def wait(self) -> None:
+        """Return at once."""
+
+    async def close(self) -> None:
+        """Return at once."""
+
+    def submit(self, claim: Claim, now: float, answer: Answer) -> None:
+        """Keep a claim."""
+        assert not self.pending
+        self.claims.append(claim)
+        self.pending, self._answer = True, answer
+
+    def answer(self, now: float, failure: str | None = None) -> None:
+        """Settle the claim and answer it."""
+        answer = self._answer
+        assert answer is not None
+        self.pending = False
+        self.store.failure = failure
+        self.store.submit(self.claims[-1], now, answer)
+
+
+@attrs.define(eq=False)
+class RemoteStore(Store):
+    """One process's way to a store on another machine, whose clock is another, too."""
+
+    simulation: "SharedSimulation"
+    process: "Process"
+    name: str = "remote"
+    looks_every: float = 0.02
+    pending: bool = False
+    offset: Offset = attrs.Factory(Offset)
+
+    async def wait(self) -> None:
+        """Return at once."""
+
+    async def close(self) -> None:
+        """Return at once."""
+
+    def submit(self, claim: Claim, now: float, answer: Answer) -> None:
+        """Let a claim arrive a moment later, and its answer another one later."""
+        simulation, process = self.simulation, self.process
+        there, back = (simulation.rand.uniform(0.0001, 0.005) for _ in range(2))
+        replies: list[tuple[Claim, Grant | StoreError | None]] = []
+        self.pending = True
+
+        def arrive(at: float) -> None:
+            by = self.offset.seconds or self.offset.learn(now, at + back, at + AHEAD)
+
+            def reply(claim: Claim, grant: Grant | StoreError | None, _: float) -> None:
+                replies.append(
+                    (claim, shift_grant(grant, -by) if isinstance(grant, Grant) else grant)
+                )
+
+            simulation.store.submit(shift_claim(claim, by), at + by, reply)
+            simulation._push(at + back, partial(receive, server=at + AHEAD))
+
+        def receive(at: float, *, server: float) -> None:
+            if simulation._delayed(process, partial(receive, server=server), at):
+                return
+            simulation._now = at
+            self.pending = False
+            self.offset.learn(now, at, server)
+            answer(*replies[0], at)
+            simulation._pump(process, at)
+
+        simulation._push(now + there, arrive)
 
 
 def member(
@@ -118,6 +239,8 @@ class SharedSimulation:
     store: MemoryStore = attrs.Factory(MemoryStore)
     limit: int | None = None
     per: float | None = 60.0
+    remote: bool = False
+    """True if the store is on another machine."""
     latency: tuple[float, float] = (0.01, 0.05)
     concurrency: int = 32
     refusals: list[float] = attrs.Factory(list)
@@ -130,7 +253,7 @@ class SharedSimulation:
         """Return a new process."""
         process = Process(name)
         process.tracker = member(
-            self.store,
+            RemoteStore(self, process) if self.remote else self.store,
             name,
             process.waiting,
             limit=self.limit or self.throttle.limit,

@@ -50,6 +50,7 @@ from raydocs_async import (
     UnprocessableEntityError,
     WaitTimeoutError,
     events,
+    otel,
     testing,
 )
 from raydocs_async.sandbox import Sandbox
@@ -65,6 +66,7 @@ async def building(http_session: aiohttp.ClientSession, trace: aiohttp.TraceConf
     RaydocsClient(rate_limit=RateLimiter(RateLimit(), max_in_flight=4))
     RaydocsClient(rate_limit=RateLimit(shared="/run/raydocs/limit"))
     RaydocsClient(rate_limit=RateLimit(shared=Path("/run/raydocs/limit")))
+    RaydocsClient(rate_limit=RateLimit(shared="redis://localhost/0?key=office"))
     RaydocsClient(http_session=http_session, max_response_bytes=10, max_connections=2)
     RaydocsClient(allow_http=True, attempt_timeout=1, trace_configs=[trace])
     RaydocsClient("token", "https://api.example")  # type: ignore[call-arg]
@@ -257,3 +259,9 @@ async def tested(sandbox: Sandbox) -> None:
     assert_type(testing.build_session(data=[{}], status="failed"), Session)
     fake.put(testing.build_session_json())
     sandbox.put(testing.build_session_json("770e8400-e29b-41d4-a716-446655440000"))
+
+
+def trace() -> RaydocsClient:
+    """A hook that makes spans is a hook."""
+    hook: events.Hook = otel.Tracing()
+    return RaydocsClient(on_event=hook)

@@ -13,6 +13,7 @@ from raydocs_async import __version__
 from raydocs_async.cli._commands.fetch import fetch
 from raydocs_async.cli._commands.merge import merge
 from raydocs_async.cli._commands.read import chunks, document, documents, get, result, results, wait
+from raydocs_async.cli._commands.report import report
 from raydocs_async.cli._commands.sandbox import demo, sandbox
 from raydocs_async.cli._commands.save import download, export
 from raydocs_async.cli._commands.table import table
@@ -38,6 +39,7 @@ Ctrl-C, SIGTERM or SIGHUP."""
         merge,
         wait,
         table,
+        report,
         result,
         results,
         document,

@@ -7,14 +7,17 @@ import click
 from raydocs_async.cli import _lazy
 from raydocs_async.cli._exit import ExitCode
 from raydocs_async.cli._options import (
+    BoundedFloat,
     Columns,
     ConnectionOptions,
     FetchOptions,
+    LogOptions,
     column_option,
     connection_options,
     parse_names,
     parse_shard,
-    quiet_option,
+    parse_wait,
+    verbose_option,
 )
 from raydocs_async.cli._shard import Shard
 
@@ -65,13 +68,50 @@ from raydocs_async.cli._shard import Shard
     help="With --resume, try the ids of the file of --errors again, and begin it anew.",
 )
 @click.option(
+    "--wait",
+    type=parse_wait,
+    is_flag=False,
+    flag_value="inf",
+    metavar="[SECONDS]",
+    help="Stay until all sessions are finished, for so many seconds at most after all of them "
+    "were fetched once.",
+)
+@click.option(
     "--shard",
     type=parse_shard,
     default="1/1",
     metavar="I/N",
     help="Fetch only the I-th of N parts of the ids, for N machines with N addresses.",
 )
-@quiet_option
+@click.option(
+    "--summary",
+    type=click.Path(),
+    metavar="FILE.json",
+    help="Save the summary as JSON: counts, requests over time, and the command that continues. "
+    "An earlier one is replaced.",
+)
+@click.option(
+    "--log-interval",
+    type=BoundedFloat(0.1),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Seconds between two lines of the progress, where no bar can be shown.",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="The form of the lines on standard error; with json, each is an object.",
+)
+@verbose_option
+@click.option(
+    "--quiet",
+    "-q",
+    is_flag=True,
+    help="No progress and no failures; no summary either, if --summary saves it.",
+)
 @connection_options
 def fetch(
     ids: tuple[str, ...],
@@ -83,7 +123,12 @@ def fetch(
     errors: str | None,
     resume: bool,
     retry_failed: bool,
+    wait: float | None,
     shard: Shard,
+    summary: str | None,
+    log_interval: float,
+    log_format: str,
+    verbose: bool,
     quiet: bool,
     **connection: Unpack[ConnectionOptions],
 ) -> ExitCode:
@@ -99,5 +144,18 @@ def fetch(
             "--retry-failed needs --resume and --errors, whose ids it tries again"
         )
     columns = None if column is None else Columns(column, keep)
-    options = FetchOptions(ids, inputs, columns, output, errors, shard, resume, retry_failed, quiet)
+    options = FetchOptions(
+        ids=ids,
+        inputs=inputs,
+        columns=columns,
+        output=output,
+        errors=errors,
+        shard=shard,
+        resume=resume,
+        retry_failed=retry_failed,
+        quiet=quiet,
+        wait=wait,
+        summary=summary,
+        log=LogOptions(log_format == "json", log_interval, verbose),
+    )
     return _lazy.fetch.run(options, connection)

@@ -4,7 +4,12 @@ import click
 
 from raydocs_async.cli import _lazy
 from raydocs_async.cli._exit import ExitCode
-from raydocs_async.cli._options import BoundedFloat, quiet_option, rate_limit_option
+from raydocs_async.cli._options import (
+    BoundedFloat,
+    SandboxOptions,
+    rate_limit_option,
+    verbose_option,
+)
 
 
 @click.command()
@@ -40,6 +45,15 @@ from raydocs_async.cli._options import BoundedFloat, quiet_option, rate_limit_op
     metavar="SECONDS",
     help="Let the sessions finish one after another within this time, instead of at the start.",
 )
+@click.option(
+    "--unfinished",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Let the first N sessions never finish.",
+)
+@verbose_option
 def sandbox(
     *,
     port: int,
@@ -48,13 +62,28 @@ def sandbox(
     ids: str | None,
     faults: float,
     finish_within: float | None,
+    unfinished: int,
+    verbose: bool,
 ) -> None:
     """Run a stand-in for the API on this machine.
 
     It prints the two environment variables that direct the other commands to it, and runs until
-    it is interrupted.
+    it is interrupted. Then it counts the requests; with --verbose, each one is a line.
     """
-    _lazy.sandbox.run(port, rate_limit, sessions, ids, faults=faults, finish_within=finish_within)
+    if unfinished > sessions:
+        raise click.UsageError(f"--unfinished {unfinished} is more than there are sessions")
+    _lazy.sandbox.run(
+        SandboxOptions(
+            port=port,
+            rate_limit=rate_limit,
+            sessions=sessions,
+            ids=ids,
+            faults=faults,
+            finish_within=finish_within,
+            unfinished=unfinished,
+            verbose=verbose,
+        )
+    )
 
 
 @click.command()
@@ -65,7 +94,7 @@ def sandbox(
     metavar="OUT.jsonl",
     help="The output file; a temporary file by default.",
 )
-@quiet_option
+@click.option("--quiet", "-q", is_flag=True, help="No progress; the summary alone.")
 def demo(*, output: str | None, quiet: bool) -> ExitCode:
     """Fetch a few hundred sessions from a sandbox.
 
