@@ -88,12 +88,12 @@ def table(names: Iterable[str], costs: Mapping[str, Sequence[Cost]]) -> None:
 
 def main(rounds: int, concurrency: int, loop: str) -> None:
     """Run everything, and print the tables."""
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     costs: dict[str, list[Cost]] = {name: [] for name in CONTENDERS | LAYERS}
     with server() as base:
         for _ in range(rounds):
             for name, runs in costs.items():
                 runs.append(run(name, base, concurrency, loop))
-    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     print(f"CPython {platform.python_version()}, {loop}, {packages}.")
     print(f"{len(BODY)} bytes a session, {SESSIONS} sessions, {concurrency} at a time,")
     print(f"medians of {rounds} rounds\n")
