@@ -102,6 +102,7 @@ class RateLimiter(Limiter):
         }
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._wakes_at = -math.inf  # uvloop's handle of a time that has passed does not know it
         self._beat_timer: asyncio.TimerHandle | None = None
         self._expected = _UNKNOWN
 
@@ -231,11 +232,12 @@ class RateLimiter(Limiter):
             self._expected = expected
             self._release_late_waiters(now)
         # A timer that is due has fired, but an interrupt can have stopped it from serving.
-        if self._timer is not None and not now < self._timer.when() <= until:
+        if self._timer is not None and not now < self._wakes_at <= until:
             self._timer.cancel()
             self._timer = None
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_at(until, self._wake)
+            self._wakes_at = until
         self._drop_idle_timer()  # if no waiters are left
 
     def _wake(self) -> None:

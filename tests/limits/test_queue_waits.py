@@ -5,8 +5,10 @@ Time is virtual; the server is the sandbox's throttle.
 
 import asyncio
 import math
+from collections.abc import Callable
 
 import pytest
+import uvloop
 
 from raydocs_async import RateLimit, RateLimiter
 from raydocs_async._exchange import Response
@@ -160,3 +162,25 @@ async def test_no_timer_outlives_those_who_were_told() -> None:
     settle(limiter, probe, too_many("86400"))
     assert isinstance(await waiting, Wait)
     assert limiter._timer is None
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_wait_that_is_over_when_its_timer_is_set(
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    """The queue goes on when time passes between its look and its timer, on every loop.
+
+    uvloop calls what is due by a handle that does not know its time.
+    """
+
+    async def wait_twice() -> None:
+        limiter = await exhausted()
+        waiting = asyncio.create_task(acquire(limiter))
+        await asyncio.sleep(0)
+        for _ in range(2):
+            limiter._wake_at(now() - 1, now() - 2)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(wait_twice())
