@@ -29,9 +29,11 @@ TIMEOUT: Final = 0.5
 """Seconds after which a claim without an answer has failed."""
 SLOW: Final = 0.075
 """Seconds; a server that takes longer for a round trip makes each window wait too often."""
-SLOW_TRIPS: Final = 4
-"""Consecutive slow round trips after which the server counts as slow; a few may be due to this
-process."""
+SLOW_TRIPS: Final = 8
+"""Consecutive slow round trips after which the server counts as slow; some may be due to this
+process, on a busy machine."""
+FIRST_TRIPS: Final = 3
+"""The same, before the server is relied on."""
 LIFETIME: Final = 24 * 3600
 """Seconds for which the server keeps a record that nobody uses."""
 
@@ -154,11 +156,11 @@ class RedisStore(Store):
         """Settle a claim on the value that is known here, then on that of the server."""
         found, connection.known = connection.known, _NO_VALUE
         if claim.joins is not None:
-            await self._run(connection)  # it opens the connection, so its time says nothing
+            await self._open(connection)
         if claim.looks or found == _NO_VALUE:
             found = await self._run(connection) or b""
         while True:
-            if connection.slow >= (1 if claim.joins else SLOW_TRIPS):
+            if connection.slow >= (FIRST_TRIPS if claim.joins else SLOW_TRIPS):
                 raise StoreError(f"it takes longer than {SLOW * 1000:g} ms to answer")
             by = self._offset.seconds or 0.0
             now = connection.loop.time() + by
@@ -173,6 +175,15 @@ class RedisStore(Store):
                 connection.known = value
                 return claim, grant
             found = other
+
+    async def _open(self, connection: _Connection) -> None:
+        """Open the connection, and find out whether the server is slow before it is relied on."""
+        await self._run(connection)
+        connection.slow = 0  # opening a connection takes longer than using it
+        for _ in range(FIRST_TRIPS - 1):
+            await self._run(connection)
+            if not connection.slow:
+                break
 
     async def _run(
         self, connection: _Connection, expected: bytes = _NO_VALUE, value: bytes = b""
