@@ -122,7 +122,7 @@ def _find_unfinished(path: str | None, filesystem: FileSystem, checkpoint: str) 
     is_final = has_failed | status.isin(FINAL)
     candidates = _read_ids(output, ~is_final)
     finished = _read_ids(output, pads.field(_ID).isin(candidates) & is_final)
-    finished = pa.chunked_array([*finished.chunks, *_finished_without_status(output)], pa.string())
+    finished = pa.concat_arrays([finished, *_finished_without_status(output)])
     return candidates.filter(pc.invert(pc.is_in(candidates, finished)))
 
 
@@ -144,5 +144,5 @@ def _open_output(path: str, filesystem: FileSystem) -> pads.Dataset | None:
     return output if output and {_ID, "status", "error_type"} <= {*output.schema.names} else None
 
 
-def _read_ids(output: pads.Dataset, rows: pads.Expression) -> pa.ChunkedArray:
-    return pa.chunked_array([output.to_table(columns=[_ID], filter=rows)[_ID].unique()])
+def _read_ids(output: pads.Dataset, rows: pads.Expression) -> pa.Array:
+    return output.to_table(columns=[_ID], filter=rows)[_ID].unique()

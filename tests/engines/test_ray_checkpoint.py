@@ -23,6 +23,8 @@ from raydocs_async.ray import fetch_sessions
 from raydocs_async.sandbox import Fault, Sandbox
 from tests.engines.conftest import MakeClient, MakeIds
 
+TESTS = Path(__file__).parents[1]
+
 pytestmark = [pytest.mark.timeout(180), pytest.mark.usefixtures("cluster")]
 
 
@@ -84,9 +86,11 @@ def test_killed_driver(
     write_ids(api.ids(400))
     paths = [str(tmp_path / name) for name in ("ids.parquet", "done", "out")]
     command = [sys.executable, "-c", DRIVER, cluster.address, api.url, *paths]
-    path = os.pathsep.join(filter(None, sys.path))
+    # The driver imports `tests`, but the package from where it is installed.
+    (tmp_path / "importable").mkdir()
+    (tmp_path / "importable" / "tests").symlink_to(TESTS)
     environment = {k: v for k, v in os.environ.items() if "COVERAGE" not in k} | {
-        "PYTHONPATH": path,
+        "PYTHONPATH": os.pathsep.join([str(tmp_path / "importable"), *filter(None, sys.path)]),
         "RAY_TMPDIR": folder,
     }
 
