@@ -100,9 +100,7 @@ def read_records(paths: Iterable[str], advance: Advance) -> Iterator[Record]:
             raise CannotStart(f"{name} cannot be read: {exc.strerror}") from None
 
 
-def _read_file(
-    file: "io.BufferedReader[io.RawIOBase]", name: str, advance: Advance
-) -> Iterator[Record]:
+def _read_file(file: "io.BufferedReader[Any]", name: str, advance: Advance) -> Iterator[Record]:
     gzip_reader = GzipReader(file) if file.peek(2)[:2] == _GZIP else None
     content = file if gzip_reader is None else io.BufferedReader(gzip_reader, _CHUNK)
     position = damaged = 0
