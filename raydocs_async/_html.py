@@ -1,8 +1,7 @@
 """A table in HTML, for notebooks."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
-from itertools import chain, islice
 
 MOST_ROWS = 20
 """Rows of each part that are shown, at most."""
@@ -10,18 +9,18 @@ MOST_ROWS = 20
 Row = Sequence[object]
 
 
-def first(rows: Iterable[Row], count: int) -> Iterator[Row]:
-    """Yield the first of `count` rows, and a last row with the number of the others."""
-    yield from islice(rows, MOST_ROWS)
-    if count > MOST_ROWS:
-        yield ("", f"… and {count - MOST_ROWS} more")
-
-
-def table(caption: object, head: Row, *parts: Iterable[Row]) -> str:
+def table(caption: object, head: Row, *parts: Sequence[Row]) -> str:
     """Return a table; its texts are escaped, and ``None`` is an empty cell."""
-    rows = "".join(_row("td", row) for row in chain(*parts))
+    rows = "".join(_row("td", row) for part in parts for row in _first(part))
     caption = escape(str(caption))
     return f"<table><caption>{caption}</caption>{_row('th', head)}{rows}</table>"
+
+
+def _first(rows: Sequence[Row]) -> Iterator[Row]:
+    """Yield the first rows, and a last one with the number of the others."""
+    yield from rows[:MOST_ROWS]
+    if len(rows) > MOST_ROWS:
+        yield ("", f"… and {len(rows) - MOST_ROWS} more")
 
 
 def _row(tag: str, cells: Row) -> str:

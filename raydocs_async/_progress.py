@@ -28,6 +28,13 @@ class Progress:
     rate_limit: RateLimitStatus
     """A snapshot of the rate limit."""
 
+    def _repr_html_(self) -> str:
+        """Return a bar for notebooks, with the numbers beside it."""
+        of = "" if self.total is None else f" of {self.total}"
+        bar = "" if self.total is None else f' value="{self.done}" max="{self.total}"'
+        left = "" if self.eta is None else f", about {self.eta:.0f} s to go"
+        return f"<progress{bar}></progress> {self.done}{of}, {self.failed} failed{left}"
+
 
 def estimate(left: int, status: RateLimitStatus) -> float | None:
     """Return the seconds in which the rate limit admits `left` more requests."""

@@ -162,6 +162,12 @@ class Document(Model):
     created_at: datetime | None = field(default=None, repr=False)
     """When it was uploaded."""
 
+    def _repr_html_(self) -> str:
+        """Return a table for notebooks, with the document's facts and readings."""
+        facts = [("status", self.status), ("mime", self.mime), ("size", self.size)]
+        readings = [("parsing", each.status) for each in self.parsings]
+        return _html.table(self.filename, ("", str(self.id)), facts, readings)
+
 
 @frozen(kw_only=True)
 class Block(Model):
@@ -272,9 +278,8 @@ class Result(Model):
 
     def _repr_html_(self) -> str:
         """Return a table of the values for notebooks, with the page of each."""
-        rows = list(map(_row, self.fields()))
         head = ("", str(self.id), "page")
-        return _html.table(self.title or "result", head, _html.first(rows, len(rows)))
+        return _html.table(self.title or "result", head, list(map(_row, self.fields())))
 
     def data_as(self, type_: type[T]) -> T:
         """Return `data` as an object of your own class.
@@ -332,15 +337,11 @@ class Session(Model):
     def _repr_html_(self) -> str:
         """Return a small table for notebooks: the values of the results first."""
         values = [_row(field) for result in self.results for field in result.fields()]
-        documents = (("document", each.filename, each.status) for each in self.documents)
-        results = (("result", each.title or each.id, each.status) for each in self.results)
-        return _html.table(
-            f"{self.name}: {self.status}" if self.status else self.name,
-            ("", str(self.id), "status or page"),
-            _html.first(values, len(values)),
-            _html.first(documents, len(self.documents)),
-            _html.first(results, len(self.results)),
-        )
+        documents = [("document", each.filename, each.status) for each in self.documents]
+        results = [("result", each.title or each.id, each.status) for each in self.results]
+        caption = f"{self.name}: {self.status}" if self.status else self.name
+        head = ("", str(self.id), "status or page")
+        return _html.table(caption, head, values, documents, results)
 
 
 def _row(field: ExtractedField) -> tuple[object, ...]:

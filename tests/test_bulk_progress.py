@@ -55,3 +55,16 @@ def test_no_eta_without_a_limit() -> None:
         limit=None, per=None, remaining=None, resets_in=None, in_flight=0, waiting=0, foreign=0
     )
     assert estimate(5, unknown) is None
+
+
+@pytest.mark.parametrize(
+    ("total", "eta", "shown"),
+    [
+        (9, 20.4, '<progress value="3" max="9"></progress> 3 of 9, 1 failed, about 20 s to go'),
+        (None, None, "<progress></progress> 3, 1 failed"),
+    ],
+)
+def test_a_notebook_shows_a_bar(total: int | None, eta: float | None, shown: str) -> None:
+    """A notebook shows the progress as a bar with its numbers, as far as they are known."""
+    progress = Progress(total=total, done=3, failed=1, in_flight=2, eta=eta, rate_limit=OPEN)
+    assert progress._repr_html_() == shown

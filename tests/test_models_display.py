@@ -62,6 +62,15 @@ def test_a_notebook_shows_a_results_values() -> None:
     assert "<td>value</td><td>7</td>" in attrs.evolve(result, data=7)._repr_html_()
 
 
+def test_a_notebook_shows_a_documents_facts() -> None:
+    """A document's table shows its facts, and the status of each of its readings."""
+    document = attrs.evolve(build_session().documents[0], filename="<a>.pdf")
+    shown = document._repr_html_()
+    assert f"<caption>&lt;a&gt;.pdf</caption><tr><th></th><th>{document.id}</th></tr>" in shown
+    assert f"<tr><td>mime</td><td>{document.mime}</td></tr>" in shown
+    assert shown.count("<td>parsing</td>") == len(document.parsings)
+
+
 def test_a_notebooks_table_stays_small() -> None:
     """Of many results, the table shows the first ones, and the number of the others."""
     html = build_session(data=[None] * 10_000, status=None)._repr_html_()
