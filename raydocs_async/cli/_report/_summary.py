@@ -71,7 +71,7 @@ def read_summary(content: bytes, name: str) -> Summary:
         raise _refusal(name, "it is too long")
     try:
         return msgspec.json.decode(content, type=Summary)
-    except (ValueError, RecursionError) as exc:  # a `DecodeError` is a `ValueError`
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         raise _refusal(name, str(exc)) from None
 
 
