@@ -38,9 +38,10 @@ class RateLimit:
     """Hits of each window that bulk work leaves to single calls. If replies were lost, bulk work
     may use one of these hits to find out how many are left."""
     shared: str | PathLike[str] | None = field(default=None, repr=_without_password)
-    """The place by which all processes with the same value share one window: a file, such as
-    ``"/run/raydocs/limit"``, whose directory must exist on a local file system; or a key of a
-    Redis server, such as ``"redis://host:6379/0?key=office"`` (also ``rediss://`` and
+    """The place by which all processes with the same value share one window.
+
+    A file, such as ``"/run/raydocs/limit"``, whose directory must exist on a local file system; or
+    a key of a Redis server, such as ``"redis://host:6379/0?key=office"`` (also ``rediss://`` and
     ``unix://``), which needs the extra ``[redis]``. ``None``: ``$RAYDOCS_SHARED_LIMIT``, or not
     shared if that is not set. ``""``: not shared."""
 
