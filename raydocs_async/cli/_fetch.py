@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 import click
 
@@ -13,8 +14,10 @@ from raydocs_async.cli._located_id import LocatedId
 from raydocs_async.cli._log_format import LOG_FORMAT
 from raydocs_async.cli._options import ConnectionOptions, FetchOptions
 from raydocs_async.cli._output import JsonLinesFile
+from raydocs_async.cli._printable import printable
 from raydocs_async.cli._progress import choose_reporter
 from raydocs_async.cli._recorder import Recorder
+from raydocs_async.cli._report._summary import MAX_BYTES, read_summary
 from raydocs_async.cli._resume import describe_resumption
 from raydocs_async.cli._scan import FailureRecord, SessionRecord
 from raydocs_async.cli._shard import Shard
@@ -60,7 +63,19 @@ def _find_summary(options: FetchOptions) -> WholeFile | None:
         raise click.UsageError("the summary needs a file of its own")
     summary = WholeFile(options.summary, overwrite=True)
     summary.check()
+    _refuse_other_file(options.summary)
     return summary
+
+
+def _refuse_other_file(path: str) -> None:
+    """Refuse to replace a file that is not the summary of an earlier run."""
+    found = Path(path)
+    if not found.exists():
+        return
+    with found.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    if content:
+        read_summary(content, printable(path))
 
 
 def _check_options(options: FetchOptions, token_file: str | None) -> None:

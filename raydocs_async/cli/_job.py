@@ -113,7 +113,7 @@ class Report:
     """The last words of a job."""
 
     quiet: bool = False
-    """Print neither hints nor, if it is saved, the summary."""
+    """Print no hints, nor the summary of a job that ends well, if it is saved."""
     resumption: Resumption | None = None
     """The way to continue; ``None`` if there is none."""
     file: WholeFile | None = None
@@ -152,7 +152,8 @@ def run_and_report(job: Coroutine[Any, Any, None], recorder: Recorder, report: R
         for failure, hint in recorder.hints.items():
             say(f"{failure}: {hint}.")
     content = to_json(summary, recorder.meter)
-    if not (report.quiet and report.file):
+    # A scheduler mails what is printed, so a failure always prints something.
+    if code or not (report.quiet and report.file):
         say(_summarize(recorder, summary.seconds), event="summary", **content)
     for line in resumption.lines if resumption else ():
         say(line)
@@ -188,11 +189,9 @@ def _run(job: Coroutine[Any, Any, None], recorder: Recorder) -> tuple[ExitCode, 
         return ExitCode.OK, "There were no ids to fetch"
     left = counts.unfinished + counts.not_fetched
     reason = f"Not done: {_text.plural(left, 'session')} to fetch again later" if left else ""
-    # Before RETRY_LATER: scripts would repeat the command, and a person would never look at the
-    # ids that failed permanently.
-    if counts.failed or earlier:
-        return ExitCode.FAILED, reason
-    return ExitCode.RETRY_LATER if left else ExitCode.OK, reason
+    if left:  # even if others failed permanently: the run after which nothing is left says so
+        return ExitCode.RETRY_LATER, reason
+    return ExitCode.FAILED if counts.failed or earlier else ExitCode.OK, reason
 
 
 def _close(recorder: Recorder, code: ExitCode, reason: str) -> tuple[ExitCode, str]:

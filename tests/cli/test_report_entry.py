@@ -48,7 +48,8 @@ def test_statuses(changes: dict[str, Any], shown: str) -> None:
 
 def test_facts() -> None:
     """The content begins with ids, times, and the columns that `fetch --keep` has kept."""
-    _, (facts, _, _) = entry(session(1, _input={"customer": "ACME", "n": 1, "empty": None}))
+    line, (facts, _, _) = entry(session(1, _input={"customer": "ACME", "n": 1, "empty": None}))
+    assert " · customer ACME · n 1 · empty </span></summary>" in line
     assert [name for name, _ in facts] == [
         *("Session", "Template", "Created", "Updated", "customer", "n", "empty"),
     ]

@@ -70,6 +70,12 @@ def test_failures() -> None:
     assert failures.reasons == Counter({"NotFoundError (HTTP 404)": 2, "": 1})
 
 
+def test_kept_columns() -> None:
+    """The columns that --keep took stand beside the place of the id."""
+    row = Failures().add(failure(_input={"customer": "ACME", "n": 7}))
+    assert "<bdi>ids.txt:1, customer ACME, n 7</bdi>" in row
+
+
 def test_a_strange_failure() -> None:
     """A failure of other types, or with markup, is shown as text."""
     row = Failures().add(poison(failure(id=[1], where={"a": None}), ATTACK, "is_permanent"))

@@ -51,7 +51,9 @@ async def test_a_resumed_job(run: Run, api: Sandbox, ids_file: Path, tmp_path: P
     command = (*COMMAND, "-e", "errors.jsonl")
     await run(*command)
     before = api.stats.requests
-    assert (await run(*command, "--resume", "--quiet")) == (1, "", "")
+    again = await run(*command, "--resume", "--quiet")
+    assert (again.code, again.out) == (1, "")
+    assert again.err.endswith(", 1 failed earlier (errors.jsonl has the reasons).\n")
     assert api.stats.requests == before
     found = json.loads((tmp_path / "summary.json").read_text())
     assert found["sessions"] == {"completed": 3}
@@ -84,6 +86,17 @@ async def test_input_of_unknown_length(run: Run, api: Sandbox, tmp_path: Path) -
     summary = read_summary(content, "summary.json")
     assert summary.left is None
     assert "unknown" in "".join(pieces(summary).values())
+
+
+async def test_a_file_of_something_else(
+    run: Run, api: Sandbox, ids_file: Path, tmp_path: Path
+) -> None:
+    """A file that holds anything but a summary is not replaced."""
+    (tmp_path / "orders.csv").write_text("order;session_id\n")
+    done = await run(*COMMAND[:-1], "orders.csv")
+    assert (done.code, api.stats.requests) == (2, 0)
+    assert "orders.csv is not a summary: " in done.err
+    assert (tmp_path / "orders.csv").read_text() == "order;session_id\n"
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ from raydocs_async.cli._shard import Shard
     "--quiet",
     "-q",
     is_flag=True,
-    help="No progress and no failures; no summary either, if --summary saves it.",
+    help="No progress and no failures; no summary either, if all went well and --summary saves it.",
 )
 @connection_options
 def fetch(

@@ -64,6 +64,7 @@ def build_entry(session: Session, occurrence: int = 1) -> Entry:
         plural(len(session.documents), "document"),
         plural(len(session.results), "result"),
         plural(value_count, "value"),
+        *(escape(f"{name} {value}") for name, value in _kept(session)),
     )
     return Entry(
         f'<details class="session" id="{anchor}"><summary>'
@@ -125,9 +126,15 @@ def _facts(session: Session) -> Iterator[list[str]]:
     yield ["Template", str(session.extraction_template_id)]
     yield ["Created", time(session.created_at)]
     yield ["Updated", time(session.updated_at)]
+    for name, value in _kept(session):
+        yield [shown(name, NAME_CHARS), shown(value)]
+
+
+def _kept(session: Session) -> Iterator[tuple[str, str]]:
+    """Yield the columns that `--keep` took from the input."""
     kept = session.extra.get(KEPT)
     for name, value in kept.items() if isinstance(kept, dict) else ():
-        yield [shown(name, NAME_CHARS), "" if value is None else shown(spell(value))]
+        yield name, "" if value is None else spell(value)
 
 
 def _document(document: Document) -> list[Any]:

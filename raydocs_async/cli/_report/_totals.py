@@ -6,6 +6,7 @@ from typing import Any, Final
 from attrs import Factory, define
 
 from raydocs_async import Session
+from raydocs_async.cli._located_id import KEPT
 from raydocs_async.cli._report._entry import TONE_CLASSES, status_name, tone
 from raydocs_async.cli._report._text import NAME_CHARS, escape, shown
 from raydocs_async.cli._table_columns import spell
@@ -54,11 +55,18 @@ class Failures:
         count_name(self.reasons, _reason(error))
         again = failure.get("is_permanent") is False
         cells = (
-            *map(_plain, (failure.get("id"), failure["where"], error.get("message"))),
+            *map(_plain, (failure.get("id"), _place(failure), error.get("message"))),
             _plain(error.get("attempts")),
             "can be fetched again" if again else "permanent",
         )
         return "<tr>" + "".join(map(_cell, cells)) + "</tr>\n"
+
+
+def _place(failure: dict[str, Any]) -> Any:
+    """Return the place of an id in the input, with the columns that `--keep` took from there."""
+    kept = failure.get(KEPT)
+    columns = kept.items() if isinstance(kept, dict) else ()
+    return ", ".join([str(failure["where"]), *(f"{name} {value}" for name, value in columns)])
 
 
 def overview(totals: Totals) -> dict[str, str]:
