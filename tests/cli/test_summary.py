@@ -99,6 +99,13 @@ async def test_a_file_of_something_else(
     assert (tmp_path / "orders.csv").read_text() == "order;session_id\n"
 
 
+async def test_an_empty_file(run: Run, ids_file: Path, tmp_path: Path) -> None:
+    """A file that was made beforehand, and is empty, is replaced."""
+    (tmp_path / "summary.json").touch()
+    assert (await run(*COMMAND)).code == 0
+    assert json.loads((tmp_path / "summary.json").read_text())["exit_code"] == 0
+
+
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
