@@ -86,7 +86,7 @@ async def test_failures_that_are_kept(
     ids_file.write_text(f"{first}\n{second}\nnot-an-id\n{UNKNOWN.upper()}\n")
     api.script_for(second, *[Fault.status(503, retry_after=300)] * 2)
     command = ("fetch", "-i", "ids.txt", "-o", "out.jsonl", "-e", "errors.jsonl")
-    assert (await run(*command)).code == 1
+    assert (await run(*command)).code == 75
     assert {each["id"]: each["is_permanent"] for each in records(errors.read_text())} == {
         second: False,
         "not-an-id": True,

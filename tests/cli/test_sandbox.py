@@ -49,7 +49,7 @@ async def test_sessions_that_never_finish(
     said = (await serving.stdout.readline() + await serving.stdout.readline()).decode()
     exported = dict(line.removeprefix("export ").split("=") for line in said.splitlines())
     done = await run("fetch", *Sandbox().ids(3), UNKNOWN, env=environment | exported)
-    assert (done.code, "2 not finished yet" in done.err) == (1, True)
+    assert (done.code, "2 not finished yet" in done.err) == (75, True)
     while (
         f"404  GET /extractions/sessions/{UNKNOWN}\n".encode()
         not in await serving.stderr.readline()
