@@ -1,8 +1,7 @@
 """Files of JSON Lines that survive interruption at any moment, and can be resumed.
 
 A record is one whole line, and a file only grows by whole lines. `_scan` classifies the lines of
-an earlier run, `_files` opens and locks the file, `_gzip` compresses it if its name ends in
-``.gz``.
+an earlier run, `_files` opens and locks the file, `_gzip` compresses one that ends in ``.gz``.
 """
 
 import contextlib

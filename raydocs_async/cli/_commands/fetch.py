@@ -143,11 +143,10 @@ def fetch(
         raise click.UsageError(
             "--retry-failed needs --resume and --errors, whose ids it tries again"
         )
-    columns = None if column is None else Columns(column, keep)
     options = FetchOptions(
         ids=ids,
         inputs=inputs,
-        columns=columns,
+        columns=None if column is None else Columns(column, keep),
         output=output,
         errors=errors,
         shard=shard,
