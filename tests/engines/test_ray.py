@@ -20,7 +20,7 @@ from raydocs_async.sandbox import Fault, Sandbox
 from raydocs_async.testing import _in_a_thread
 from tests.engines.conftest import TOKEN, MakeClient, MakeIds, client_of, together
 
-pytestmark = [pytest.mark.timeout(120), pytest.mark.usefixtures("cluster")]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("cluster")]
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
@@ -37,7 +37,7 @@ def text_of(job: Callable[[], object]) -> str:
 
 
 def test_two_addresses(write_ids: MakeIds, tmp_path: Path) -> None:
-    """Two addresses fetch each id once, at the limit of both: one row an id, and no 429."""
+    """Two addresses fetch each id once, and use both limits up: one row an id, and no 429."""
     window = 3.0
     with _in_a_thread(Sandbox(100, window, sessions=None, token=TOKEN)) as api:
         fetch_sessions(
@@ -50,9 +50,10 @@ def test_two_addresses(write_ids: MakeIds, tmp_path: Path) -> None:
     assert sorted(row["session_id"] for row in found) == sorted(api.ids(800))
     assert {row["error"] for row in found} == {None}
     assert (api.stats.requests, api.stats.throttled) == (800, 0)
-    times = sorted(entry.time for entry in api.log)
-    floor = (800 / 200 - 1) * window
-    assert floor <= times[-1] - times[0] < floor + window
+    opened = {entry.window: entry.time for entry in reversed(api.log)}
+    assert opened[2] < opened[1] + window  # so they are of two addresses
+    # Each address uses up all its windows but the last one, however Ray divides the blocks.
+    assert sum(hits < 100 for hits in Counter(entry.window for entry in api.log).values()) <= 2
 
 
 def test_one_address(api: Sandbox, write_ids: MakeIds, tmp_path: Path) -> None:
