@@ -16,6 +16,7 @@ class Timeline:
     """
 
     seconds_per_bucket: float = 1.0
+    """A power of two, so that a quotient by it is exact."""
     requests: list[int] = field(factory=list)
     """Requests that were sent."""
     rate_limited: list[int] = field(factory=list)
@@ -37,12 +38,10 @@ class Timeline:
             self.requests = merge_neighbours(self.requests)
             self.rate_limited = merge_neighbours(self.rate_limited)
             self.seconds_per_bucket *= 2
-        # The quotient of a time just below the bound can be rounded up to it.
-        index = min(int(at / self.seconds_per_bucket), MAX_BUCKETS - 1)
-        missing = index + 1 - len(self.requests)
-        if missing > 0:
-            self.requests += [0] * missing
-            self.rate_limited += [0] * missing
+        index = int(at / self.seconds_per_bucket)
+        missing = index + 1 - len(self.requests)  # below 0, nothing is added
+        self.requests += [0] * missing
+        self.rate_limited += [0] * missing
         return index
 
 

@@ -54,3 +54,24 @@ def test_the_last_failure() -> None:
         meter.record(event, 0.0)
         seen.append(meter.last_status)
     assert seen == [503, 503, None]
+
+
+def test_an_end_without_a_start() -> None:
+    """A 429 to a request that was sent before the meter counted is in the bucket of its end."""
+    meter = Meter()
+    meter.record(started(1), 100.0)
+    meter.record(ended(200), 101.0)
+    meter.record(ended(429, "HTTP 429"), 102.0)
+    meter.record(ended(429, "HTTP 429"), 103.0)
+    assert meter.rate_limited == 2
+    assert meter.timeline.rate_limited == [0, 0, 1, 1]
+
+
+def test_counts_go_on() -> None:
+    """Each window counts, and only attempts with a reply have a latency."""
+    meter = Meter()
+    for _ in range(2):
+        meter.record(events.WindowOpened(limit=100, remaining=99), 0.0)
+    meter.record(ended(None, "no connection"), 0.0)
+    assert meter.windows == 2
+    assert meter.latencies.max is None

@@ -1,5 +1,7 @@
 """Requests over time, in a bounded number of buckets."""
 
+import math
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,3 +50,35 @@ def test_merged_neighbours(counts: list[int]) -> None:
     merged = merge_neighbours(counts)
     assert sum(merged) == sum(counts)
     assert len(merged) == (len(counts) + 1) // 2
+
+
+def test_counts_by_the_second() -> None:
+    """Requests and refusals of one second are in one bucket; seconds without any are empty."""
+    timeline = Timeline()
+    for at in (0.0, 0.9, 3.0, 2.0):
+        timeline.add_request(at)
+    for at in (2.1, 2.2):
+        timeline.add_refusal(at)
+    assert timeline == Timeline(1.0, [2, 0, 1, 1], [0, 0, 2, 0])
+
+
+def test_the_width_doubles_when_all_buckets_are_used() -> None:
+    """The first time that does not fit makes each two neighbours one, for both counts."""
+    timeline = Timeline()
+    for at in range(240):
+        timeline.add_request(at)
+        timeline.add_refusal(at)
+    assert timeline.seconds_per_bucket == 1.0
+    timeline.add_request(240.0)
+    assert timeline == Timeline(2.0, [2] * 120 + [1], [2] * 120 + [0])
+    timeline.add_request(1000.0)
+    assert timeline.seconds_per_bucket == 8.0
+    assert len(timeline.requests) == 126
+
+
+def test_a_time_just_below_a_bound() -> None:
+    """The last time that fits is in the last bucket."""
+    width = 2.0**20
+    timeline = Timeline(width)
+    timeline.add_request(math.nextafter(MAX_BUCKETS * width, 0))
+    assert (timeline.seconds_per_bucket, len(timeline.requests)) == (width, MAX_BUCKETS)
