@@ -126,7 +126,7 @@ def test_outage(api: Sandbox, write_ids: MakeIds, tmp_path: Path) -> None:
     """An outage longer than Ray's guard, but not than ``max_wait``, is survived: no id is lost."""
     ids = write_ids(api.ids(100))
     ids.context.execution_no_progress_timeout_s = 2
-    api.script(*[Fault.maintenance()] * 35)
+    api.script(*[Fault.maintenance()] * 34)
     fetch_sessions(ids, client=client_of(api.url, max_wait=60.0), rows_per_block=50).write_parquet(
         str(tmp_path / "out")
     )
