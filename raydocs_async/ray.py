@@ -102,7 +102,8 @@ def fetch_sessions(
     )
     sessions = blocks.map_batches(
         _Fetcher,
-        fn_constructor_args=(client, column),
+        # Ray's events have the text of each argument. That of a `partial` could have the token.
+        fn_constructor_args=(lambda: client(), column),  # noqa: PLW0108
         batch_size=None,
         batch_format="pyarrow",
         # A block that waits for a busy fetcher could be with an idle one.
@@ -139,22 +140,31 @@ def _check_client(client: object) -> None:
             "client must be a function that builds a RaydocsClient in the worker, not of type "
             f"{type(client).__name__}"
         )
-    try:
-        pickled: bytes = cloudpickle.dumps(client)
-    except Exception:
-        # Ray's own message would show the variables of the function, and so perhaps the token.
-        pickled = b""
-    if not pickled:
+    holds_token = _holds_token(client)
+    if holds_token is None:
         raise ConfigurationError(
             "client cannot be sent to the workers, because it cannot be pickled; let the function "
             "itself build everything that it uses"
         )
-    token = os.environ.get("RAYDOCS_API_TOKEN", "").encode()
-    if token and token in pickled:
+    if holds_token:
         raise ConfigurationError(
             "client holds the token, which would be in the arguments of Ray's tasks; let the "
             "function read it from the worker's environment"
         )
+
+
+def _holds_token(client: object) -> bool | None:
+    """Return True if the pickled function has the token, and ``None`` if it cannot be pickled.
+
+    The caller raises: crash reporters show the local variables of a frame that does.
+    """
+    token = os.environ.get("RAYDOCS_API_TOKEN", "").encode()
+    try:
+        pickled: bytes = cloudpickle.dumps(client)
+    except Exception:
+        # Ray's own message would show the variables of the function, and so perhaps the token.
+        return None
+    return bool(token) and token in pickled
 
 
 def _check_column(ids: Dataset, column: str) -> None:

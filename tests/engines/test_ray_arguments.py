@@ -1,6 +1,5 @@
 """Arguments of `fetch_sessions` that cannot work are refused at the call, before any request."""
 
-import threading
 from typing import Any
 
 import pyarrow as pa
@@ -10,7 +9,7 @@ import ray
 from raydocs_async import ConfigurationError, RateLimit, RateLimiter, RaydocsClient
 from raydocs_async.ray import fetch_sessions
 from raydocs_async.sandbox import Sandbox
-from tests.engines.conftest import TOKEN, MakeIds
+from tests.engines.conftest import MakeIds
 
 pytestmark = pytest.mark.usefixtures("cluster")
 
@@ -76,24 +75,6 @@ def test_resource_without_cluster(monkeypatch: pytest.MonkeyPatch, ids: ray.data
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     with pytest.raises(ConfigurationError, match=r"connect by ray\.init\(\)"):
         fetch_sessions(ids, address_resource="raydocs")
-
-
-def test_token_in_a_closure(monkeypatch: pytest.MonkeyPatch, ids: ray.data.Dataset) -> None:
-    """A function with the driver's token is refused, and the error does not show it."""
-    monkeypatch.setenv("RAYDOCS_API_TOKEN", TOKEN)
-    token = TOKEN + ""
-    with pytest.raises(ConfigurationError, match="client holds the token") as caught:
-        fetch_sessions(ids, client=lambda: RaydocsClient(token))
-    assert TOKEN not in str(caught.value)
-
-
-def test_unpicklable_client(ids: ray.data.Dataset) -> None:
-    """A function that cannot be pickled is refused without Ray's list of its variables."""
-    token, lock = TOKEN + "", threading.Lock()
-    with pytest.raises(ConfigurationError, match="it cannot be pickled") as caught:
-        fetch_sessions(ids, client=lambda: RaydocsClient(f"{token}{lock}"))
-    assert TOKEN not in str(caught.value)
-    assert caught.value.__cause__ is caught.value.__context__ is None
 
 
 def test_limiter_in_a_closure(ids: ray.data.Dataset) -> None:

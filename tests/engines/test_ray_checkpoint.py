@@ -21,7 +21,8 @@ from raydocs_async import ConfigurationError
 from raydocs_async._ray_checkpoint import Checkpoint, _Filter, _keep_others
 from raydocs_async.ray import fetch_sessions
 from raydocs_async.sandbox import Fault, Sandbox
-from tests.engines.conftest import MakeClient, MakeIds
+from tests.engines.conftest import MakeClient, MakeIds, client_of
+from tests.engines.job import fetch_all
 
 TESTS = Path(__file__).parents[1]
 
@@ -106,7 +107,8 @@ def test_killed_driver(
     assert found(tmp_path / "out") == Counter((each, None) for each in api.ids(400))
     assert 400 <= api.stats.requests <= 400 + 2 * 2 * 50
     requests = api.stats.requests
-    subprocess.run(command, env=environment, check=True)
+    ids, done, out = paths
+    fetch_all(ids, out, done, client=client_of(api.url), rows_per_block=50)
     assert api.stats.requests == requests
 
 
