@@ -147,7 +147,7 @@ def model_reader(model: Any, converter: Converter) -> Reader:
 
 def _thawed(model: Any) -> Any:
     """Return a twin of `model` that assignments fill, because a frozen object fills slowly."""
-    body = {"__slots__": (), "__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
+    body = {"__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
     return attrs.define(
         type(model.__name__, (model,), body),
         field_transformer=lambda _, fields: [each.evolve(init=False) for each in fields],

@@ -64,10 +64,17 @@ def test_a_notebook_shows_a_results_values() -> None:
 
 def test_a_notebook_shows_a_documents_facts() -> None:
     """A document's table shows its facts, and the status of each of its readings."""
-    document = attrs.evolve(build_session().documents[0], filename="<a>.pdf")
+    document = attrs.evolve(
+        build_session().documents[0],
+        filename="<a>.pdf",
+        status="processed",
+        mime="application/pdf",
+        size=7,
+    )
     shown = document._repr_html_()
     assert f"<caption>&lt;a&gt;.pdf</caption><tr><th></th><th>{document.id}</th></tr>" in shown
-    assert f"<tr><td>mime</td><td>{document.mime}</td></tr>" in shown
+    for fact, value in (("status", "processed"), ("mime", "application/pdf"), ("size", "7")):
+        assert f"<tr><td>{fact}</td><td>{value}</td></tr>" in shown
     assert shown.count("<td>parsing</td>") == len(document.parsings)
 
 
