@@ -218,7 +218,9 @@ sources_option = click.option(
     help="Show below each value its reasoning and the passages that it was read from.",
 )
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
-quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress and no summary.")
+quiet_option = click.option(
+    "--quiet", "-q", is_flag=True, help="No progress; no summary either, if all is finished."
+)
 verbose_option = click.option("--verbose", "-v", is_flag=True, help="Show more of what happens.")
 _token_file_option = click.option(
     "--token-file",

@@ -27,6 +27,15 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def remind(unfinished: int) -> str:
+    """Return the end of a summary, so that half-done work is not taken for all of it."""
+    if not unfinished:
+        return ""
+    are, them = ("is", "it") if unfinished == 1 else ("are", "them")
+    sessions = plural(unfinished, "session")
+    return f"; {sessions} {are} not finished: complete {them} by `fetch --resume --wait`"
+
+
 def name_some(names: Iterable[str]) -> str:
     """Return a list of names, with the first of them if there are many."""
     shown = list(names)

@@ -191,6 +191,20 @@ async def test_several_files(run: Run, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("quiet", [(), ("--quiet",)])
+async def test_sessions_that_are_not_finished(
+    run: Run, tmp_path: Path, quiet: tuple[str, ...]
+) -> None:
+    """The summary says how many sessions are not finished, even if it is left out otherwise."""
+    statuses = ("pending", "processing", "failed", "completed")
+    lines = (session(number, status=each) for number, each in enumerate(statuses))
+    write_lines(tmp_path / "s.jsonl", *lines)
+    done = await run("table", "s.jsonl", "-o", "o.csv", "--rows", "sessions", *quiet)
+    written = "4 rows and 12 columns of 4 sessions written to o.csv"
+    reminder = "2 sessions are not finished: complete them by `fetch --resume --wait`"
+    assert done == (0, "", f"{written}; {reminder}.\n")
+
+
 async def test_standard_input(run: Run, tmp_path: Path) -> None:
     """`-` is standard input."""
     done = await run("table", "-", "-o", "o.csv", stdin=json.dumps(session(1)) + "\n")

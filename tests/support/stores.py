@@ -25,21 +25,23 @@ class MemoryStore(LocalStore):
 
     def transact(self, claim: Claim, now: float) -> Grant | None:
         """Settle a claim; see `LocalStore`."""
-        if self.failure is not None:
-            raise StoreError(self.failure)
+        found = self._read()
         if self.locked:
             return None
         self.transactions += 1
-        record, grant = transact(self.record, claim, now)
+        record, grant = transact(found, claim, now)
         self.data = encode(Stamped(clock="c", at=now, wall=now, record=record))
         return grant
 
     def look(self, claim: Claim, now: float) -> Grant | None:
         """Return what `transact` would grant; see `LocalStore`."""
+        record = self._read()
+        return None if record is None else transact(record, claim, now)[1]
+
+    def _read(self) -> Record | None:
         if self.failure is not None:
             raise StoreError(self.failure)
-        record = self.record
-        return None if record is None else transact(record, claim, now)[1]
+        return self.record
 
     @property
     def record(self) -> Record | None:
