@@ -18,7 +18,7 @@ from raydocs_async.cli._table_database import Database
 from raydocs_async.cli._table_formats import FORMATS, Write
 from raydocs_async.cli._table_rows import DATA, FAILURES, ITEM, KINDS, RESULTS, Rows, explode
 from raydocs_async.cli._table_store import RowStore
-from raydocs_async.cli._text import name_some, plural, remind
+from raydocs_async.cli._text import name_choices, plural, remind
 from raydocs_async.cli._whole_file import WholeFile
 
 
@@ -102,7 +102,8 @@ def _check_exploded(store: RowStore, path: str) -> None:
         arrays = [
             each.name for key, each in store.columns.items() if key[0] == DATA and each.is_json
         ]
-        there = f"arrays are at {name_some(arrays)}" if arrays else "the data has no arrays"
+        choices = name_choices(arrays, path)
+        there = f"arrays are at {choices}" if arrays else "the data has no arrays"
         raise CannotStart(f"no result has an array with items at {printable(path)}; {there}")
 
 

@@ -1,5 +1,6 @@
 """Numbers and states in words; pure."""
 
+import difflib
 import math
 from collections.abc import Iterable
 from typing import Final
@@ -41,6 +42,16 @@ def name_some(names: Iterable[str]) -> str:
     shown = list(names)
     more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
     return ", ".join(shown[:_SHOWN]) + more
+
+
+def name_choices(names: Iterable[str], wrong: str) -> str:
+    """Return a list of names, with a hint at the one that is nearest to a wrong one."""
+    choices = list(names)
+    # Regardless of case, which is a frequent mistake, and would make most letters differ.
+    by_key = {name.casefold(): name for name in choices}
+    nearest = difflib.get_close_matches(wrong.casefold(), by_key, n=1)
+    hint = f"; did you mean {by_key[nearest[0]]}?" if nearest else ""
+    return f"{name_some(choices)}{hint}"
 
 
 def window(status: RateLimitStatus) -> str:
