@@ -2,8 +2,9 @@
 
 import contextlib
 import csv
+import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple, TypedDict, TypeVar
 
 import click
@@ -196,6 +197,13 @@ def parse_names(_: click.Context, __: click.Parameter, values: tuple[str, ...]) 
     """Parse comma-separated names, each once; one with a comma in it is quoted as in CSV."""
     names = [name for row in csv.reader(values, skipinitialspace=True) for name in row]
     return tuple(dict.fromkeys(filter(None, names)))
+
+
+def format_names(names: Iterable[str]) -> str:
+    """Return the value of an option that `parse_names` parses to these names."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(names)
+    return text.getvalue()
 
 
 def target_option(metavar: str) -> Callable[[Function], Function]:
