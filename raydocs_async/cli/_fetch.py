@@ -20,11 +20,11 @@ from raydocs_async.cli._output import JsonLinesFile
 from raydocs_async.cli._printable import printable
 from raydocs_async.cli._progress import choose_reporter
 from raydocs_async.cli._recorder import Recorder
-from raydocs_async.cli._report._summary import MAX_BYTES, read_summary
 from raydocs_async.cli._resume import describe_resumption
 from raydocs_async.cli._scan import FailureRecord, SessionRecord
 from raydocs_async.cli._shard import Shard
 from raydocs_async.cli._streams import DASH, find_standard_stream, is_same_file, is_same_input, say
+from raydocs_async.cli._summary import MAX_BYTES, read_summary
 from raydocs_async.cli._watch import JobWatch
 from raydocs_async.cli._whole_file import WholeFile
 

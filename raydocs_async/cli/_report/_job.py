@@ -20,10 +20,10 @@ from raydocs_async.cli._records import count_bytes, read_failures, read_sessions
 from raydocs_async.cli._report import _run
 from raydocs_async.cli._report._entry import build_entry
 from raydocs_async.cli._report._page import Piece, fill, frame
-from raydocs_async.cli._report._summary import MAX_BYTES, Summary, read_summary
 from raydocs_async.cli._report._text import escape, size_name, time
 from raydocs_async.cli._report._totals import Failures, Totals, number, overview, rows
 from raydocs_async.cli._streams import is_same_input, say
+from raydocs_async.cli._summary import MAX_BYTES, Summary, read_summary
 from raydocs_async.cli._text import plural, remind
 from raydocs_async.cli._whole_file import WholeFile
 
