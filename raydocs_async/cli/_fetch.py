@@ -1,7 +1,10 @@
 """The job of ``fetch``: many sessions into a file."""
 
+import math
 import os
+import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -12,16 +15,16 @@ from raydocs_async.cli._ids import IdPipe, open_sources, select_ids
 from raydocs_async.cli._job import Job, Report, run_and_report, show_warnings
 from raydocs_async.cli._located_id import LocatedId
 from raydocs_async.cli._log_format import LOG_FORMAT
-from raydocs_async.cli._options import ConnectionOptions, FetchOptions
+from raydocs_async.cli._options import ConnectionOptions, FetchOptions, format_names
 from raydocs_async.cli._output import JsonLinesFile
 from raydocs_async.cli._printable import printable
 from raydocs_async.cli._progress import choose_reporter
 from raydocs_async.cli._recorder import Recorder
-from raydocs_async.cli._report._summary import MAX_BYTES, read_summary
 from raydocs_async.cli._resume import describe_resumption
 from raydocs_async.cli._scan import FailureRecord, SessionRecord
 from raydocs_async.cli._shard import Shard
 from raydocs_async.cli._streams import DASH, find_standard_stream, is_same_file, is_same_input, say
+from raydocs_async.cli._summary import MAX_BYTES, read_summary
 from raydocs_async.cli._watch import JobWatch
 from raydocs_async.cli._whole_file import WholeFile
 
@@ -105,6 +108,7 @@ def _open_recorder(options: FetchOptions, watch: JobWatch) -> Recorder:
         if errors:
             opened.append(JsonLinesFile.open(errors, FailureRecord, resume=resume))
         _refuse_other_shard(opened[0], options.shard)
+        _refuse_other_columns(opened, options)
         # The output comes last, or before the truncation: it is the one that can be refused.
         for file in opened[:1] if options.retry_failed else reversed(opened):
             file.repair()
@@ -136,7 +140,7 @@ def _refuse_pipe(output: JsonLinesFile) -> None:
 
 def _refuse_other_shard(output: JsonLinesFile, shard: Shard) -> None:
     """Refuse a file of another shard, whose other ids would never be fetched."""
-    earlier = output.find_other_shard(shard)
+    earlier = output.earlier.find_other_shard(shard)
     if earlier is None:
         return
     was, now = earlier.describe(), shard.describe()
@@ -144,3 +148,25 @@ def _refuse_other_shard(output: JsonLinesFile, shard: Shard) -> None:
         f"{output.name} was begun {was}; continuing it {now} would miss ids, or fetch some on two "
         f"machines. Continue it {was}, or write to another file"
     )
+
+
+def _refuse_other_columns(opened: list[JsonLinesFile], options: FetchOptions) -> None:
+    """Refuse a file of another ``--keep``, whose lines would differ from the new ones."""
+    keep = options.columns.keep if options.columns else ()
+    # With any --keep, ids among the arguments and malformed rows have no columns.
+    arguments = sum(1 for each in options.ids if each != DASH)
+    allowances = (arguments, math.inf)
+    # An errors file that begins anew has no lines to differ from.
+    for file, bare in zip(opened[: 1 if options.retry_failed else 2], allowances, strict=False):
+        earlier = file.earlier.find_other_columns(keep, bare)
+        if earlier is not None:
+            was, now = _describe_keep(earlier), _describe_keep(keep)
+            raise CannotStart(
+                f"{file.name} was begun {was}; continuing it {now} would mix lines of different "
+                f"columns. Continue it {was}, or write to another file"
+            )
+
+
+def _describe_keep(names: Sequence[str]) -> str:
+    """Return the option that keeps some columns, as part of a sentence."""
+    return f"with --keep {shlex.quote(format_names(names))}" if names else "without --keep"

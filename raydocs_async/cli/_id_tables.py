@@ -19,7 +19,7 @@ from raydocs_async.cli import _lazy
 from raydocs_async.cli._located_id import LocatedId
 from raydocs_async.cli._options import Columns
 from raydocs_async.cli._scan import Readable, read_lines
-from raydocs_async.cli._text import name_some
+from raydocs_async.cli._text import name_choices, name_some
 
 _DELIMITERS: Final = ",;\t|"
 _MAX_CELL: Final = 16 << 20
@@ -162,7 +162,7 @@ def find_columns(header: Sequence[str], name: str, columns: Columns) -> dict[str
     wanted = dict.fromkeys((columns.column, *columns.keep))
     for each in wanted:
         if each not in header:
-            raise OSError(f"{name} has no column {each!r}; there are {name_some(header)}")
+            raise OSError(f"{name} has no column {each!r}; there are {name_choices(header, each)}")
         if header.count(each) > 1:
             raise OSError(f"{name} has several columns {each!r}; give each a name of its own")
     return {each: header.index(each) for each in wanted}

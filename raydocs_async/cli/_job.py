@@ -4,8 +4,10 @@ import json
 import math
 import time
 from collections.abc import AsyncIterable, Coroutine, Iterable
+from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from attrs import evolve, frozen
 
 from raydocs_async import (
@@ -18,7 +20,6 @@ from raydocs_async import (
 from raydocs_async.cli import _text
 from raydocs_async.cli._connect import exit_code_for, message_for
 from raydocs_async.cli._exit import CommandFailed, ExitCode
-from raydocs_async.cli._log_format import LOG_FORMAT
 from raydocs_async.cli._loop import run_interruptibly
 from raydocs_async.cli._output import OutputError
 from raydocs_async.cli._printable import MAX_MESSAGE
@@ -27,7 +28,7 @@ from raydocs_async.cli._recorder import Recorder
 from raydocs_async.cli._resume import Resumption
 from raydocs_async.cli._snapshot import Snapshot
 from raydocs_async.cli._streams import say
-from raydocs_async.cli._summary import Summary, to_json
+from raydocs_async.cli._summary import Latency, Summary, Timeline
 from raydocs_async.cli._whole_file import WholeFile
 
 
@@ -128,7 +129,7 @@ def run_and_report(job: Coroutine[Any, Any, None], recorder: Recorder, report: R
         recorder: Closed at the end.
         report: How to report.
     """
-    started, clock = LOG_FORMAT.timestamp(), time.monotonic()
+    started, clock = datetime.now(UTC), time.monotonic()
     code, reason = ExitCode.FAILED, ""
     try:
         code, reason = _run(job, recorder)
@@ -136,14 +137,11 @@ def run_and_report(job: Coroutine[Any, Any, None], recorder: Recorder, report: R
         code, reason = _close(recorder, code, reason)
         show_warnings(recorder)
     resumption = report.resumption if reason and code else None
-    summary = Summary(
+    summary = _build_summary(
+        recorder,
         started=started,
         seconds=time.monotonic() - clock,
-        exit_code=code,
-        sessions=recorder.sessions,
-        failures=recorder.failures,
-        unfinished=recorder.counts.unfinished,
-        left=recorder.left,
+        code=code,
         resume=resumption and resumption.command,
     )
     if reason:
@@ -151,13 +149,35 @@ def run_and_report(job: Coroutine[Any, Any, None], recorder: Recorder, report: R
     if not report.quiet:
         for failure, hint in recorder.hints.items():
             say(f"{failure}: {hint}.")
-    content = to_json(summary, recorder.meter)
+    content = msgspec.to_builtins(summary)
     # A scheduler mails what is printed, so a failure always prints something.
     if code or not (report.quiet and report.file):
         say(_summarize(recorder, summary.seconds), event="summary", **content)
     for line in resumption.lines if resumption else ():
         say(line)
     return _save(report.file, content, code)
+
+
+def _build_summary(
+    recorder: Recorder, *, started: datetime, seconds: float, code: ExitCode, resume: str | None
+) -> Summary:
+    meter, timeline, latencies = recorder.meter, recorder.meter.timeline, recorder.meter.latencies
+    return Summary(
+        started=started,
+        seconds=round(seconds, 3),
+        exit_code=code,
+        sessions=recorder.sessions,
+        failures=recorder.failures,
+        unfinished=recorder.counts.unfinished,
+        left=recorder.left,
+        requests=meter.requests,
+        rate_limited=meter.rate_limited,
+        retries=meter.retries,
+        windows=meter.windows,
+        timeline=Timeline(timeline.seconds_per_bucket, timeline.requests, timeline.rate_limited),
+        latency=Latency(latencies.quantile(0.5), latencies.quantile(0.95), latencies.max),
+        resume=resume,
+    )
 
 
 def _save(file: WholeFile | None, content: dict[str, Any], code: ExitCode) -> ExitCode:

@@ -2,8 +2,9 @@
 
 import contextlib
 import csv
+import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, NamedTuple, TypedDict, TypeVar
 
 import click
@@ -198,6 +199,13 @@ def parse_names(_: click.Context, __: click.Parameter, values: tuple[str, ...]) 
     return tuple(dict.fromkeys(filter(None, names)))
 
 
+def format_names(names: Iterable[str]) -> str:
+    """Return the value of an option that `parse_names` parses to these names."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(names)
+    return text.getvalue()
+
+
 def target_option(metavar: str) -> Callable[[Function], Function]:
     """Return the option ``-o`` of a command that saves one file."""
     return click.option(
@@ -218,7 +226,9 @@ sources_option = click.option(
     help="Show below each value its reasoning and the passages that it was read from.",
 )
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
-quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress and no summary.")
+quiet_option = click.option(
+    "--quiet", "-q", is_flag=True, help="No progress; no summary either, if all is finished."
+)
 verbose_option = click.option("--verbose", "-v", is_flag=True, help="Show more of what happens.")
 _token_file_option = click.option(
     "--token-file",

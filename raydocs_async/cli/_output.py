@@ -29,7 +29,6 @@ from raydocs_async.cli._scan import (
     Span,
     scan,
 )
-from raydocs_async.cli._shard import Shard
 from raydocs_async.cli._streams import find_standard_stream, write_all
 
 _CHUNK: Final = 1 << 20
@@ -117,10 +116,10 @@ class JsonLinesFile:
         """Sessions that an earlier run wrote before they were finished: ids, and kept values."""
         return self._state.unfinished
 
-    def find_other_shard(self, shard: Shard) -> Shard | None:
-        """Return the shard that the file was begun with, if that is not `shard`."""
-        ids = len(self._state.finished) + len(self._state.unfinished)
-        return self._state.shard.find_conflict(shard, ids)
+    @property
+    def earlier(self) -> ResumeState:
+        """The state of the file that an earlier run wrote."""
+        return self._state
 
     @property
     def is_resumable(self) -> bool:

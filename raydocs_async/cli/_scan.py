@@ -8,7 +8,7 @@ another program, and the file is refused.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
@@ -16,7 +16,7 @@ import msgspec
 from attrs import define, field
 
 from raydocs_async.cli._located_id import KEPT
-from raydocs_async.cli._shard import ShardEvidence
+from raydocs_async.cli._shard import Shard, ShardEvidence
 
 MAX_LINE_BYTES: Final = 128 << 20
 """Larger than the record of the largest reply that a client accepts, in any escaping."""
@@ -160,6 +160,7 @@ def decode_record(decoder: "msgspec.json.Decoder[Any]", line: bytes) -> Any:
 
 
 _ANY_JSON: Final = msgspec.json.Decoder(msgspec.Raw)
+_KEPT_JSON: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class Damage(Enum):
@@ -203,6 +204,24 @@ class ResumeState:
     is_truncated: bool = False
     """True if the file could not be read to its end."""
     shard: ShardEvidence = field(factory=ShardEvidence)
+    columns: Counter[tuple[str, ...]] = field(factory=Counter)
+    """Lines by the names of their kept values, which are empty for a line without any."""
+
+    def find_other_shard(self, shard: Shard) -> Shard | None:
+        """Return the shard that the file was begun with, if that is not `shard`."""
+        return self.shard.find_conflict(shard, len(self.finished) + len(self.unfinished))
+
+    def find_other_columns(self, keep: Sequence[str], bare: float) -> tuple[str, ...] | None:
+        """Return the columns that the file was begun with, if those are not the ones in `keep`.
+
+        Args:
+            keep: The configured ones, in any order.
+            bare: Lines without columns that a job with `keep` can write nevertheless.
+        """
+        others = {each: lines for each, lines in self.columns.items() if set(each) != set(keep)}
+        if len(others) < len(self.columns):  # then the file was begun with `keep`
+            others.pop((), None)
+        return next((names for names, lines in others.items() if names or lines > bare), None)
 
     @property
     def is_empty(self) -> bool:
@@ -231,10 +250,11 @@ class ResumeState:
         return True
 
     def _add_record(self, record: SessionRecord | FailureRecord, line: Line) -> None:
-        key = record.id.lower()
+        key, kept = record.id.lower(), bytes(record.kept)
         self.shard.add(key)
+        self.columns[tuple(decode_record(_KEPT_JSON, kept) or ()) if kept else ()] += 1
         if not record.is_finished:
-            self.unfinished[key] = bytes(record.kept) or None
+            self.unfinished[key] = kept or None
             return
         self.finished.add(key)
         self.kinds[record.kind] += 1

@@ -5,6 +5,7 @@ Messages (`MessageStream`, `say`) never fail and never stop the command: a messa
 shown is dropped.
 """
 
+import atexit
 import contextlib
 import io
 import os
@@ -23,7 +24,16 @@ DASH: Final = "-"
 """The path of standard input or standard output on the command line."""
 
 FLUSH_TIMEOUT: Final = 0.5
-"""Seconds to wait for a terminal, or the reader of a log, that has stopped reading."""
+"""Seconds to wait for a slow terminal, or reader of a log, while the job runs: its event loop
+waits as well, with all requests. What is not written then is written later."""
+
+DRAIN_TIMEOUT: Final = 5.0
+"""Seconds to wait at the end for the next message to be written, because later is too late.
+
+A terminal that is stopped (Ctrl-S) and a pipe that nobody reads may never take it, and the job has
+to end all the same: before the 10 seconds are over after which Docker kills a process that it has
+asked to stop. A busy machine or a stalled connection delays a message by a second or two.
+"""
 
 _MAX_QUEUED: Final = 1000
 """Messages that wait for such a reader; further ones are dropped."""
@@ -38,7 +48,9 @@ def prepare() -> None:
     for fd in range(3):
         _ensure_open(fd)
     sys.stdout = _wrap_text(DataStream(1), sys.stdout)
-    sys.stderr = _wrap_text(MessageStream(2), sys.stderr)
+    messages = MessageStream(2)
+    sys.stderr = _wrap_text(messages, sys.stderr)
+    atexit.register(messages.drain)
 
 
 def say(message: str, max_length: int = sys.maxsize, **facts: Any) -> None:
@@ -176,6 +188,7 @@ class MessageStream(DataStream):
     A thread writes, because a blocked write (a terminal stopped by Ctrl-S, a stuck reader of a
     log) can only be abandoned by leaving its thread. `flush` waits for the thread, which keeps
     messages and data in order on a terminal; but for `FLUSH_TIMEOUT` at most, and only once.
+    `drain` waits longer, before the process leaves.
     """
 
     def __init__(self, fd: int) -> None:
@@ -198,6 +211,17 @@ class MessageStream(DataStream):
             self._is_stuck = not self._queue.all_tasks_done.wait_for(
                 lambda: not self._queue.unfinished_tasks, 0 if self._is_stuck else FLUSH_TIMEOUT
             )
+
+    def drain(self) -> None:
+        """Wait until the thread has written all messages, or none within `DRAIN_TIMEOUT`.
+
+        Ctrl-C ends the wait.
+        """
+        left = -1
+        with contextlib.suppress(KeyboardInterrupt), self._queue.all_tasks_done:
+            while self._queue.unfinished_tasks not in (0, left):
+                left = self._queue.unfinished_tasks
+                self._queue.all_tasks_done.wait(DRAIN_TIMEOUT)
 
     def _work(self) -> None:
         while True:

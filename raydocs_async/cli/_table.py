@@ -18,7 +18,7 @@ from raydocs_async.cli._table_database import Database
 from raydocs_async.cli._table_formats import FORMATS, Write
 from raydocs_async.cli._table_rows import DATA, FAILURES, ITEM, KINDS, RESULTS, Rows, explode
 from raydocs_async.cli._table_store import RowStore
-from raydocs_async.cli._text import name_some, plural
+from raydocs_async.cli._text import name_choices, plural, remind
 from raydocs_async.cli._whole_file import WholeFile
 
 
@@ -36,7 +36,7 @@ def run(options: TableOptions) -> ExitCode:
         try:
             with contextlib.closing(Database(target.folder)) as database:
                 store = RowStore(database, rows.keys, options.columns)
-                inputs = _fill(store, rows, options)
+                inputs, unfinished = _fill(store, rows, options)
                 repeated = store.count_repeated()
                 columns = store.finish()
                 if options.explode is not None:
@@ -47,9 +47,9 @@ def run(options: TableOptions) -> ExitCode:
         target.keep()
     if repeated:
         say(f"{plural(repeated, 'session')} found more than once; so are the rows.")
-    if not options.quiet:
+    if unfinished or not options.quiet:
         shape = f"{plural(store.count, 'row')} and {plural(len(columns), 'column')}"
-        say(f"{shape} of {inputs} written to {target.name}.")
+        say(f"{shape} of {inputs} written to {target.name}{remind(unfinished)}.")
     return ExitCode.OK
 
 
@@ -75,20 +75,25 @@ def _choose_format(options: TableOptions) -> Write:
     return write
 
 
-def _fill(store: RowStore, rows: Rows, options: TableOptions) -> str:
-    """Add the rows of all files; return the number of the sessions or failures in words."""
+def _fill(store: RowStore, rows: Rows, options: TableOptions) -> tuple[str, int]:
+    """Add the rows of all files.
+
+    Returns:
+        The number of the sessions or failures in words, and that of the unfinished sessions.
+    """
     is_failures = options.rows == FAILURES
     read = read_failures if is_failures else read_sessions
-    count = 0
+    count = unfinished = 0
     with byte_bar(quiet=options.quiet) as bar:
         task = bar.add_task("", total=count_bytes(options.files))
         for each in read(options.files, lambda size: bar.advance(task, size)):
             count += 1
             if isinstance(each, Session):
                 store.add_source(str(each.id))
+                unfinished += not each.is_finished
             for row in rows.build(each):
                 store.add(row)
-    return plural(count, "failure" if is_failures else "session")
+    return plural(count, "failure" if is_failures else "session"), unfinished
 
 
 def _check_exploded(store: RowStore, path: str) -> None:
@@ -97,7 +102,8 @@ def _check_exploded(store: RowStore, path: str) -> None:
         arrays = [
             each.name for key, each in store.columns.items() if key[0] == DATA and each.is_json
         ]
-        there = f"arrays are at {name_some(arrays)}" if arrays else "the data has no arrays"
+        choices = name_choices(arrays, path)
+        there = f"arrays are at {choices}" if arrays else "the data has no arrays"
         raise CannotStart(f"no result has an array with items at {printable(path)}; {there}")
 
 

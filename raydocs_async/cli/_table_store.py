@@ -10,7 +10,7 @@ from typing import Any, Final
 from raydocs_async.cli._exit import CannotStart
 from raydocs_async.cli._table_columns import MAX_COLUMNS, Column, ColumnNames, Key, Kind
 from raydocs_async.cli._table_database import Database
-from raydocs_async.cli._text import name_some
+from raydocs_async.cli._text import name_choices
 
 _MAX_BATCH_ROWS: Final = 4096
 _MAX_BATCH_CHARS: Final = 16_000_000
@@ -133,7 +133,8 @@ class RowStore:
             return list(columns.values())
         for name in self._wanted:
             if name not in columns:
-                raise CannotStart(f"there is no column {name!r}; there are {name_some(columns)}")
+                there = name_choices(columns, name)
+                raise CannotStart(f"there is no column {name!r}; there are {there}")
         return [columns[name] for name in self._wanted]
 
     def _list_columns(self) -> Iterator[Column]:

@@ -1,5 +1,6 @@
 """Numbers and states in words; pure."""
 
+import difflib
 import math
 from collections.abc import Iterable
 from typing import Final
@@ -27,11 +28,30 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def remind(unfinished: int) -> str:
+    """Return the end of a summary, so that half-done work is not taken for all of it."""
+    if not unfinished:
+        return ""
+    are, them = ("is", "it") if unfinished == 1 else ("are", "them")
+    sessions = plural(unfinished, "session")
+    return f"; {sessions} {are} not finished: complete {them} by `fetch --resume --wait`"
+
+
 def name_some(names: Iterable[str]) -> str:
     """Return a list of names, with the first of them if there are many."""
     shown = list(names)
     more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
     return ", ".join(shown[:_SHOWN]) + more
+
+
+def name_choices(names: Iterable[str], wrong: str) -> str:
+    """Return a list of names, with a hint at the one that is nearest to a wrong one."""
+    choices = list(names)
+    # Regardless of case, which is a frequent mistake, and would make most letters differ.
+    by_key = {name.casefold(): name for name in choices}
+    nearest = difflib.get_close_matches(wrong.casefold(), by_key, n=1)
+    hint = f"; did you mean {by_key[nearest[0]]}?" if nearest else ""
+    return f"{name_some(choices)}{hint}"
 
 
 def window(status: RateLimitStatus) -> str:

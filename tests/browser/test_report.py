@@ -199,19 +199,42 @@ async def test_a_screen_reader(report: Report, open_page: Open, width: int) -> N
         await expect(page.get_by_role("region", name=name, exact=True)).to_be_visible()
 
 
-async def test_a_narrow_screen(report: Report, open_page: Open) -> None:
-    """Nothing scrolls sideways at 390 pixels, however long the words are."""
+@pytest.mark.parametrize("width", [390, 800, 900])
+async def test_a_narrow_screen(report: Report, open_page: Open, width: int) -> None:
+    """Neither the page nor a part of it scrolls sideways, however long the words are."""
     long = "x" * 5000
     raw = invoice(1, name=long, status=long)
     raw["documents"][0] |= {"filename": long, "mime": long}
     raw["results"][0] |= {"title": long, "data": {long: long}}
     failure = {**FAILURE, "id": long, "where": long}
     page = await open_page(
-        report(raw, failures=[failure], name=f"{'y' * 200}.jsonl", resume=long), width=390
+        report(raw, failures=[failure], name=f"{'y' * 200}.jsonl", resume=long), width=width
     )
     await entry(page, 1).locator("summary").click()
     await expect(page.get_by_role("table").last).to_be_visible()
-    assert await page.evaluate("document.documentElement.scrollWidth") == 390
+    assert await page.evaluate("document.documentElement.scrollWidth") == width
+    assert await page.locator("*").evaluate_all(SCROLLING) == []
+
+
+SCROLLING = """(all) => all.filter((each) => {
+  const scrolls = ["auto", "scroll"].includes(getComputedStyle(each).overflowX);
+  return scrolls && each.scrollWidth > each.clientWidth;
+}).map((each) => each.outerHTML.slice(0, 60))"""
+
+
+@pytest.mark.parametrize(("width", "shown"), [(390, "Attempts: 0"), (1280, "0")])
+async def test_a_failure(report: Report, open_page: Open, width: int, shown: str) -> None:
+    """Each cell of a failure is in sight, and on a narrow screen a bare number has its name."""
+    page = await open_page(report(invoice(1), failures=[FAILURE]), width=width)
+    cells = page.get_by_role("row", name="not-an-id").get_by_role("cell")
+    for cell in await cells.all():
+        await cell.scroll_into_view_if_needed()
+        await expect(cell).to_be_in_viewport(ratio=1)
+    await expect(cells).to_have_count(5)
+    caption = page.get_by_text("Ids that were not fetched")
+    assert await caption.evaluate("(caption) => caption.clientHeight < 40")
+    label = "(cell) => getComputedStyle(cell, '::before').content.replace(/^none|\"/g, '')"
+    assert await cells.nth(3).evaluate(label) + await cells.nth(3).inner_text() == shown
 
 
 TEXTS = "h1, h2, h3, h4, p, th, td, dt, dd, bdi, a, i, code, caption, label, output"

@@ -253,6 +253,25 @@ async def test_a_table_in_the_place_of_ids(run: Run, tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["orders.csv"]
 
 
+@pytest.mark.parametrize(
+    ("options", "wrong", "hint"),
+    [
+        (("--column", "sesion_id"), "sesion_id", "session_id"),
+        (("--column", "session_id", "--keep", "CUSTOMER"), "CUSTOMER", "Customer"),
+    ],
+)
+async def test_a_wrong_name(
+    run: Run, tmp_path: Path, options: tuple[str, ...], wrong: str, hint: str
+) -> None:
+    """A column that is not there is one line with those that are, and the one that is nearest."""
+    (tmp_path / "orders.csv").write_text(f"order,session_id,Customer\n1,{A},x\n")
+    done = await run("fetch", "-i", "orders.csv", *options, "-o", "o.jsonl")
+    names = "order, session_id, Customer"
+    message = f"Error: orders.csv has no column '{wrong}'; there are {names}"
+    assert done == (2, "", f"{message}; did you mean {hint}?\n")
+    assert [each.name for each in tmp_path.iterdir()] == ["orders.csv"]
+
+
 async def test_unfinished_sessions_keep_their_values(
     run: Run, api: Sandbox, tmp_path: Path
 ) -> None:

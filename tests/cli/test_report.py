@@ -75,6 +75,23 @@ async def test_a_file_alone(run: Run, sessions: str, tmp_path: Path) -> None:
     assert "Failures" not in text(tmp_path / "o.html")
 
 
+@pytest.mark.parametrize("quiet", [(), ("--quiet",)])
+async def test_sessions_that_are_not_finished(
+    run: Run, tmp_path: Path, quiet: tuple[str, ...]
+) -> None:
+    """The summary says how many sessions are not finished, even if it is left out otherwise."""
+    statuses = ("pending", "failed", "completed")
+    lines = (session(number, status=each) for number, each in enumerate(statuses))
+    write_lines(tmp_path / "s.jsonl", *lines)
+    done = await run("report", "s.jsonl", "-o", "o.html", *quiet)
+    assert (done.code, done.out) == (0, "")
+    assert re.fullmatch(
+        r"3 sessions written to o\.html \(.* kB\); "
+        r"1 session is not finished: complete it by `fetch --resume --wait`\.\n",
+        done.err,
+    )
+
+
 async def test_failures_alone(run: Run, tmp_path: Path) -> None:
     """A job in which every id has failed has a report, too."""
     write_lines(tmp_path / "s.jsonl")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from raydocs_async.cli._report._run import bars, pieces
-from raydocs_async.cli._report._summary import read_summary
+from raydocs_async.cli._summary import read_summary
 from tests.cli.summaries import summary
 from tests.support.markup import ATTACK
 

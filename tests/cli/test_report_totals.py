@@ -27,12 +27,17 @@ def failure(**changes: Any) -> dict[str, Any]:
 
 
 def test_sessions() -> None:
-    """Sessions, documents, results, values and repetitions are counted."""
+    """Sessions, documents, results, values, repetitions and unfinished sessions are counted."""
     totals = Totals()
     for occurrence, status in ((1, "completed"), (2, "completed"), (1, "pending")):
         totals.add(converter.structure(session(1, status=status), Session), 20, occurrence)
     assert totals == Totals(
-        Counter(completed=2, pending=1), documents=9, results=6, values=60, repeated=1
+        Counter(completed=2, pending=1),
+        documents=9,
+        results=6,
+        values=60,
+        repeated=1,
+        unfinished=1,
     )
     assert totals.sessions == 3
 

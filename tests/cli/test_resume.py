@@ -178,6 +178,66 @@ async def test_shard_and_resume(run: Run, api: Sandbox, ids_file: Path, out: Pat
     assert out.read_bytes() == content
 
 
+KEEP = ("--column", "id", "--keep", "n,the customer")
+NAMED = "with --keep 'n,the customer'"
+CHANGES = {
+    "none": (KEEP, KEEP[:2], NAMED, "without --keep"),
+    "fewer": (KEEP, (*KEEP[:3], "n"), NAMED, "with --keep n"),
+    "more": (KEEP[:2], KEEP, "without --keep", NAMED),
+}
+"""The options of the first run and of the second one, and both in words."""
+
+
+@pytest.mark.parametrize("change", CHANGES)
+async def test_keep_and_resume(
+    run: Run, api: Sandbox, out: Path, tmp_path: Path, change: str
+) -> None:
+    """A file can only be resumed with the columns that it was begun with, in any order."""
+    begun, now, was, wanted = CHANGES[change]
+    first, second = api.ids(2)
+    (tmp_path / "orders.csv").write_text(f"id,n,the customer\n{first},1,A\n{second},2,B\n")
+    command = ("fetch", "-i", "orders.csv", "-o", "out.jsonl", "-e", "errors.jsonl")
+    assert (await run(*command, *begun)).code == 0
+    content, before = out.read_bytes(), api.stats.requests
+    done = await run(*command, *now, "--resume")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        f"Error: out.jsonl was begun {was}; continuing it {wanted} would mix lines of different "
+        f"columns. Continue it {was}, or write to another file\n"
+    )
+    assert (out.read_bytes(), api.stats.requests) == (content, before)
+    again = tuple(each.replace("n,the customer", "the customer, n") for each in begun)
+    assert (await run(*command, *again, "--resume")).code == 0
+
+
+async def test_keep_and_the_errors_file(run: Run, api: Sandbox, tmp_path: Path) -> None:
+    """Failures of other columns are refused, too, unless the errors file begins anew."""
+    (tmp_path / "orders.csv").write_text(f"id,n\n{UNKNOWN},1\n1,2,3\n")
+    errors = tmp_path / "errors.jsonl"
+    options = ("-i", "orders.csv", "--column", "id", "-o", "out.jsonl", "-e", "errors.jsonl")
+    assert (await run("fetch", *options, "--keep", "n")).code == 1
+    content = errors.read_bytes()
+    assert (await run("fetch", *options, "--keep", "n", "--resume")).code == 1
+    done = await run("fetch", *options, "--resume")
+    assert done.code == 2
+    assert "errors.jsonl was begun with --keep n; continuing it without --keep would" in done.err
+    assert errors.read_bytes() == content
+    assert (await run("fetch", *options, "--resume", "--retry-failed")).code == 1
+    assert [each.get("_input") for each in records(errors.read_text())] == [None, None]
+
+
+async def test_keep_and_ids_among_the_arguments(run: Run, api: Sandbox, tmp_path: Path) -> None:
+    """Lines without columns are those of ids among the arguments, in a file that can have them."""
+    first, second, third = api.ids(3)
+    (tmp_path / "orders.csv").write_text(f"id,n\n{second},2\n")
+    assert (await run("fetch", first, "-o", "out.jsonl")).code == 0
+    command = ("-i", "orders.csv", "--column", "id", "--keep", "n", "-o", "out.jsonl", "--resume")
+    assert (await run("fetch", *command)).code == 2
+    assert (await run("fetch", first, *command)).code == 0
+    assert (await run("fetch", third, *command)).code == 0
+    assert ids_in_file(tmp_path / "out.jsonl") == sorted([first, second, third])
+
+
 async def test_resuming_a_pipe(
     run: Run, api: Sandbox, environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -73,6 +73,18 @@ async def test_a_night_that_a_person_has_to_look_at(
         assert "1 failed" in said
 
 
+def test_a_night_of_outages(tmp_path: Path) -> None:
+    """The script pauses between six attempts, and ends at once after the last one."""
+    log = tmp_path / "log"
+    for name, code in (("raydocs-async", 75), ("sleep", 0)):
+        (program := tmp_path / name).write_text(f"#!/bin/sh\necho {name} >>{log}\nexit {code}\n")
+        program.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "RAYDOCS_JOB": str(tmp_path)}
+    done = subprocess.run(["sh", FILES / "nightly.sh"], env=environment, check=False)
+    assert done.returncode == 75
+    assert log.read_text().split() == [*["raydocs-async", "sleep"] * 5, "raydocs-async"]
+
+
 def test_the_syntax_of_the_script() -> None:
     """The script is one for any POSIX shell."""
     subprocess.run(["sh", "-n", FILES / "nightly.sh"], check=True)

@@ -8,15 +8,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from raydocs_async.cli._streams import MessageStream, is_same_file, read_some
+from raydocs_async.cli._streams import is_same_file, read_some
 from raydocs_async.sandbox import Sandbox
 from tests.cli.conftest import UNKNOWN, Run, Start
+from tests.support.pipes import read_all
 from tests.support.terminal import Terminal
 
 
@@ -81,58 +81,6 @@ async def test_a_device_beside_a_closed_stream(run: Run, api: Sandbox) -> None:
     assert done.code == 0
 
 
-async def test_a_log_without_a_reader(run: Run, api: Sandbox, tmp_path: Path) -> None:
-    """Messages to a log whose reader has ended do not affect the data."""
-    reading, writing = os.pipe()
-    os.close(reading)
-    done = await run("fetch", *api.ids(3), "x", "-o", "out.jsonl", stderr=writing)
-    os.close(writing)
-    assert done.code == 1
-    assert ids_in((tmp_path / "out.jsonl").read_text()) == sorted(api.ids(3))
-
-
-async def test_a_log_that_is_stuck(run: Run, api: Sandbox, tmp_path: Path) -> None:
-    """Messages to a log whose reader is stuck do not stop the data."""
-    reading, writing = full_pipe()
-    nonsense = [f"nonsense {n}" for n in range(50)]
-    async with asyncio.timeout(20):  # half a second, and a busy machine
-        done = await run("fetch", *nonsense, *api.ids(3), "-o", "out.jsonl", stderr=writing)
-    assert done.code == 1
-    assert ids_in((tmp_path / "out.jsonl").read_text()) == sorted(api.ids(3))
-    os.close(reading)
-    os.close(writing)
-
-
-def full_pipe() -> tuple[int, int]:
-    """Return a full, blocking pipe."""
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-    try:
-        while True:
-            os.write(writing, b"x" * 4096)
-    except BlockingIOError:
-        os.set_blocking(writing, True)
-    return reading, writing
-
-
-def test_a_backlog_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stuck stream keeps a bounded number of messages."""
-    monkeypatch.setattr("raydocs_async.cli._streams.FLUSH_TIMEOUT", 0)
-    reading, writing = full_pipe()
-    stream = MessageStream(writing)
-    assert stream.fileno() == writing
-    for _ in range(2000):
-        stream.write(b"message\n")
-        stream.flush()
-    monkeypatch.setattr("raydocs_async.cli._streams.FLUSH_TIMEOUT", 10)
-    with ThreadPoolExecutor(1) as threads:
-        shown = threads.submit(read_all, reading)
-        while stream._queue.unfinished_tasks:
-            stream.flush()
-        os.close(writing)
-        assert 1000 <= shown.result().count("message") <= 1001
-
-
 async def test_a_slow_reader_of_a_pipe_that_does_not_block(start: Start, api: Sandbox) -> None:
     """While a non-blocking pipe is full, the command waits without using the processor."""
     reading, writing = os.pipe()
@@ -158,12 +106,6 @@ async def cpu_seconds(pid: int) -> float:
     before = ticks()
     await asyncio.sleep(1)
     return (ticks() - before) / os.sysconf("SC_CLK_TCK")
-
-
-def read_all(fd: int) -> str:
-    """Read a pipe to its end, and close it."""
-    with os.fdopen(fd) as pipe:
-        return pipe.read()
 
 
 async def test_an_input_that_does_not_block(start: Start, api: Sandbox) -> None:

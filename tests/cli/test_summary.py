@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from raydocs_async.cli._report._run import pieces
-from raydocs_async.cli._report._summary import read_summary
+from raydocs_async.cli._summary import read_summary
 from raydocs_async.sandbox import Fault, Sandbox
 from tests.cli.conftest import UNKNOWN, Run, Start, records, until_written
 

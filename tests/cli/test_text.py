@@ -203,3 +203,17 @@ def test_many_names() -> None:
     names = [f"c{number}" for number in range(40)]
     assert _text.name_some(names).endswith("c28, c29 and 10 more")
     assert _text.name_some(["a", "b"]) == "a, b"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        ("sesion_id", "; did you mean Session_ID?"),
+        ("SESSION_ID", "; did you mean Session_ID?"),
+        ("b", ""),
+        ("customer", ""),
+    ],
+)
+def test_choices(wrong: str, hint: str) -> None:
+    """Names to choose from are all listed, with the nearest one in any case as a hint."""
+    assert _text.name_choices(["a", "A", "Session_ID"], wrong) == f"a, A, Session_ID{hint}"

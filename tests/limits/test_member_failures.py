@@ -7,7 +7,7 @@ from raydocs_async._limits._ledger import LEASE
 from raydocs_async._limits._member import LOCK_RETRY, MAX_REPORTS, PATIENCE, REJOIN
 from raydocs_async.events import SharedLimitJoined, SharedLimitLost
 from tests.support.members import Member, joined
-from tests.support.shared import MemoryStore
+from tests.support.stores import MemoryStore
 
 
 def test_a_store_that_fails_is_told_once() -> None:

@@ -9,7 +9,7 @@ from raydocs_async._limits._store import StoreError
 from raydocs_async._limits._values import Lane
 from raydocs_async.events import SharedLimitJoined
 from tests.support.members import Member
-from tests.support.shared import HeldStore, MemoryStore
+from tests.support.stores import HeldStore, MemoryStore
 from tests.support.windows import says
 
 

@@ -20,7 +20,7 @@ from raydocs_async._limits._member import BEAT
 from raydocs_async._limits._values import Lane, Wait
 from raydocs_async.sandbox import Throttle
 from tests.limits.promises import LimiterPromises, granted, now
-from tests.support.shared import LaterStore, MemoryStore
+from tests.support.stores import LaterStore, MemoryStore
 
 pytestmark = pytest.mark.looptime
 

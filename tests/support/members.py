@@ -1,12 +1,44 @@
 """A process that shares a window, and its steps in one line each."""
 
+from collections.abc import Callable
+
 import attrs
 
 from raydocs_async._headers import Observation, Passed
+from raydocs_async._limits._claim import Configuration
 from raydocs_async._limits._member import SharedTracker
+from raydocs_async._limits._period import Period
+from raydocs_async._limits._store import Store
+from raydocs_async._limits._tracker import WindowTracker
 from raydocs_async._limits._values import Lane, Ticket, Wait
-from tests.support.shared import MemoryStore, member
+from tests.support.stores import MemoryStore
 from tests.support.windows import says
+
+
+def member(
+    store: Store,
+    name: str,
+    waiting: Callable[[], tuple[int, int]] = lambda: (0, 0),
+    *,
+    limit: int | None = 100,
+    per: float | None = 60.0,
+    reserve: int = 0,
+    max_in_flight: int = 32,
+    arm: Callable[[], None] = lambda: None,
+    warn: Callable[[str], None] = lambda reason: None,
+) -> SharedTracker:
+    """Return the tracker of one process."""
+    return SharedTracker(
+        store=store,
+        owner=lambda: name,
+        configured=Configuration(limit, per),
+        reserve=reserve,
+        waiting=waiting,
+        max_in_flight=max_in_flight,
+        arm=arm,
+        warn=warn,
+        tracker=WindowTracker(limit=limit, period=Period(per)),
+    )
 
 
 @attrs.define

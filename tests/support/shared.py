@@ -1,6 +1,5 @@
 """Processes that share a window, in simulated time: their stores, their queues, and the server."""
 
-import asyncio
 import heapq
 import itertools
 import math
@@ -13,124 +12,18 @@ import attrs
 
 from raydocs_async._headers import Passed as PassedObservation
 from raydocs_async._headers import RateLimitHeaders, Refused
-from raydocs_async._limits._claim import Claim, Configuration, Grant
+from raydocs_async._limits._claim import Claim, Grant
 from raydocs_async._limits._clocks import Offset, shift_claim, shift_grant
-from raydocs_async._limits._ledger import transact
 from raydocs_async._limits._member import BEAT, SharedTracker
-from raydocs_async._limits._period import Period
-from raydocs_async._limits._record import Record, Stamped, decode, encode
-from raydocs_async._limits._store import Answer, LocalStore, Store, StoreError
-from raydocs_async._limits._tracker import WindowTracker
+from raydocs_async._limits._store import Answer, Store, StoreError
 from raydocs_async._limits._values import Lane, Ticket
 from raydocs_async.events import RateLimitEvent
 from raydocs_async.sandbox import Throttle
+from tests.support.members import member
+from tests.support.stores import MemoryStore
 
 AHEAD = 1e9
 """Seconds by which the clock of a remote store is ahead."""
-
-
-@attrs.define
-class MemoryStore(LocalStore):
-    """A store of bytes that can be made to fail."""
-
-    name: str = "memory"
-    data: bytes = b""
-    failure: str | None = None
-    """The reason why it cannot be used; ``None`` while it works."""
-    locked: bool = False
-    """True while a process that does not go on holds the lock."""
-    transactions: int = 0
-
-    def transact(self, claim: Claim, now: float) -> Grant | None:
-        """Settle a claim; see `LocalStore`."""
-        if self.failure is not None:
-            raise StoreError(self.failure)
-        if self.locked:
-            return None
-        self.transactions += 1
-        record, grant = transact(self.record, claim, now)
-        self.data = encode(Stamped(clock="c", at=now, wall=now, record=record))
-        return grant
-
-    def look(self, claim: Claim, now: float) -> Grant | None:
-        """Return what `transact` would grant; see `LocalStore`."""
-        if self.failure is not None:
-            raise StoreError(self.failure)
-        record = self.record
-        return None if record is None else transact(record, claim, now)[1]
-
-    @property
-    def record(self) -> Record | None:
-        """A fresh copy of the record; ``None`` if there is none."""
-        return decode(self.data).record if self.data else None
-
-
-@attrs.define(eq=False)
-class LaterStore(Store):
-    """A store whose answers come in a later turn of the event loop."""
-
-    store: MemoryStore
-    wake: Callable[[], None]
-    name: str = "later"
-    looks_every: float = 0.0
-    pending: bool = False
-    closed: int = 0
-    _answered: asyncio.Event = attrs.Factory(asyncio.Event)
-
-    def submit(self, claim: Claim, now: float, answer: Answer) -> None:
-        """Settle a claim in the next turn."""
-
-        def settle() -> None:
-            self.pending = False
-            self._answered.set()
-            self.store.submit(claim, asyncio.get_running_loop().time(), answer)
-            self.wake()
-
-        self.pending = True
-        self._answered.clear()
-        asyncio.get_running_loop().call_soon(settle)
-
-    async def wait(self) -> None:
-        """Wait for the answer on its way."""
-        while self.pending:
-            await self._answered.wait()
-
-    async def close(self) -> None:
-        """Count this."""
-        await self.wait()
-        self.closed += 1
-
-
-@attrs.define
-class HeldStore(Store):
-    """A store that answers when it is asked to."""
-
-    store: MemoryStore = attrs.Factory(MemoryStore)
-    name: str = "later"
-    looks_every: float = 0.02
-    pending: bool = False
-    claims: list[Claim] = attrs.Factory(list)
-    _answer: Answer | None = None
-
-    async def wait(self) -> None:
-        """Return at once."""
-
-    async def close(self) -> None:
-        """Return at once."""
-
-    def submit(self, claim: Claim, now: float, answer: Answer) -> None:
-        """Keep a claim."""
-        assert not self.pending
-        self.claims.append(claim)
-        self.pending, self._answer = True, answer
-
-    def answer(self, now: float, failure: str | None = None) -> None:
-        """Settle the claim and answer it."""
-        answer = self._answer
-        assert answer is not None
-        self.pending = False
-        self.store.failure = failure
-        self.store.submit(self.claims[-1], now, answer)
 
 
 @attrs.define(eq=False)
@@ -178,32 +71,6 @@ class RemoteStore(Store):
             simulation._pump(process, at)
 
         simulation._push(now + there, arrive)
-
-
-def member(
-    store: Store,
-    name: str,
-    waiting: Callable[[], tuple[int, int]] = lambda: (0, 0),
-    *,
-    limit: int | None = 100,
-    per: float | None = 60.0,
-    reserve: int = 0,
-    max_in_flight: int = 32,
-    arm: Callable[[], None] = lambda: None,
-    warn: Callable[[str], None] = lambda reason: None,
-) -> SharedTracker:
-    """Return the tracker of one process."""
-    return SharedTracker(
-        store=store,
-        owner=lambda: name,
-        configured=Configuration(limit, per),
-        reserve=reserve,
-        waiting=waiting,
-        max_in_flight=max_in_flight,
-        arm=arm,
-        warn=warn,
-        tracker=WindowTracker(limit=limit, period=Period(per)),
-    )
 
 
 @attrs.define(eq=False)

@@ -5,11 +5,13 @@ cd "${RAYDOCS_JOB:-/var/lib/raydocs}"
 said=$(mktemp)
 trap 'rm -f "$said"' EXIT
 
-for _ in 1 2 3 4 5 6; do
+for left in 5 4 3 2 1 0; do
     code=0
     raydocs-async fetch -i ids.txt -o sessions.jsonl -e errors.jsonl --resume --wait 3600 \
         --token-file token --quiet --summary summary.json >"$said" 2>&1 || code=$?
-    test "$code" -eq 75 || break
+    if test "$code" -ne 75 || test "$left" -eq 0; then
+        break
+    fi
     sleep "${RAYDOCS_PAUSE:-600}"
 done
 test "$code" -eq 0 || cat "$said"

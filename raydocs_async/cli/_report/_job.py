@@ -20,11 +20,11 @@ from raydocs_async.cli._records import count_bytes, read_failures, read_sessions
 from raydocs_async.cli._report import _run
 from raydocs_async.cli._report._entry import build_entry
 from raydocs_async.cli._report._page import Piece, fill, frame
-from raydocs_async.cli._report._summary import MAX_BYTES, Summary, read_summary
 from raydocs_async.cli._report._text import escape, size_name, time
 from raydocs_async.cli._report._totals import Failures, Totals, number, overview, rows
 from raydocs_async.cli._streams import is_same_input, say
-from raydocs_async.cli._text import plural
+from raydocs_async.cli._summary import MAX_BYTES, Summary, read_summary
+from raydocs_async.cli._text import plural, remind
 from raydocs_async.cli._whole_file import WholeFile
 
 _BUFFER: Final = 1 << 20
@@ -51,11 +51,12 @@ def run(options: ReportOptions) -> ExitCode:
         except (sqlite3.Error, OSError) as exc:
             raise target.failure(getattr(exc, "strerror", None) or str(exc)) from None
         target.keep()
-    if not options.quiet:
+    if totals.unfinished or not options.quiet:
         counts = [plural(totals.sessions, "session")]
         if failures is not None:
             counts.append(plural(failures.reasons.total(), "failure"))
-        say(f"{' and '.join(counts)} written to {target.name} ({size_name(size)}).")
+        written = f"{' and '.join(counts)} written to {target.name} ({size_name(size)})"
+        say(f"{written}{remind(totals.unfinished)}.")
     return ExitCode.OK
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final
 
-from raydocs_async.cli._report._summary import Counts, Latency, Summary, Timeline
 from raydocs_async.cli._report._text import MOST_CHARS, escape, time
 from raydocs_async.cli._report._totals import number
+from raydocs_async.cli._summary import Counts, Latency, Summary, Timeline
 from raydocs_async.cli._text import duration, plural
 
 _MOST_BARS: Final = 200

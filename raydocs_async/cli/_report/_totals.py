@@ -28,6 +28,8 @@ class Totals:
     values: int = 0
     repeated: int = 0
     """Sessions that came before."""
+    unfinished: int = 0
+    """Sessions that the service is still working on."""
 
     @property
     def sessions(self) -> int:
@@ -41,6 +43,7 @@ class Totals:
         self.results += len(session.results)
         self.values += value_count
         self.repeated += occurrence > 1
+        self.unfinished += not session.is_finished
 
 
 @define

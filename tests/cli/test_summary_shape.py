@@ -1,4 +1,4 @@
-"""The summary that a report reads."""
+"""The shape of a summary, which is read strictly."""
 
 import json
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from raydocs_async.cli._exit import CannotStart
-from raydocs_async.cli._report._summary import MAX_BYTES, Latency, read_summary
+from raydocs_async.cli._summary import MAX_BYTES, Latency, read_summary
 from tests.cli.summaries import summary
 
 

@@ -2,8 +2,6 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -11,103 +9,21 @@ import attrs
 import pytest
 
 from raydocs_async._headers import Passed
-from raydocs_async._limits import _address, _redis
-from raydocs_async._limits._claim import Claim, Configuration, Grant, Report
+from raydocs_async._limits._claim import Grant, Report
 from raydocs_async._limits._clocks import Offset
 from raydocs_async._limits._ledger import LEASE
-from raydocs_async._limits._redis import LIFETIME, SLOW, SLOW_TRIPS, RedisStore
-from raydocs_async._limits._store import StoreError
+from raydocs_async._limits._redis import LIFETIME
 from raydocs_async._limits._values import Ticket
 from tests.support import redis_servers
 from tests.support.loops import now
-from tests.support.redis_servers import RedisServer, redis_server, slow_way
+from tests.support.peers import JOIN, KEY, Peer, claim, peers
+from tests.support.redis_servers import RedisServer, redis_server
 from tests.support.windows import says
 
 pytestmark = [
     pytest.mark.usefixtures("no_task_left"),
     pytest.mark.skipif(sys.platform == "win32", reason="the server does not run there"),
 ]
-
-JOIN = Claim(owner="a", single=1, joins=Configuration(100, 60.0))
-KEY = "raydocs-async:{office}:limit"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[RedisServer]:
-    """Run a server for all tests of this module."""
-    with redis_server() as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: RedisServer) -> RedisServer:
-    """Return the server, empty."""
-    with running.admin() as redis:
-        redis.flushall()
-    return running
-
-
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a machine that is busy with other tests take its time."""
-    monkeypatch.setattr(_redis, "TIMEOUT", 10.0)
-    monkeypatch.setattr(_redis, "SLOW", 5.0)
-
-
-@attrs.define
-class Peer:
-    """A process, and its claims."""
-
-    url: str
-    wakes: int = 0
-    """Answers so far."""
-    store: RedisStore = attrs.field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        address = _address.parse(self.url)
-        assert address is not None
-        self.store = RedisStore(address, self.wake)
-
-    def wake(self) -> None:
-        """Count an answer."""
-        self.wakes += 1
-
-    async def answer(self, claim: Claim) -> tuple[Claim, Grant | StoreError | None]:
-        """Settle a claim, and wait for its answer."""
-        answers: list[tuple[Claim, Grant | StoreError | None]] = []
-        before = self.wakes
-        self.store.submit(claim, now(), lambda claim, grant, at: answers.append((claim, grant)))
-        assert self.store.pending
-        await self.store.wait()
-        assert self.wakes == before + 1
-        (answer,) = answers
-        return answer
-
-    async def grant(self, claim: Claim = JOIN) -> Grant:
-        """Settle a claim that must succeed."""
-        _, grant = await self.answer(claim)
-        assert isinstance(grant, Grant), grant
-        return grant
-
-    async def refusal(self, claim: Claim = JOIN) -> str:
-        """Return why a claim has failed."""
-        _, error = await self.answer(claim)
-        assert isinstance(error, StoreError)
-        return str(error)
-
-
-@asynccontextmanager
-async def peers(url: str, count: int = 1) -> AsyncIterator[list[Peer]]:
-    """Return processes at a server, and close their connections afterwards."""
-    made = [Peer(url) for _ in range(count)]
-    yield made
-    for each in made:
-        await each.store.close()
-
-
-def claim(owner: str, **values: object) -> Claim:
-    """Return the claim of a process that has joined."""
-    return attrs.evolve(JOIN, owner=owner, joins=None, **values)  # type: ignore[arg-type]
 
 
 @pytest.mark.every_loop
@@ -245,83 +161,6 @@ async def test_a_server_that_restarts_empty_begins_anew() -> None:
             assert (await peer.grant(attrs.evolve(JOIN, owner="b"))).processes == 1
 
 
-async def test_no_server(tmp_path: Path) -> None:
-    """The reason names the server."""
-    async with peers(f"unix://{tmp_path}/missing") as (peer,):
-        assert f"{tmp_path}/missing" in await peer.refusal()
-
-
-@pytest.mark.parametrize("server", ["rediss://127.0.0.1:1", "unix:///missing"])
-async def test_an_option_that_the_library_refuses(server: str) -> None:
-    """An unknown option makes the claim fail with its name, and nothing else."""
-    async with peers(f"{server}?ssl_nonsense=1") as (peer,):
-        assert "ssl_nonsense" in await peer.refusal()
-
-
-async def test_a_server_that_is_silent(
-    server: RedisServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A server that accepts a connection and says nothing is not waited for."""
-    monkeypatch.setattr(_redis, "TIMEOUT", 0.05)
-    async with slow_way(server, 60) as way, peers(way.url) as (peer,):
-        assert await peer.refusal() == f"{way.url}: no answer within 0.05 seconds"
-
-
-async def test_a_slow_server_is_not_joined(
-    server: RedisServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A server that takes too long for a round trip is no help; the record stays as it was."""
-    monkeypatch.setattr(_redis, "SLOW", SLOW)
-    async with slow_way(server, 0.1) as way, peers(way.url) as (peer,):
-        assert await peer.refusal() == f"{way.url}: it takes longer than 75 ms to answer"
-    with server.admin() as redis:
-        assert redis.keys() == []
-
-
-async def test_a_server_that_becomes_slow_is_left(
-    server: RedisServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A single slow answer may be due to a busy process; several in a row are the server's."""
-    async with slow_way(server, 0) as way, peers(way.url) as (peer,):
-        await peer.grant()
-        monkeypatch.setattr(_redis, "SLOW", SLOW)
-        way.delay = 0.1
-        for _ in range(SLOW_TRIPS):
-            await peer.grant(claim("a"))
-        assert "longer than 75 ms" in await peer.refusal(claim("a"))
-
-
-async def test_a_full_server(server: RedisServer) -> None:
-    """A server without memory for the record says so."""
-    async with peers(server.url) as (peer,):
-        with server.admin() as redis:
-            redis.config_set("maxmemory", 1)
-            try:
-                assert "maxmemory" in await peer.refusal()
-            finally:
-                redis.config_set("maxmemory", 0)
-        assert (await peer.grant()).single == 1
-
-
-async def test_a_key_of_another_type(server: RedisServer) -> None:
-    """A key that holds a list is named, and left alone."""
-    with server.admin() as redis:
-        redis.lpush(KEY, "the only copy")
-        async with peers(server.url) as (peer,):
-            assert "WRONGTYPE" in await peer.refusal()
-        assert redis.lrange(KEY, 0, -1) == [b"the only copy"]
-
-
-@pytest.mark.parametrize("value", [b"the only copy", b"raydocs limit 1\n and something else"])
-async def test_a_key_with_something_else(server: RedisServer, value: bytes) -> None:
-    """A value that is no record is named, and left alone."""
-    with server.admin() as redis:
-        redis.set(KEY, value)
-        async with peers(server.url) as (peer,):
-            assert server.socket in await peer.refusal()
-        assert redis.get(KEY) == value
-
-
 async def test_a_clock_that_was_set_back_begins_anew(
     server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -331,17 +170,6 @@ async def test_a_clock_that_was_set_back_begins_anew(
             patch.setattr(Offset, "learn", lambda self, *times: setattr(self, "seconds", 1e10))
             await first.grant()
         assert (await second.grant(attrs.evolve(JOIN, owner="b"))).processes == 1
-
-
-async def test_passwords() -> None:
-    """A password is sent, and a refused one is not shown."""
-    with redis_server(password="hunter2") as server:
-        async with peers(server.url) as (peer,):
-            assert (await peer.grant()).single == 1
-        async with peers(server.url.replace("hunter2", "swordfish")) as (peer,):
-            refusal = await peer.refusal()
-        assert "swordfish" not in f"{refusal} {peer.store.name}"
-        assert "invalid username-password pair" in refusal
 
 
 def test_a_missing_server_is_no_reason_to_skip(
