@@ -105,6 +105,8 @@ def transact(record: Record | None, claim: Claim, now: float) -> tuple[Record, G
     for report in claim.reports:
         tracker.settle(report.ticket, report.observation, report.at, report.pause)
     returned = mine.held - len(claim.reports) - claim.in_flight
+    if returned < 0:  # sent without a lease, perhaps in this window
+        mine = evolve(mine, leased_at=now)
     # The claim states all that is in flight, so this corrects what an interrupted one left behind.
     held.count = claim.in_flight + sum(account.held for account in others.values())
     _take_back(returned, mine, tracker.window)

@@ -1,5 +1,7 @@
 """Processes that share a window: dead ones, idle ones, and those that wait for a reply."""
 
+import pytest
+
 from raydocs_async._headers import NotCounted, RateLimitHeaders, Refused, Unseen
 from raydocs_async._limits._claim import Configuration
 from raydocs_async._limits._ledger import GRACE, LEASE, LOOK, MEMBERSHIP
@@ -45,6 +47,21 @@ def test_a_process_that_counted_as_dead_states_its_requests() -> None:
     grant = ledger.claim("b", 2.2, *(passed(99 - number, 0.2, 2.2) for number in range(1, 11)))
     assert grant.tracker.window.foreign == 0
     assert grant.tracker.window.left == 89
+
+
+@pytest.mark.parametrize("leased", [0, 1])
+def test_requests_that_were_sent_without_a_lease_count_if_their_process_dies(leased: int) -> None:
+    """Requests that a process sent while it could not use the store are in doubt if it dies.
+
+    An earlier window's lease does not say when they were sent.
+    """
+    ledger = opened()
+    ledger.claim("dead", 59.9, bulk=leased)
+    ledger.claim("a", 60.2, single=1)
+    ledger.claim("a", 60.3, passed(99, 60.2, 60.3))
+    ledger.claim("dead", 60.4, in_flight=10)
+    grant = ledger.claim("a", 60.4 + LEASE)
+    assert (grant.tracker.window.unseen, grant.tracker.free) == (10, 89)
 
 
 def test_a_lease_ends_with_the_window() -> None:
