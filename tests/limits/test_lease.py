@@ -13,6 +13,23 @@ def used(batch: int) -> Lease:
     return lease
 
 
+def test_a_single_call_takes_the_hits_for_any_call_last() -> None:
+    """Single calls spend their own hits first, and bulk calls only those for any call."""
+    lease = Lease(single=2, any=1, expires_at=1.0)
+    assert lease.spend(Lane.SINGLE, 0.0)
+    assert (lease.single, lease.any) == (1, 1)
+    assert lease.spend(Lane.BULK, 0.0)
+    assert not lease.spend(Lane.BULK, 0.0)
+    assert (lease.single, lease.any) == (1, 0)
+
+
+def test_a_lease_is_void_from_its_end_on() -> None:
+    """No hit is left from the moment at which the lease ends."""
+    lease = Lease(single=1, any=1, expires_at=1.0)
+    assert not lease.spend(Lane.SINGLE, 1.0)
+    assert lease.left == 0
+
+
 @pytest.mark.parametrize(("before", "after"), [(1, 2), (5, 10), (MAX_AHEAD - 1, MAX_AHEAD)])
 def test_a_lease_that_is_used_up_quickly_is_followed_by_one_of_twice_the_hits(
     before: int, after: int
