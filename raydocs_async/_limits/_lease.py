@@ -24,8 +24,8 @@ class Lease:
     """Hits for any call."""
     expires_at: float = -math.inf
     leased_at: float = -math.inf
-    spent: int = 0
-    """Hits that were spent since the last beat."""
+    used: bool = False
+    """True if a hit was spent since the last beat."""
     batch: int = 1
     """Hits to lease ahead of the need."""
 
@@ -53,18 +53,18 @@ class Lease:
             self.any -= 1
         else:
             return False
-        self.spent += 1
+        self.used = True
         return True
 
     def plan(self, now: float) -> int:
         """Return the hits to lease ahead; more and more while they are used up quickly."""
-        if self.spent and now < self.leased_at + QUICK:
+        if self.used and now < self.leased_at + QUICK:
             self.batch = min(2 * self.batch, MAX_AHEAD)
         return self.batch
 
     def beat(self) -> None:
         """Drop the hits that are left if none was spent since the last beat."""
-        if not self.spent and self.left:
+        if not self.used and self.left:
             self.drop()
             self.batch = max(1, self.batch // 2)
-        self.spent = 0
+        self.used = False

@@ -57,6 +57,17 @@ RESERVED: Final = 3600.0
 MEMBERSHIP: Final = 60.0
 """Seconds for which the account of an idle process is kept."""
 
+_NEWCOMER: Final = Account(
+    held=0,
+    leased_at=-math.inf,
+    expires_at=-math.inf,
+    single=0,
+    bulk=0,
+    due_at=-math.inf,
+    served=0,
+    seen_at=-math.inf,
+)
+
 
 class _Held(set[Ticket]):
     """Stands for all tickets in flight, of every process, by their number."""
@@ -91,7 +102,7 @@ def transact(record: Record | None, claim: Claim, now: float) -> tuple[Record, G
     """
     tracker = _tracker_of(record) if record else WindowTracker(limit=None, period=Period(None))
     others = {} if record is None else dict(record.accounts)
-    mine = others.pop(claim.owner, None) or _newcomer(now)
+    mine = others.pop(claim.owner, None) or _NEWCOMER
     if claim.joins is not None:
         _configure(tracker, claim.joins)
     # A process that was killed says nothing; its account goes when its hits are due.
@@ -105,6 +116,8 @@ def transact(record: Record | None, claim: Claim, now: float) -> tuple[Record, G
     for report in claim.reports:
         tracker.settle(report.ticket, report.observation, report.at, report.pause)
     returned = mine.held - len(claim.reports) - claim.in_flight
+    if returned < 0:  # sent without a lease, perhaps in this window
+        mine = evolve(mine, leased_at=now)
     # The claim states all that is in flight, so this corrects what an interrupted one left behind.
     held.count = claim.in_flight + sum(account.held for account in others.values())
     _take_back(returned, mine, tracker.window)
@@ -131,12 +144,11 @@ class _Counter:
         """Lease hits for the single calls, then for bulk work, then ahead of the need."""
         claim, waiting = self.claim, self._waiting
         single, ask_at, contended = self._admit(claim.single, self._single_quota(waiting), 0)
-        bulk = ahead = 0
+        bulk = 0
         if single == claim.single:
             quota = self._bulk_quota(waiting)
             bulk, ask_at, contended = self._admit(claim.bulk, quota, self.reserve)
-        if single == claim.single and bulk == claim.bulk:
-            ahead, _, _ = self._admit(self._surplus(waiting), math.inf, self.reserve)
+        ahead, _, _ = self._admit(self._surplus(waiting), math.inf, self.reserve)
         held = claim.in_flight or any(account.held for account in self.others.values())
         if contended or held:
             ask_at = min(ask_at, self.now + LEASE)
@@ -179,15 +191,14 @@ class _Counter:
         return [account for account in self.others.values() if account.due_at > self.now]
 
     def _admit(self, want: int, quota: float, reserve: int) -> tuple[int, float, bool]:
-        """Admit up to `want` requests.
+        """Admit up to `want` requests; `quota` is less than is free only while others wait.
 
         Returns:
             Their number; if it is less, when to ask again, and whether `quota` was the reason.
         """
         for number in range(want):
             if number >= quota and self.tracker.free > reserve:
-                due_at = [account.due_at for account in self._waiting]
-                return number, min(due_at, default=self.now + LOOK), True
+                return number, min(account.due_at for account in self._waiting), True
             wait = self.tracker.admit(Ticket(), self.now, reserve)
             if wait is not None:
                 return number, wait.until, False
@@ -204,51 +215,38 @@ class _Counter:
         if not self._countable:
             return math.inf
         others = [Demand(account.served, account.single) for account in waiting]
-        mine = Demand(self.served, self.claim.single)
-        return fair_share(self.tracker.free, mine, others)
+        return self._share(self.tracker.free, self.claim.single, others)
 
     def _bulk_quota(self, waiting: list[Account]) -> float:
         if not self._countable:
             return math.inf
         budget = self.tracker.free - self.reserve - sum(account.single for account in waiting)
         others = [Demand(account.served, account.bulk) for account in waiting]
-        return fair_share(max(0, budget), Demand(self.served, self.claim.bulk), others)
+        return self._share(budget, self.claim.bulk, others)
 
     def _surplus(self, waiting: list[Account]) -> int:
-        """Return the hits to lease ahead of the need.
+        """Return the hits to lease ahead of the need; 0 while it is not met, as none are left then.
 
         Every process that has requests in flight will probably need as many again, and one that
         has not come yet would need some, too.
         """
-        if not self.claim.ahead or not self._countable:
+        if not self._countable:
             return 0
         kept = self.reserve + sum(account.single + account.bulk for account in waiting)
-        mine = Demand(self.served, self.claim.ahead)
         others = [Demand(account.served, account.held) for account in self.others.values()]
         newcomer = Demand(self.served, math.inf)
-        budget = max(0, self.tracker.free - kept)
-        return int(fair_share(budget, mine, [*others, newcomer]))
+        return int(self._share(self.tracker.free - kept, self.claim.ahead, [*others, newcomer]))
+
+    def _share(self, budget: float, want: int, others: Iterable[Demand]) -> float:
+        return fair_share(max(0, budget), Demand(self.served, want), others)
 
 
 def _configure(tracker: WindowTracker, configured: Configuration) -> None:
     """Take the configuration of a process that joins; the server's headers go before its limit."""
     if configured.period is not None:
-        tracker.period = Period(configured.period, tracker.period.opening)
+        tracker.period = Period(configured.period)
     if configured.limit is not None and not tracker.sends_counts:
         tracker.limit = configured.limit
-
-
-def _newcomer(now: float) -> Account:
-    return Account(
-        held=0,
-        leased_at=-math.inf,
-        expires_at=now,
-        single=0,
-        bulk=0,
-        due_at=now,
-        served=0,
-        seen_at=now,
-    )
 
 
 def _buried(

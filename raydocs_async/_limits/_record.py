@@ -27,7 +27,7 @@ class Account:
     """Hits that it has leased, and that no report has settled: unspent ones, and requests in
     flight."""
     leased_at: float
-    """When it was last granted a hit."""
+    """When it was last granted a hit, or stated a request in flight that it had no hit for."""
     expires_at: float
     """When its process counts as dead, unless it asks or reports before."""
     single: int

@@ -1,10 +1,14 @@
 """Grants of one window to several processes: the probe, the shares, and the reserve."""
 
 import pytest
+from attrs import evolve
 
 from raydocs_async._headers import Passed, RateLimitHeaders
-from raydocs_async._limits._claim import Configuration
-from raydocs_async._limits._ledger import GRACE, LEASE, LOOK_SOON, RESERVED
+from raydocs_async._limits._claim import Claim, Configuration
+from raydocs_async._limits._ledger import GRACE, LEASE, LOOK_SOON, RESERVED, transact
+from raydocs_async._limits._period import Interval, Opening
+from raydocs_async._limits._record import Record
+from raydocs_async._limits._window import Window
 from tests.support.ledgers import Ledger, opened, report
 
 
@@ -79,6 +83,13 @@ def test_a_process_that_waits_for_its_turn_looks_soon() -> None:
     assert grant.waiting == 32
 
 
+def test_single_calls_of_waiting_processes_share_evenly() -> None:
+    """Single calls, too, leave the share of a process that waits."""
+    ledger = opened(waiting=["b"], lane="single")
+    grant = ledger.claim("a", 0.11, single=90)
+    assert (grant.single, grant.contended) == (67, True)
+
+
 def test_a_share_is_kept_for_a_moment_only() -> None:
     """A share that its process does not claim in time goes to another one."""
     ledger = opened(waiting=["b"])
@@ -94,6 +105,19 @@ def test_single_calls_of_any_process_go_before_bulk_work() -> None:
     ledger = opened(limit=40, waiting=["b"], lane="single")
     assert ledger.claim("a", 0.11, bulk=32).any == 39 - 32
     assert ledger.claim("b", 0.11, single=32).single == 32
+
+
+def test_bulk_work_gets_nothing_while_single_calls_need_every_hit() -> None:
+    """Bulk work waits for its turn if the single calls of another process need all hits left."""
+    grant = opened(limit=11, waiting=["b"], lane="single").claim("a", 0.11, bulk=5)
+    assert (grant.any, grant.contended) == (0, True)
+
+
+def test_processes_share_the_hits_that_the_reserve_leaves() -> None:
+    """Two processes with bulk work get half each of the hits left, less the reserve."""
+    ledger = opened(limit=40, waiting=["b"])
+    assert ledger.claim("a", 0.11, bulk=32, reserve=10).any == 15
+    assert ledger.claim("b", 0.12, bulk=32).any == 14
 
 
 def test_bulk_work_of_any_process_leaves_the_reserve() -> None:
@@ -138,6 +162,12 @@ def test_nothing_is_leased_ahead_of_a_need_that_is_not_met() -> None:
     assert ledger.claim("a", 0.11, bulk=8, ahead=30, reserve=31).any == 8
 
 
+def test_nothing_is_leased_ahead_in_a_window_that_is_unknown() -> None:
+    """Hits ahead of the need open no window, as only a call needs the probe."""
+    assert Ledger().claim("a", 0.0, ahead=8).any == 0
+    assert opened().claim("a", 60.2, ahead=8).any == 0
+
+
 def test_unlimited_hits_are_leased_as_wanted() -> None:
     """Without any known limit, every wanted hit is granted."""
     ledger, unknown = Ledger(), Configuration(None, None)
@@ -156,6 +186,28 @@ def test_what_was_not_spent_goes_back() -> None:
     assert ledger.account("a").served == 21
     assert ledger.record is not None
     assert ledger.record.window.sent == 21
+
+
+def test_a_claim_that_needs_nothing_changes_its_own_account_alone() -> None:
+    """The record keeps all that it says about the server from one claim to the next."""
+    record = Record(
+        limit=100,
+        period=61.0,
+        learns=True,
+        corrected=True,
+        opening=Opening(1.0, 2.0, 3.0),
+        window=Window(began=1.0, ends=Interval(62.0, 63.0), sent=7, left=90),
+        shut_until=4.0,
+        refusals=2,
+        refused_at=3.0,
+        foreign_before=6,
+        sends_counts=True,
+        reserve=8,
+        reserved_until=90.0,
+        accounts={},
+    )
+    after, _ = transact(record, Claim(owner="a"), 5.0)
+    assert evolve(after, accounts={}) == record
 
 
 def test_a_claim_that_is_repeated_has_no_effect() -> None:

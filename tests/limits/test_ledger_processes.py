@@ -1,5 +1,9 @@
 """Processes that share a window: dead ones, idle ones, and those that wait for a reply."""
 
+import math
+
+import pytest
+
 from raydocs_async._headers import NotCounted, RateLimitHeaders, Refused, Unseen
 from raydocs_async._limits._claim import Configuration
 from raydocs_async._limits._ledger import GRACE, LEASE, LOOK, MEMBERSHIP
@@ -15,6 +19,14 @@ def test_the_hits_of_a_dead_process_count_as_unanswered() -> None:
     assert grant.tracker.free == 99 - 51
     grant = ledger.claim("a", 1.3, passed(98, 0.2 + LEASE, 1.3))
     assert grant.tracker.free == 98
+
+
+def test_the_hits_of_all_dead_processes_count() -> None:
+    """The hits of several dead processes are in doubt together."""
+    ledger = opened()
+    ledger.claim("dead", 0.2, bulk=20)
+    ledger.claim("dead too", 0.2, bulk=30)
+    assert ledger.claim("a", 0.2 + LEASE).tracker.window.unseen == 50
 
 
 def test_a_process_that_reports_in_time_is_not_dead() -> None:
@@ -45,6 +57,58 @@ def test_a_process_that_counted_as_dead_states_its_requests() -> None:
     grant = ledger.claim("b", 2.2, *(passed(99 - number, 0.2, 2.2) for number in range(1, 11)))
     assert grant.tracker.window.foreign == 0
     assert grant.tracker.window.left == 89
+
+
+def test_requests_of_an_earlier_window_do_not_matter_though_their_process_dies_later() -> None:
+    """A report that requests are still in flight does not date them."""
+    ledger = opened()
+    ledger.claim("dead", 59.5, bulk=5)
+    ledger.claim("a", 60.2, single=1)
+    ledger.claim("dead", 60.3, in_flight=5)
+    assert ledger.claim("a", 60.3 + LEASE, in_flight=1).tracker.window.unseen == 0
+
+
+@pytest.mark.parametrize("leased", [0, 1])
+def test_requests_that_were_sent_without_a_lease_count_if_their_process_dies(leased: int) -> None:
+    """Requests that a process sent while it could not use the store are in doubt if it dies.
+
+    An earlier window's lease does not say when they were sent.
+    """
+    ledger = opened()
+    ledger.claim("dead", 59.9, bulk=leased)
+    ledger.claim("a", 60.2, single=1)
+    ledger.claim("a", 60.3, passed(99, 60.2, 60.3))
+    ledger.claim("dead", 60.4, in_flight=10)
+    grant = ledger.claim("a", 60.4 + LEASE)
+    assert (grant.tracker.window.unseen, grant.tracker.free) == (10, 89)
+
+
+def test_a_probe_of_a_dead_process_counts() -> None:
+    """The request that began a window belongs to it."""
+    ledger = opened()
+    ledger.claim("dead", 60.2, bulk=1)
+    assert ledger.claim("a", 60.2 + LEASE).tracker.window.unseen == 1
+
+
+def test_requests_in_flight_of_all_processes_may_be_of_a_later_window() -> None:
+    """Requests in flight are not foreign use of a window that began before it was expected."""
+    ledger = opened()
+    ledger.claim("a", 0.2, bulk=20)
+    ledger.claim("a", 0.3, passed(80, 0.2, 0.3), in_flight=19)
+    ledger.claim("b", 0.4, bulk=10)
+    ledger.claim("a", 0.4, in_flight=19, single=1)
+    window = ledger.claim("a", 0.5, passed(85, 0.4, 0.5), in_flight=19).tracker.window
+    assert (window.began, window.sent, window.foreign) == (0.4, 1 + 19 + 10, 0)
+
+
+def test_a_request_that_shows_a_later_window_is_counted_once() -> None:
+    """A request whose reply shows a later window is in flight no more when that one begins."""
+    ledger = opened()
+    ledger.claim("a", 0.2, bulk=1)
+    ledger.claim("a", 0.3, passed(98, 0.2, 0.3))
+    ledger.claim("a", 0.4, bulk=1)
+    window = ledger.claim("a", 0.5, passed(99, 0.4, 0.5)).tracker.window
+    assert (window.began, window.sent) == (0.4, 1)
 
 
 def test_a_lease_ends_with_the_window() -> None:
@@ -138,3 +202,13 @@ def test_a_wait_for_a_reply_is_due_within_a_lease() -> None:
     grant = ledger.claim("a", 0.3, in_flight=1, bulk=1, joins=None)
     assert (grant.ask_at, grant.look_at) == (0.3 + LEASE, 0.3 + LOOK)
     assert ledger.account("a").due_at == 0.3 + LEASE + GRACE
+
+
+def test_a_share_is_kept_for_a_lease_if_only_a_reply_of_its_own_process_ends_the_wait() -> None:
+    """No share is kept without end, because its process may die before the reply."""
+    ledger, unknown = Ledger(), Configuration(None, None)
+    ledger.claim("a", 0.0, bulk=1, joins=unknown)
+    ledger.claim("a", 0.1, passed(1, 0.0, 0.1, limit=5), joins=None)
+    grant = ledger.claim("a", 0.2, bulk=2, joins=None)
+    assert (grant.any, grant.ask_at, grant.look_at) == (1, math.inf, math.inf)
+    assert ledger.account("a").due_at == 0.2 + LEASE + GRACE
