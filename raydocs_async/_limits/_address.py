@@ -34,7 +34,7 @@ def parse(value: str) -> RedisAddress | None:
         return None
     if scheme not in SCHEMES:
         raise ValueError(f"the path of a file, or a URL such as {EXAMPLE}, not a {scheme} URL")
-    parts = _split(value)
+    parts = _split(value, scheme)
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     key = options.pop("key", "default")
     unknown = [name for name in options if name != "db" and not name.startswith("ssl_")]
@@ -45,8 +45,7 @@ def parse(value: str) -> RedisAddress | None:
     return RedisAddress(Secret(url), f"{scheme}://{host}{parts.path}", key)
 
 
-def _split(value: str) -> SplitResult:
-    scheme = value.partition("://")[0]
+def _split(value: str, scheme: str) -> SplitResult:
     try:
         parts = urlsplit(value)
         if _is_usable(parts):

@@ -140,9 +140,7 @@ class SharedTracker:
         self.lease.drop()
         self._look_at = 0.0
 
-    def admit(
-        self, ticket: Ticket, now: float, reserve: int = 0, lane: Lane = Lane.SINGLE
-    ) -> Wait | None:
+    def admit(self, ticket: Ticket, now: float, reserve: int, lane: Lane) -> Wait | None:
         """Permit the request of `ticket`, or return when to ask again; see `WindowTracker`."""
         wait = self._obtain(lane, now)
         if self.lost:
@@ -307,7 +305,6 @@ class SharedTracker:
             # Nothing will say what becomes of the others' hits, so one question has to ask.
             self.tracker.window.unseen += self._held_by_others
             self.tracker.window.unseen_at = now
-            self._held_by_others = 0
         self.lost, self.joined, self._busy_since = True, False, None
         self.lease.drop()
         self._rejoin_at = now + self._rejoin_in

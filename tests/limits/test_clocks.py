@@ -62,14 +62,12 @@ def test_a_grant_in_another_clock() -> None:
     tracker.refused_at = 1.0
     _, grant = transact(None, Claim(owner="a", joins=Configuration(9, 60.0)), 1.0)
     grant = attrs.evolve(
-        grant, expires_at=1.0, ask_at=1.0, look_at=math.inf, tracker=tracker, contended=True
+        grant, expires_at=1.0, ask_at=math.inf, look_at=2.0, tracker=tracker, contended=True
     )
     shifted = shift_grant(grant, 10.0)
-    assert (shifted.expires_at, shifted.ask_at, shifted.look_at) == (11.0, 11.0, math.inf)
-    assert (
-        attrs.evolve(shifted, expires_at=1.0, ask_at=1.0, look_at=math.inf, tracker=grant.tracker)
-        == grant
-    )
+    assert (shifted.expires_at, shifted.ask_at, shifted.look_at) == (11.0, math.inf, 12.0)
+    assert shift_grant(attrs.evolve(grant, ask_at=3.0), 10.0).ask_at == 13.0
+    assert attrs.evolve(shifted, expires_at=1.0, look_at=2.0, tracker=grant.tracker) == grant
     moved = shifted.tracker
     assert (moved.shut_until, moved.refused_at, moved.limit) == (11.0, 11.0, 9)
     assert moved.period == Period(60.0, Opening(11.0, 11.0, 3.0))

@@ -2,12 +2,14 @@
 
 import pytest
 
-from raydocs_async._headers import Unseen
+from raydocs_async._headers import Refused, Unseen
 from raydocs_async._limits._ledger import LEASE
 from raydocs_async._limits._member import LOCK_RETRY, MAX_REPORTS, PATIENCE, REJOIN
-from raydocs_async.events import SharedLimitJoined, SharedLimitLost
+from raydocs_async._limits._values import Lane, Ticket, Wait
+from raydocs_async.events import Paused, SharedLimitJoined, SharedLimitLost
 from tests.support.members import Member, joined
 from tests.support.stores import MemoryStore
+from tests.support.windows import says
 
 
 def test_a_store_that_fails_is_told_once() -> None:
@@ -51,6 +53,55 @@ def test_hits_of_other_processes_count_without_the_store() -> None:
     process.send(0.2 + LEASE)
     assert process.tracker.window.unseen == 5
     process.waits(0.3 + LEASE)
+
+
+def test_hits_of_other_processes_add_to_those_in_doubt() -> None:
+    """Without the store, both this process's lost requests and the others' hits are in doubt."""
+    process = joined()
+    other = Member(process.store, "b")
+    other.send(0.2)
+    process.settle(process.send(0.2), Unseen(), 0.3)
+    process.tracker.beat(0.4)
+    assert process.tracker.window.unseen == 1
+    process.store.failure = "on fire"
+    process.tracker.leave(0.5)
+    held = other.tracker.lease.left + 1
+    assert process.tracker.window.unseen == 1 + held
+
+
+def test_a_refusal_that_the_store_did_not_take_pauses() -> None:
+    """The pause after a 429 without Retry-After begins, although its report failed."""
+    process = joined()
+    ticket = process.send(0.2)
+    process.store.failure = "on fire"
+    events = process.settle(ticket, Refused(says()), 0.3)
+    assert events == [SharedLimitLost(reason="on fire"), Paused(seconds=5.0)]
+    assert process.waits(0.4) == 5.3
+
+
+def test_a_refusal_without_the_store_pauses_and_is_reported_later() -> None:
+    """The pause after a 429 holds for this process at once, and for the others when it rejoins."""
+    process = joined()
+    ticket = process.send(0.2)
+    process.store.failure = "on fire"
+    process.tracker.leave(0.2)
+    at = 0.2 + REJOIN[0] - 0.1
+    events = process.settle(ticket, Refused(says()), at)
+    assert events == [SharedLimitLost(reason="on fire"), Paused(seconds=5.0)]
+    process.store.failure = None
+    process.waits(0.2 + REJOIN[0])
+    assert process.tracker.joined
+    assert Member(process.store, "b").waits(2.0) == at + 5.0
+
+
+def test_the_reserve_holds_without_the_store() -> None:
+    """Bulk work of a process alone leaves its reserve to single calls, too."""
+    process = joined(limit=3)
+    process.store.failure = "on fire"
+    process.tracker.leave(0.2)
+    assert process.tracker.admit(Ticket(), 0.3, 1, Lane.BULK) is None
+    assert process.tracker.admit(Ticket(), 0.3, 1, Lane.BULK) == Wait(60.1)
+    process.send(0.3)
 
 
 def test_it_comes_back_by_itself() -> None:

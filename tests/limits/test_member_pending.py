@@ -3,13 +3,11 @@
 import math
 
 from raydocs_async._headers import Refused, Unseen
-from raydocs_async._limits._claim import Claim, Grant
 from raydocs_async._limits._member import BEAT, MAX_REPORTS, REJOIN
-from raydocs_async._limits._store import StoreError
 from raydocs_async._limits._values import Lane
 from raydocs_async.events import SharedLimitJoined
 from tests.support.members import Member
-from tests.support.stores import HeldStore, MemoryStore
+from tests.support.stores import HeldStore
 from tests.support.windows import says
 
 
@@ -162,12 +160,3 @@ def test_leaving_gives_everything_back() -> None:
     member.tracker.lost, member.tracker.joined = True, False
     member.tracker.leave(0.4)
     assert not later.pending
-
-
-def test_the_answer_is_a_grant_or_an_error() -> None:
-    """A store in memory answers at once, by the error that it raises."""
-    answers: list[Grant | StoreError | None] = []
-    store = MemoryStore(failure="on fire")
-    store.submit(Claim(owner="a"), 0.0, lambda claim, answer, now: answers.append(answer))
-    (error,) = answers
-    assert str(error) == "on fire"

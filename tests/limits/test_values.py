@@ -59,6 +59,7 @@ def test_the_edges_of_what_makes_sense(edge: dict[str, float]) -> None:
         ({"per": 1e9}, "per must be a finite number of seconds above 0, not 1000000000.0"),
         ({"reserve": 100}, "reserve must be below requests, or bulk work could not start"),
         ({"max_wait": -1}, "max_wait must be a finite number of seconds above 0, not -1"),
+        ({"shared": 5}, "shared must be a str or a PathLike or None, not 5"),
     ],
     ids=str,
 )
