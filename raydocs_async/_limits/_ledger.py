@@ -238,7 +238,7 @@ class _Counter:
         return int(self._share(self.tracker.free - kept, self.claim.ahead, [*others, newcomer]))
 
     def _share(self, budget: float, want: int, others: Iterable[Demand]) -> float:
-        return fair_share(max(0, budget), Demand(self.served, want), others)
+        return fair_share(budget, Demand(self.served, want), others)
 
 
 def _configure(tracker: WindowTracker, configured: Configuration) -> None:
