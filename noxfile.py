@@ -274,7 +274,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False, requires=["wheel"])
 def laravel(session: nox.Session) -> None:
-    """Compare the sandbox with the framework itself, as root, on Debian; takes six minutes."""
+    """Compare the sandbox with the framework itself, as root, on Debian; takes eight minutes."""
     install_wheel(session, *group("pytest"))
     session.run("python", "bench/laravel/compare.py")
     session.run("python", "bench/laravel/ratelimit.py", *session.posargs)

@@ -199,6 +199,7 @@ TOGETHER = Target(refused=1, ratio=1.03, spread=1.15)
 BY_REDIS = attrs.evolve(TOGETHER, ratio=1.04)
 
 PROCESSES = (
+    Scenario(name="1, by the headers", clients=("told",)),
     Scenario(
         name="2, by the headers",
         clients=("told",) * 2,

@@ -2,13 +2,14 @@
 
     python bench/laravel/ratelimit.py [--write-docs]
 
-It takes four minutes. Each client is a process of its own and fetches its sessions in bulk;
+It takes six minutes. Each client is a process of its own and fetches its sessions in bulk;
 `--write-docs` puts the table into the documentation. The exit code is 1 if a session is lost.
 """
 
 import argparse
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import time
@@ -60,6 +61,9 @@ class Scenario:
     told: bool = True
     """Whether the clients are configured with the limit."""
     clients: int = 1
+    shared: str = ""
+    """Where they share the limit, with the framework's folder as ``{state}``; by headers alone if
+    empty."""
     meanwhile: Callable[[Framework, str, Callable[[], bool]], None] = nothing
 
 
@@ -70,7 +74,15 @@ SCENARIOS = (
     Scenario("told the limit, dynamodb", store="dynamodb"),
     Scenario("told the limit, redis-mw", store="redis-mw"),
     Scenario("told nothing, redis", told=False),
-    Scenario("two processes, redis", clients=2),
+    Scenario("two processes by headers, redis", clients=2),
+    *(
+        Scenario(f"{number} processes by {way}, redis", clients=count, shared=shared)
+        for number, count in (("two", 2), ("five", 5))
+        for way, shared in (
+            ("a file", "{state}/limit-of-" + number),
+            ("Redis", "unix://{state}/redis.sock?db=1&key=" + number),
+        )
+    ),
     Scenario("php-fpm restarted thrice, redis", meanwhile=restart_php),
 )
 
@@ -111,7 +123,10 @@ def execute(scenario: Scenario, real: Framework) -> Run:
         [sys.executable, __file__, "--client", url, str(share * index), str(share), told]
         for index in range(scenario.clients)
     ]
-    clients = [subprocess.Popen(each, stdout=subprocess.PIPE, text=True) for each in commands]
+    env = {**os.environ, "RAYDOCS_SHARED_LIMIT": scenario.shared.format(state=real.state)}
+    clients = [
+        subprocess.Popen(each, stdout=subprocess.PIPE, text=True, env=env) for each in commands
+    ]
     scenario.meanwhile(
         real, scenario.store, lambda: all(client.poll() is not None for client in clients)
     )
