@@ -4,16 +4,19 @@ import asyncio
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 
 import pytest
 from attrs import define, field
 from redis import Redis
+
+from tests.support.tls import CA
 
 SERVER = os.environ.get("REDIS_SERVER", "redis-server")
 """The command; `valkey-server` takes the same arguments."""
@@ -25,6 +28,7 @@ class RedisServer:
 
     folder: Path
     password: str = ""
+    options: Sequence[str] = ()
     _process: subprocess.Popen[bytes] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -46,7 +50,7 @@ class RedisServer:
         if shutil.which(SERVER) is None:
             pytest.fail(f"{SERVER} is missing; on Debian, apt-get install redis-server installs it")
         options = ["--port", "0", "--unixsocket", self.socket]
-        options += ["--save", "", "--dir", str(self.folder)]
+        options += ["--save", "", "--dir", str(self.folder), *self.options]
         if self.password:
             options += ["--requirepass", self.password]
         Path(self.socket).unlink(missing_ok=True)
@@ -79,14 +83,30 @@ class RedisServer:
 
 
 @contextmanager
-def redis_server(password: str = "") -> Iterator[RedisServer]:
+def redis_server(password: str = "", options: Sequence[str] = ()) -> Iterator[RedisServer]:
     """Run a server."""
     with tempfile.TemporaryDirectory() as folder:  # a test's own folder has too long a name
-        server = RedisServer(Path(folder), password)
+        server = RedisServer(Path(folder), password, options)
         try:
             yield server
         finally:
             server.kill()
+
+
+@contextmanager
+def tls_server(folder: Path) -> Iterator[str]:
+    """Run a server that speaks TLS, and return its URL; `folder` gets its keys, and ``ca.pem``."""
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    issued = CA.issue_cert("127.0.0.1")
+    issued.cert_chain_pems[0].write_to_path(str(certificate))
+    issued.private_key_pem.write_to_path(str(key))
+    CA.cert_pem.write_to_path(str(folder / "ca.pem"))
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        port = free.getsockname()[1]
+    options = ["--tls-port", str(port), "--tls-auth-clients", "no"]
+    options += ["--tls-cert-file", str(certificate), "--tls-key-file", str(key)]
+    with redis_server(options=[*options, "--tls-ca-cert-file", str(folder / "ca.pem")]):
+        yield f"rediss://127.0.0.1:{port}/0?key=office"
 
 
 @define

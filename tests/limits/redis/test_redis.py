@@ -17,7 +17,7 @@ from raydocs_async._limits._values import Ticket
 from tests.support import redis_servers
 from tests.support.loops import now
 from tests.support.peers import JOIN, KEY, Peer, claim, peers
-from tests.support.redis_servers import RedisServer, redis_server
+from tests.support.redis_servers import RedisServer, redis_server, tls_server
 from tests.support.windows import says
 
 pytestmark = [
@@ -33,6 +33,21 @@ async def test_the_record_is_shared(server: RedisServer) -> None:
         assert (await first.grant()).single == 1
         grant = await second.grant(attrs.evolve(JOIN, owner="b"))
     assert (grant.single, grant.processes) == (0, 2)
+
+
+async def test_tls(tmp_path: Path) -> None:
+    """Processes that trust the server's authority share the record by TLS."""
+    with tls_server(tmp_path) as url:
+        async with peers(f"{url}&ssl_ca_certs={tmp_path}/ca.pem", 2) as (first, second):
+            assert (await first.grant()).single == 1
+            assert (await second.grant(attrs.evolve(JOIN, owner="b"))).processes == 2
+
+
+async def test_tls_of_a_stranger(tmp_path: Path) -> None:
+    """A server whose authority is not trusted is no store, and the reason says so."""
+    with tls_server(tmp_path) as url:
+        async with peers(url) as (peer,):
+            assert "certificate" in await peer.refusal()
 
 
 async def test_times_are_those_of_the_event_loop(server: RedisServer) -> None:
