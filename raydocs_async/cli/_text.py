@@ -50,7 +50,7 @@ def name_choices(names: Iterable[str], wrong: str) -> str:
     # Regardless of case, which is a frequent mistake, and would make most letters differ.
     by_key = {name.casefold(): name for name in choices}
     nearest = difflib.get_close_matches(wrong.casefold(), by_key, n=1)
-    hint = f"; did you mean {by_key[nearest[0]]}?" if nearest else ""
+    hint = f" (did you mean {by_key[nearest[0]]}?)" if nearest else ""
     return f"{name_some(choices)}{hint}"
 
 

@@ -268,7 +268,7 @@ async def test_a_wrong_name(
     done = await run("fetch", "-i", "orders.csv", *options, "-o", "o.jsonl")
     names = "order, session_id, Customer"
     message = f"Error: orders.csv has no column '{wrong}'; there are {names}"
-    assert done == (2, "", f"{message}; did you mean {hint}?\n")
+    assert done == (2, "", f"{message} (did you mean {hint}?)\n")
     assert [each.name for each in tmp_path.iterdir()] == ["orders.csv"]
 
 

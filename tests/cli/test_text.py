@@ -208,8 +208,8 @@ def test_many_names() -> None:
 @pytest.mark.parametrize(
     ("wrong", "hint"),
     [
-        ("sesion_id", "; did you mean Session_ID?"),
-        ("SESSION_ID", "; did you mean Session_ID?"),
+        ("sesion_id", " (did you mean Session_ID?)"),
+        ("SESSION_ID", " (did you mean Session_ID?)"),
         ("b", ""),
         ("customer", ""),
     ],
