@@ -17,6 +17,7 @@ import contextlib
 import doctest
 import inspect
 import io
+import logging
 import os
 import re
 import socket
@@ -167,6 +168,8 @@ def page(
         _in_a_thread(Sandbox(sessions=None)) as api,  # the examples need this one's event loop
         mock.patch.dict(os.environ, RAYDOCS_BASE_URL=api.url, RAYDOCS_API_TOKEN=api.token),
         pytest.MonkeyPatch.context() as patch,
+        mock.patch.object(logging.root, "handlers", []),  # a page's libraries may add theirs
+        mock.patch.object(logging.root, "level", logging.WARNING),
         asyncio.Runner() as runner,
     ):
         patch.chdir(tmp_path_factory.mktemp("page"))
