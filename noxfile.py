@@ -219,7 +219,7 @@ def picture(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[-1], default=False)
 def mutants(session: nox.Session) -> None:
-    """Mutate the pure modules: tests kill what is not listed as equivalent; takes ten minutes."""
+    """Mutate the pure modules: tests kill what is not listed as equivalent; takes an hour."""
     session.install(*requirements(), *group("mutants"))
     shutil.rmtree("mutants", ignore_errors=True)  # verdicts would outlive the tests they are by
     # Each mutant has its process, and all of them import the same.
